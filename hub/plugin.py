@@ -1,0 +1,462 @@
+"""The one module that plugins import: provider classes, the values they exchange with the hub, their errors.
+
+A plugin offers *provider classes* through the hooks in `hub.hookspecs`. The hub instantiates a class once for every
+*connection* an operator has configured, so that one kind can serve any number of named connections.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+
+import pluggy
+import requests
+from marshmallow import Schema, fields
+
+__all__ = [
+    "Abandoned",
+    "Accepted",
+    "ChannelPaused",
+    "CheckFailed",
+    "CustomerUpdate",
+    "DeliveryReport",
+    "Done",
+    "Event",
+    "EventSource",
+    "InboundRequest",
+    "Limits",
+    "Message",
+    "NotSent",
+    "Outcome",
+    "Parked",
+    "Person",
+    "Provider",
+    "Rejected",
+    "Reply",
+    "Retry",
+    "Secret",
+    "Sent",
+    "Services",
+    "Stored",
+    "SurveyChannel",
+    "SyncTarget",
+    "Unknown",
+    "Unreadable",
+    "hookimpl",
+]
+
+hookimpl = pluggy.HookimplMarker("survey_hub")
+
+
+# Errors
+
+
+class CheckFailed(Exception):
+    """Raised by `Provider.check`: the connection cannot work right now. The message says why and what to do."""
+
+
+class ChannelPaused(Exception):
+    """Raised by a channel that cannot work at all (login refused, server unreachable). Nothing in hand was sent.
+
+    `retry_after_s` is how long the hub leaves the channel alone; None lets the hub choose.
+    """
+
+    def __init__(self, why: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.retry_after_s = retry_after_s
+
+
+class Abandoned(BaseException):
+    """Raised by `point_of_no_return()`: this message must not be sent any more. Let it pass through.
+
+    A BaseException, so that a broad `except Exception` around a provider's client does not swallow it.
+    """
+
+
+# Configuration
+
+
+class Secret(fields.String):
+    """A marshmallow text field whose value is encrypted at rest and masked wherever it is shown.
+
+    `generate=True`: the hub makes a random value when none is given. `lookup=True`: the hub can find the connection
+    by this value (it keeps a hash), as for the API key that a sender presents.
+    """
+
+    def __init__(self, *, generate: bool = False, lookup: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.generate = generate
+        self.lookup = lookup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the hub lends to a provider.
+
+    `http` returns the calling thread's `requests.Session`; `now` the current time (aware, UTC); `hub_id` is a short
+    lower-case id that no other hub has; `base_url` is the public address of this hub without a trailing slash.
+    """
+
+    http: Callable[[], requests.Session]
+    now: Callable[[], datetime]
+    hub_id: str
+    base_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """A customer as plugins see one. `anonymous_ids` are ordered, oldest first."""
+
+    user_id: str | None
+    anonymous_ids: tuple[str, ...] = ()
+    email: str | None = None
+
+
+class Provider(ABC):
+    """The base of every provider class. One instance is one configured connection; it may be used by many threads."""
+
+    kind: ClassVar[str]
+    """What operators write in `kind = "..."`: lower-case letters, digits and underscores."""
+    config_schema: ClassVar[type[Schema]]
+    """The connection's settings, as a marshmallow schema; also their documentation (`metadata={"help": ...}`)."""
+
+    def __init__(self, name: str, config: Mapping[str, Any], services: Services) -> None:
+        """Take `config` as loaded by `config_schema`. No I/O here; `check` is the place for it."""
+        self.name = name
+        self.config = config
+        self.services = services
+
+    def check(self) -> None:
+        """Raise `CheckFailed` if the connection cannot work right now. Sends nothing to any customer."""
+
+    def erase(self, person: Person) -> None:
+        """Forget a person wherever this provider keeps something about one. Called when a person is erased."""
+
+    def close(self) -> None:
+        """Release connections. Called when the configuration changes and when a process ends."""
+
+
+# Event sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboundRequest:
+    """An HTTP request. Header names are lower-case; `body` is already gunzipped; `path` starts with a slash."""
+
+    method: str
+    path: str
+    arrived_at: datetime
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+        """Return a reply whose body is `value` as compact JSON."""
+        body = json.dumps(value, separators=(",", ":")).encode()
+        return cls(status=status, body=body, headers=headers or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """Returned by `EventSource.receive`: store `body` durably, then answer `reply`. `hint` comes back in `Stored`."""
+
+    body: bytes
+    reply: Reply
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A stored body on its way into `EventSource.read`."""
+
+    body: bytes
+    arrived_at: datetime
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One customer event, in the words of Segment's common fields.
+
+    `timestamp` is when it happened, already corrected for the sender's clock; None means "when it arrived".
+    `traits` are the customer's attributes as sent; `fallback_traits` fill what `traits` lack (Segment's
+    `context.traits`). `echo` marks our own sync coming back. `payload` is the event as received, kept for people
+    to look at. Without a `message_id` the hub derives one from the payload and the day of arrival.
+    """
+
+    type: str
+    payload: Mapping[str, Any]
+    message_id: str | None = None
+    user_id: str | int | float | None = None
+    anonymous_id: str | int | float | None = None
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    fallback_traits: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    timestamp: datetime | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    echo: bool = False
+    active: bool = True
+    """False when the sender says that the customer did nothing (Segment's `context.active`): never a trigger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """One event of a body that could not be read. Stored as a rejection with this reason, seen by people."""
+
+    why: str
+    payload: Any = None
+    message_id: str | None = None
+
+
+class EventSource(Provider):
+    """Where customer events come from."""
+
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Root paths of this kind; a trailing `/*` takes everything below. `/sources/<name>` always works."""
+    cors: ClassVar[bool] = False
+    """Whether browsers may send from other origins: the hub answers preflights and adds the headers."""
+    max_body: ClassVar[int] = 512_000
+    """Bytes of a body after decompression; more is refused with 413."""
+
+    @classmethod
+    def key(cls, request: InboundRequest) -> str | None:
+        """Return the credential in a request on one of `paths`. The hub finds the connection by its hash."""
+        return None
+
+    @classmethod
+    def trouble(cls, status: int, message: str, retry_after_s: int | None = None) -> Reply:
+        """Return an error in the sender's dialect: what the hub refuses before or without `receive`."""
+        headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
+        return Reply.json({"code": str(status), "message": message}, status=status, headers=headers)
+
+    @abstractmethod
+    def receive(self, request: InboundRequest) -> Accepted | Reply:
+        """Authenticate and accept a request, without I/O: this is the hot path. A `Reply` stores nothing."""
+
+    @abstractmethod
+    def read(self, stored: Stored) -> Iterable[Event | Unreadable]:
+        """Return the events of a stored body, in order. Pure: the same body always gives the same events."""
+
+
+# Survey channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A survey invitation, ready to hand over.
+
+    `id` is the invitation's opaque id, safe to give to a provider. `headers` are further mail headers
+    (List-Unsubscribe and so on). `mime(sender)` returns the complete mail with CRLF line ends and `From: sender`.
+    """
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    html: str
+    headers: Mapping[str, str]
+    mime: Callable[[str], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The mail system took the message. `provider_id` is its name for it, when it gave one."""
+
+    provider_id: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotSent:
+    """The message certainly did not leave; the hub tries again later. `channel_fault`: try the next channel."""
+
+    why: str
+    retry_after_s: float | None = None
+    channel_fault: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """The provider refused this message for good. `no_mailbox`: the address does not exist (a hard bounce)."""
+
+    why: str
+    no_mailbox: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """Nobody can know whether the message left. It is never sent again by itself; a person sees it."""
+
+    why: str
+
+
+Outcome: TypeAlias = Sent | NotSent | Rejected | Unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryReport:
+    """What a provider says later about a message. `kind`: delivered, bounced, complained, unsubscribed, dropped."""
+
+    message_id: str
+    kind: str
+    at: datetime
+    detail: str = ""
+    permanent: bool = True
+
+
+class SurveyChannel(Provider):
+    """How invitations reach customers."""
+
+    concurrency: ClassVar[int] = 8
+    """Messages in flight at once: as many may be in doubt after a crash."""
+
+    @abstractmethod
+    def send(self, message: Message, point_of_no_return: Callable[[], None]) -> Outcome:
+        """Deliver one message. Call `point_of_no_return()` right before the bytes that can't be recalled.
+
+        Whatever is raised before that call means: not sent. After it, without an outcome: unknown. Raise
+        `ChannelPaused` when the channel cannot work at all.
+        """
+
+    def send_many(
+        self,
+        messages: Iterator[Message],
+        point_of_no_return: Callable[[Sequence[Message]], Collection[str]],
+    ) -> Iterator[tuple[str, Outcome]]:
+        """Deliver messages as they come and yield `(message.id, outcome)`; override it to pipeline.
+
+        `point_of_no_return(batch)` may be called from many threads; it returns the ids that may go. A message that
+        was refused gets no outcome. By default `concurrency` threads call `send`.
+        """
+        paused: ChannelPaused | None = None
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"send-{self.name}") as pool:
+            pending: set[Future[tuple[str, Outcome | ChannelPaused | None]]] = set()
+            exhausted = False
+            while pending or not exhausted:
+                while not exhausted and paused is None and len(pending) < self.concurrency:
+                    message = next(messages, None)
+                    if message is None:
+                        exhausted = True
+                        break
+                    pending.add(pool.submit(self._send_one, message, point_of_no_return))
+                if not pending:
+                    break
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    message_id, outcome = future.result()
+                    if isinstance(outcome, ChannelPaused):
+                        paused = outcome
+                        outcome = NotSent(why=paused.why, retry_after_s=paused.retry_after_s, channel_fault=True)
+                    if outcome is not None:
+                        yield message_id, outcome
+        if paused is not None:
+            raise paused
+
+    def _send_one(
+        self, message: Message, point_of_no_return: Callable[[Sequence[Message]], Collection[str]]
+    ) -> tuple[str, Outcome | ChannelPaused | None]:
+        departed = False
+
+        def depart() -> None:
+            nonlocal departed
+            if message.id not in point_of_no_return([message]):
+                raise Abandoned
+            departed = True
+
+        try:
+            outcome: Outcome | ChannelPaused | None = self.send(message, depart)
+        except Abandoned:
+            outcome = None
+        except ChannelPaused as paused:
+            outcome = Unknown(why=f"the channel gave up midway: {paused.why}") if departed else paused
+        except Exception as error:  # noqa: BLE001  a provider may raise anything; the phase says what it means
+            why = f"{type(error).__name__}: {error}"
+            outcome = Unknown(why=why) if departed else NotSent(why=why, channel_fault=True)
+        return message.id, outcome
+
+    def reports(self, request: InboundRequest) -> Sequence[DeliveryReport] | Reply:
+        """Return what the provider's call on `/channels/<id>/events` reports; refuse a forged one with a reply."""
+        return Reply.json({"code": "not_found", "message": "This channel takes no reports."}, status=404)
+
+
+# Sync targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerUpdate:
+    """One person's newest answer, to be written where customer records live.
+
+    `message_id` is the same at every attempt and different for every version of an answer. `rated_at` is when the
+    score was given (aware, UTC); `comment` is "" when there is none.
+    """
+
+    message_id: str
+    person: Person
+    survey: str
+    rating: int
+    comment: str
+    rated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """The target took the update."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """The target did not take the update now; try again, not before `after_s` seconds."""
+
+    why: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked:
+    """The target refuses this update for good; a person has to look."""
+
+    why: str
+    code: str = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """At most `count` updates a `push` and `per_second` updates a second (0: no limit)."""
+
+    count: int = 100
+    per_second: float = 0
+
+
+class SyncTarget(Provider):
+    """Where answers flow back to."""
+
+    limits: ClassVar[Limits] = Limits()
+
+    @property
+    def trait_names(self) -> frozenset[str]:
+        """The customer attributes this target writes. The hub remembers them to recognise its own echo."""
+        return frozenset()
+
+    @abstractmethod
+    def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
+        """Write updates; return one result for each, in order. Raising means: retry all of them."""
