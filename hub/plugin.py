@@ -328,6 +328,11 @@ class SurveyChannel(Provider):
     concurrency: ClassVar[int] = 8
     """Messages in flight at once: as many may be in doubt after a crash."""
 
+    @property
+    def sender_name(self) -> str:
+        """The name customers see as the sender: the brand of a survey that names none."""
+        return ""
+
     @abstractmethod
     def send(self, message: Message, point_of_no_return: Callable[[], None]) -> Outcome:
         """Deliver one message. Call `point_of_no_return()` right before the bytes that can't be recalled.

@@ -1,0 +1,113 @@
+"""The hub's own settings: HUB_* environment variables, each also as *_FILE naming a file that holds the value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class ConfigError(Exception):
+    """Settings that the hub cannot start with; `problems` lists all of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where the hub keeps its state and how it is reached."""
+
+    data_dir: Path
+    database_url: str | None = None
+    """None: SQLite files in `data_dir`."""
+    redis_url: str | None = None
+    """None: `hub up` runs a server of its own on a socket in `data_dir`."""
+    redis_server: str | None = None
+    base_url: str = "http://127.0.0.1:8000"
+    secret_keys: tuple[str, ...] = ()
+    """The first encrypts, all decrypt. Empty: a key file in `data_dir`."""
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the embedded Redis-compatible server."""
+        return self.data_dir / "redis.sock"
+
+    @property
+    def effective_redis_url(self) -> str:
+        """The configured Redis, else the embedded one."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Return whether everything is kept in SQLite files."""
+        return self.database_url is None or self.database_url.startswith("sqlite")
+
+
+VARIABLES = {
+    "HUB_DATA_DIR": "Folder for the database files, the key file and the embedded Redis. Default: ./hub-data",
+    "HUB_DATABASE_URL": "postgresql://user:password@host/name. Default: SQLite files in HUB_DATA_DIR",
+    "HUB_REDIS_URL": "redis://host:6379/0 or unix:///path. Default: `hub up` starts a server of its own",
+    "HUB_REDIS_SERVER": "Path of the redis-server or valkey-server that `hub up` starts",
+    "HUB_BASE_URL": "The public address of this hub, as customers reach it. Default: http://127.0.0.1:8000",
+    "HUB_SECRET_KEY": "Encrypts secrets and signs links: 32 characters or more; several, comma-separated, during a "
+    "rotation. Default: a key file made in HUB_DATA_DIR",
+}
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in `environ`. Raises ConfigError listing every problem."""
+    values, problems = _read_values(environ)
+    keys = tuple(key.strip() for key in values.get("HUB_SECRET_KEY", "").split(",") if key.strip())
+    problems += [
+        f"HUB_SECRET_KEY: key {number} has {len(key)} characters; use 32 or more (python3 -c "
+        '"import secrets; print(secrets.token_urlsafe(32))" makes one)'
+        for number, key in enumerate(keys, 1)
+        if len(key) < 32
+    ]
+    base_url = values.get("HUB_BASE_URL", Settings.base_url).rstrip("/")
+    if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).netloc:
+        problems.append(f"HUB_BASE_URL: {base_url!r} is no address; write https://surveys.example.com")
+    database_url = values.get("HUB_DATABASE_URL")
+    if database_url:
+        database_url, problem = _normalise_database_url(database_url)
+        problems += [problem] if problem else []
+    redis_url = values.get("HUB_REDIS_URL")
+    if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
+        problems.append("HUB_REDIS_URL: starts with none of redis://, rediss:// and unix://")
+    if problems:
+        raise ConfigError(problems)
+    return Settings(
+        data_dir=Path(values.get("HUB_DATA_DIR", "hub-data")).absolute(),
+        database_url=database_url,
+        redis_url=redis_url,
+        redis_server=values.get("HUB_REDIS_SERVER"),
+        base_url=base_url,
+        secret_keys=keys,
+    )
+
+
+def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for name in VARIABLES:
+        if environ.get(name):
+            values[name] = environ[name]
+        elif path := environ.get(f"{name}_FILE"):
+            try:
+                values[name] = Path(path).read_text().strip()
+            except OSError as error:
+                problems.append(f"{name}_FILE: {path} cannot be read: {error.strerror}")
+    return values, problems
+
+
+def _normalise_database_url(url: str) -> tuple[str, str | None]:
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"} and rest:
+        return f"postgresql+psycopg://{rest}", None
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return url, None
+    return url, "HUB_DATABASE_URL: write postgresql://user:password@host/name or sqlite:////absolute/path/hub.db"

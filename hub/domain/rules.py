@@ -1,0 +1,351 @@
+"""The survey rules, in the order of docs/rules.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.domain.created_at import UNREADABLE, read_created_at
+from hub.domain.identity import Identity, is_held_out, mailbox_of
+from hub.domain.reasons import Outcome, Reason
+from hub.domain.settings import OnMissingCreatedAt
+from hub.domain.states import SENT_STATES, WAITING, State
+from hub.domain.traits import merge_traits, value_of
+from hub.domain.world import Invitation, Person, Survey, World
+
+REFUSAL_COUNTS = timedelta(days=7)
+FUTURE_ALLOWED = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """An event as rules see it. `timestamp` is never in the future; `traits` are under one spelling each."""
+
+    source: str
+    type: str
+    message_id: str
+    user: Identity | None
+    anonymous: Identity | None
+    traits: Mapping[str, Any]
+    timestamp: datetime
+    arrived_at: datetime
+    locale: str | None = None
+    timezone: str | None = None
+    is_echo: bool = False
+    is_active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What was decided for one survey, and what led to it."""
+
+    survey_id: str
+    outcome: Outcome
+    reason: Reason
+    due_at: datetime | None = None
+    eligible_again_at: datetime | None = None
+    invitation_id: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """What became of an event. `reason` is None when surveys decided on it: see `decisions`."""
+
+    outcome: Outcome | None
+    reason: Reason | None
+    person: Person | None = None
+    decisions: Sequence[Decision] = ()
+
+
+def decide(world: World, event: Incoming, surveys: Iterable[Survey], now: datetime) -> Ruling:
+    """Take one event into `world` and return what was decided. Rules 1 to 19 of docs/rules.md, in that order."""
+    key = (event.source, event.message_id)
+    if key in world.message_ids:
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.DUPLICATE)
+    world.message_ids.add(key)
+    if event.type != "identify":
+        person = None
+        if event.user or event.anonymous:
+            person = world.meet(event.user, event.anonymous, event.arrived_at)
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.NOT_A_TRIGGER, person=person)
+    if event.is_echo:
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.ECHO)
+    if event.user is None and event.anonymous is None:
+        reason = Reason.NO_IDENTITY if event.is_active else Reason.ECHO
+        return Ruling(outcome=Outcome.REJECTED if event.is_active else Outcome.IGNORED, reason=reason)
+    person = _update_person(world, event)
+    if not event.is_active:
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.ECHO, person=person)
+    listening = [survey for survey in surveys if event.source in survey.sources]
+    if not listening:
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.NO_SURVEY, person=person)
+    decisions = [_Case(world, survey, person, event, now).decide() for survey in listening]
+    return Ruling(outcome=None, reason=None, person=person, decisions=decisions)
+
+
+def _update_person(world: World, event: Incoming) -> Person:
+    person = world.meet(event.user, event.anonymous, event.arrived_at)
+    merge_traits(
+        person.profile,
+        event.traits,
+        timestamp=event.timestamp,
+        message_id=event.message_id,
+        check_address=world.check_address,
+    )
+    person.locale = event.locale or person.locale
+    person.timezone = event.timezone or person.timezone
+    return person
+
+
+class _Case:
+    """One event for one survey: rules 6 to 19."""
+
+    def __init__(self, world: World, survey: Survey, person: Person, event: Incoming, now: datetime) -> None:
+        self.world = world
+        self.survey = survey
+        self.rules = survey.rules
+        self.person = person
+        self.event = event
+        self.now = now
+        self.mailbox = ""
+        self.created_at: datetime | None = None
+        self.last_sent_at: datetime | None = None
+
+    def decide(self) -> Decision:
+        for stage in (self._address, self._freshness, self._age):
+            reason = stage()
+            if reason is not None:
+                return self._skip(reason)
+        waiting = self.world.waiting(self.survey.id, self.person.id)
+        if waiting is not None:
+            return self._merge(waiting)
+        due_at = due_time(self.survey, self._effective_created_at(), self.now)
+        return self._contact_limits(due_at) or self._schedule(due_at)
+
+    def _address(self) -> Reason | None:
+        if not self.survey.enabled:
+            return Reason.SURVEY_PAUSED
+        known = value_of(self.person.profile, "email")
+        if known is None:
+            return Reason.NO_EMAIL
+        address = self.world.check_address(known)
+        brought = self.event.traits.get("email")
+        if address is None or (brought is not None and self.world.check_address(brought) is None):
+            return Reason.BAD_EMAIL
+        self.mailbox = mailbox_of(address)
+        if self.world.is_suppressed(self.person, self.mailbox):
+            return Reason.SUPPRESSED
+        return Reason.RECENTLY_REFUSED if _is_recently_refused(self.world, self.mailbox, self.now) else None
+
+    def _freshness(self) -> Reason | None:
+        limit = self.rules.max_event_age
+        is_stale = limit and self.event.arrived_at - self.event.timestamp > limit
+        return Reason.STALE_EVENT if is_stale else None
+
+    def _age(self) -> Reason | None:
+        raw = value_of(self.person.profile, "createdAt")
+        if raw is None:
+            skip = self.rules.on_missing_created_at is OnMissingCreatedAt.SKIP
+            return Reason.NO_CREATED_AT if skip else self._too_old()
+        created_at = read_created_at(raw)
+        if created_at is UNREADABLE:
+            return Reason.CREATED_AT_INVALID
+        if created_at > self.now + FUTURE_ALLOWED and created_at not in self.person.future_created_at:
+            return Reason.CREATED_AT_FUTURE
+        if created_at > self.now:
+            self.person.future_created_at.setdefault(created_at, self.now)
+        self.created_at = created_at
+        return self._too_old()
+
+    def _too_old(self) -> Reason | None:
+        effective = self._effective_created_at()
+        if effective is not None and self.rules.max_delay and self.now - effective > self.rules.max_delay:
+            return Reason.TOO_OLD
+        return None
+
+    def _effective_created_at(self) -> datetime | None:
+        return effective_created_at(self.survey, self.person, self.created_at)
+
+    def _merge(self, waiting: Invitation) -> Decision:
+        brought = self.event.traits.get("createdAt")
+        brings_time = brought is not None and read_created_at(brought) is not UNREADABLE
+        if brings_time and self.created_at is not None and self.created_at != waiting.created_at:
+            due_at = due_time(self.survey, self._effective_created_at(), self.now)
+            self.world.move(waiting, due_at, self.created_at)
+        self.world.readdress(waiting, self.mailbox)
+        return Decision(
+            survey_id=self.survey.id,
+            outcome=Outcome.MERGED,
+            reason=Reason.ALREADY_SCHEDULED,
+            due_at=waiting.due_at,
+            invitation_id=waiting.id,
+            inputs=self._inputs(),
+        )
+
+    def _contact_limits(self, due_at: datetime) -> Decision | None:
+        survey_id, interval = self.survey.id, self.rules.min_interval
+        self.last_sent_at = last_sent(self.world, self.person.id, self.mailbox, survey_id=survey_id)
+        if interval and self.last_sent_at is not None and due_at - self.last_sent_at < interval:
+            return self._skip(Reason.THROTTLED, eligible_again_at=self.last_sent_at + interval)
+        quiet = self.rules.quiet_period
+        if quiet:
+            latest = last_sent(self.world, self.person.id, self.mailbox)
+            if latest is not None and due_at - latest < quiet:
+                return self._skip(Reason.QUIET_PERIOD, eligible_again_at=latest + quiet)
+        if is_held_out(survey_id, self.person.first_id, self.rules.holdout_percent):
+            return self._skip(Reason.HOLDOUT)
+        limit = self.rules.daily_limit
+        return self._skip(Reason.QUOTA) if limit and self.world.days.at(survey_id, due_at) >= limit else None
+
+    def _schedule(self, due_at: datetime) -> Decision:
+        invitation = Invitation(
+            id=self.world.new_id(),
+            survey_id=self.survey.id,
+            person_id=self.person.id,
+            mailbox=self.mailbox,
+            state=State.SCHEDULED,
+            due_at=due_at,
+            created_at=self.created_at,
+        )
+        self.world.schedule(invitation, brake=self.rules.surge_brake)
+        return Decision(
+            survey_id=self.survey.id,
+            outcome=Outcome.SCHEDULED,
+            reason=Reason.SCHEDULED,
+            due_at=due_at,
+            invitation_id=invitation.id,
+            inputs=self._inputs(),
+        )
+
+    def _skip(self, reason: Reason, eligible_again_at: datetime | None = None) -> Decision:
+        return Decision(
+            survey_id=self.survey.id,
+            outcome=Outcome.SKIPPED,
+            reason=reason,
+            eligible_again_at=eligible_again_at,
+            inputs=self._inputs(),
+        )
+
+    def _inputs(self) -> dict[str, Any]:
+        found = {
+            "created_at": self.created_at,
+            "last_sent_at": self.last_sent_at,
+            "timestamp": self.event.timestamp,
+            "min_delay_days": self.rules.min_delay_days,
+            "max_delay_days": self.rules.max_delay_days,
+            "min_interval_weeks": self.rules.min_interval_weeks,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def recheck(world: World, survey: Survey, person: Person, invitation: Invitation, now: datetime) -> Reason | None:
+    """Return why an invitation must not be sent after all, or None: rules 9, 10, 15, 17 and 18 as they now stand.
+
+    Lateness counts from the due time, from the last time the survey was switched on, or from a release.
+    """
+    address = world.check_address(value_of(person.profile, "email"))
+    if address is None:
+        return Reason.BAD_EMAIL
+    mailbox = mailbox_of(address)
+    if world.is_suppressed(person, mailbox):
+        return Reason.SUPPRESSED
+    if _is_recently_refused(world, mailbox, now):
+        return Reason.RECENTLY_REFUSED
+    return _recheck_times(world, survey, person, invitation, mailbox, now)
+
+
+def _recheck_times(
+    world: World, survey: Survey, person: Person, invitation: Invitation, mailbox: str, now: datetime
+) -> Reason | None:
+    rules = survey.rules
+    starts = (
+        invitation.due_at,
+        survey.resumed_at or invitation.due_at,
+        invitation.late_from or invitation.due_at,
+    )
+    lateness = now - max(starts)
+    if _is_too_old_to_send(survey, person, invitation.due_at + lateness):
+        return Reason.TOO_OLD
+    own = (invitation.due_at, invitation.id)
+    last = last_sent(world, person.id, mailbox, survey_id=survey.id, before=own)
+    if rules.min_interval and last is not None and now - last < rules.min_interval:
+        return Reason.THROTTLED
+    latest = last_sent(world, person.id, mailbox, before=own) if rules.quiet_period else None
+    if latest is not None and now - latest < rules.quiet_period:
+        return Reason.QUIET_PERIOD
+    if is_held_out(survey.id, person.first_id, rules.holdout_percent):
+        return Reason.HOLDOUT
+    if rules.daily_limit and world.ahead_on_its_day(invitation) >= rules.daily_limit:
+        return Reason.QUOTA
+    return Reason.WINDOW_MISSED if lateness > rules.send_grace else None
+
+
+def _is_too_old_to_send(survey: Survey, person: Person, moment: datetime) -> bool:
+    raw = value_of(person.profile, "createdAt")
+    created_at = None if raw is None else read_created_at(raw)
+    if created_at is UNREADABLE or not survey.rules.max_delay:
+        return False
+    effective = effective_created_at(survey, person, created_at)
+    limit = survey.rules.max_delay + survey.rules.send_grace
+    return effective is not None and moment - effective > limit
+
+
+def effective_created_at(survey: Survey, person: Person, created_at: datetime | None) -> datetime | None:
+    """Return the time that ages and due times count from: createdAt, its stand-in, or None."""
+    if created_at is not None:
+        return person.future_created_at.get(created_at, created_at)
+    if survey.rules.on_missing_created_at is OnMissingCreatedAt.FIRST_SEEN:
+        return person.first_seen_at
+    return None
+
+
+def due_time(survey: Survey, effective: datetime | None, now: datetime) -> datetime:
+    """Return when to ask: the minimum delay after the customer's creation, and never in the past."""
+    return now if effective is None else max(now, effective + survey.rules.min_delay)
+
+
+def last_sent(
+    world: World,
+    person_id: str,
+    mailbox: str,
+    *,
+    survey_id: str | None = None,
+    before: tuple[datetime, str] | None = None,
+) -> datetime | None:
+    """Return when this person or mailbox was last mailed, by one survey or (without `survey_id`) by any.
+
+    A waiting invitation counts as sent at its due time. With `before`, a (due time, id), the look is from that
+    invitation: itself and those that wait behind it don't count.
+    """
+    moments = (
+        _sent_moment(invitation, person_id, mailbox, before)
+        for invitation in world.invitations(person_id, mailbox)
+        if survey_id is None or invitation.survey_id == survey_id
+    )
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _sent_moment(
+    invitation: Invitation, person_id: str, mailbox: str, before: tuple[datetime, str] | None
+) -> datetime | None:
+    if invitation.state in SENT_STATES:
+        bounced_elsewhere = invitation.state is State.BOUNCED and invitation.mailbox != mailbox
+        return None if bounced_elsewhere else invitation.sent_at
+    if invitation.state not in WAITING:
+        return None
+    if before is not None:
+        if invitation.id == before[1]:
+            return None
+        if invitation.state is State.SENDING:
+            return invitation.sent_at
+        if (invitation.due_at, invitation.id) > before:
+            return None
+    return invitation.due_at
+
+
+def _is_recently_refused(world: World, mailbox: str, now: datetime) -> bool:
+    refused_at = world.refused_at.get(mailbox)
+    return refused_at is not None and now - refused_at < REFUSAL_COUNTS

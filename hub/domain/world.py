@@ -1,0 +1,287 @@
+"""What the rules look at: people, invitations and suppressions held in memory.
+
+A chunk of events is decided on a world loaded from the database and written back as a whole; `hub replay` decides
+on one that starts empty.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from hub.domain.identity import Identity, IdKind, fingerprint
+from hub.domain.settings import SurveyRules
+from hub.domain.states import IN_HAND, MOVABLE, WAITING, State
+from hub.domain.traits import Profile, join_profiles
+
+
+@dataclass(kw_only=True, slots=True)
+class Person:
+    """A customer: ids, merged traits, and when the hub first heard of them."""
+
+    id: str
+    first_seen_at: datetime
+    first_id: str
+    profile: Profile = field(default_factory=dict)
+    identities: list[Identity] = field(default_factory=list)
+    locale: str | None = None
+    timezone: str | None = None
+    stored_identities: int = 0
+    """How many of `identities` the store knows already."""
+    future_created_at: dict[datetime, datetime] = field(default_factory=dict)
+    """createdAt values up to 24 h ahead, with the moment of the first decision that saw each (rule 13)."""
+
+    @property
+    def has_user_id(self) -> bool:
+        """Return whether a userId is known."""
+        return any(identity.kind is IdKind.USER for identity in self.identities)
+
+
+@dataclass(kw_only=True, slots=True)
+class Invitation:
+    """One invitation of a survey to a person, as far as rules care."""
+
+    id: str
+    survey_id: str
+    person_id: str
+    mailbox: str
+    state: State
+    due_at: datetime
+    created_at: datetime | None
+    """The createdAt, as parsed, that set `due_at`; None when none did."""
+    sent_at: datetime | None = None
+    reason: str | None = None
+    late_from: datetime | None = None
+    """Lateness counts from here when later than `due_at`: time held does not count."""
+    revision: int | None = None
+    """Of the stored row, which changes only from this revision; None: not stored yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A survey as rules see it. `resumed_at` is when it was last switched on."""
+
+    id: str
+    name: str
+    rules: SurveyRules
+    enabled: bool
+    sources: frozenset[str] = frozenset()
+    resumed_at: datetime | None = None
+
+
+def no_count(survey_id: str, start: datetime | date) -> int:
+    """Return 0: the count of a world that starts empty."""
+    return 0
+
+
+class Tally:
+    """Invitations of a survey by a span of their due time: what the store counted, plus what changed since."""
+
+    def __init__(self, span_of: Callable[[datetime], datetime | date], base: Callable[..., int] = no_count) -> None:
+        self._span_of = span_of
+        self._base = base
+        self._known: dict[tuple[str, datetime | date], int] = {}
+        self._changes: Counter[tuple[str, datetime | date]] = Counter()
+
+    def at(self, survey_id: str, due_at: datetime) -> int:
+        """Return how many fall due in the span of `due_at`."""
+        key = (survey_id, self._span_of(due_at))
+        if key not in self._known:
+            self._known[key] = self._base(*key)
+        return self._known[key] + self._changes[key]
+
+    def change(self, survey_id: str, due_at: datetime) -> int:
+        """Return by how much the count changed since it was stored."""
+        return self._changes[survey_id, self._span_of(due_at)]
+
+    def add(self, survey_id: str, due_at: datetime, change: int) -> None:
+        """Count one more (or, with -1, less)."""
+        self._changes[survey_id, self._span_of(due_at)] += change
+
+
+def day_of(moment: datetime) -> date:
+    """Return the UTC day."""
+    return moment.date()
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the start of the UTC hour."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+class World:
+    """People, invitations and suppressions, and the changes made to them."""
+
+    def __init__(
+        self,
+        *,
+        new_id: Callable[[], str],
+        check_address: Callable[[object], str | None],
+        count_day: Callable[..., int] = no_count,
+        count_hour: Callable[..., int] = no_count,
+        hourly_limit: Callable[[str], int] | None = None,
+        count_ahead: Callable[[Invitation], int] = lambda invitation: 0,
+    ) -> None:
+        self.new_id = new_id
+        self.check_address = check_address
+        self.days = Tally(day_of, count_day)
+        self.hours = Tally(hour_of, count_hour)
+        self.hourly_limit = hourly_limit
+        """Invitations of a survey that may fall due in an hour; None: no brake."""
+        self._count_ahead = count_ahead
+        self.people: dict[Identity, Person] = {}
+        self.suppressed: set[str] = set()
+        self.refused_at: dict[str, datetime] = {}
+        self.message_ids: set[tuple[str, str]] = set()
+        self.joined: dict[str, str] = {}
+        """Ids of people that turned out to be somebody else, and of whom."""
+        self.touched: dict[str, Person] = {}
+        self.changed: dict[str, Invitation] = {}
+        self._by_person: dict[str, list[Invitation]] = defaultdict(list)
+        self._by_mailbox: dict[str, list[Invitation]] = defaultdict(list)
+
+    # Loading
+
+    def know(self, person: Person) -> None:
+        """Add a person with their identities."""
+        for identity in person.identities:
+            self.people[identity] = person
+
+    def place(self, invitation: Invitation) -> None:
+        """Add an invitation."""
+        self._by_person[invitation.person_id].append(invitation)
+        self._by_mailbox[invitation.mailbox].append(invitation)
+
+    # Looking
+
+    def invitations(self, person_id: str, mailbox: str) -> Iterator[Invitation]:
+        """Return the invitations to a person or a mailbox, each once."""
+        yield from self._by_person[person_id]
+        for invitation in self._by_mailbox[mailbox]:
+            if invitation.person_id != person_id:
+                yield invitation
+
+    def waiting(self, survey_id: str, person_id: str) -> Invitation | None:
+        """Return the waiting invitation of a survey and person."""
+        found = (i for i in self._by_person[person_id] if i.survey_id == survey_id and i.state in WAITING)
+        return next(found, None)
+
+    def invitation(self, person_id: str, invitation_id: str) -> Invitation:
+        """Return one invitation of a person."""
+        return next(i for i in self._by_person[person_id] if i.id == invitation_id)
+
+    def ahead_on_its_day(self, invitation: Invitation) -> int:
+        """Return how many invitations of the survey left or wait before this one for the UTC day it falls due."""
+        return self._count_ahead(invitation) + self.days.change(invitation.survey_id, invitation.due_at)
+
+    def is_suppressed(self, person: Person, mailbox: str) -> bool:
+        """Return whether the mailbox or the person must not be mailed (rule 9)."""
+        if fingerprint("mailbox", mailbox) in self.suppressed:
+            return True
+        return any(
+            fingerprint(identity.kind, identity.namespace, identity.value) in self.suppressed
+            for identity in person.identities
+        )
+
+    # Changing
+
+    def meet(self, user: Identity | None, anonymous: Identity | None, now: datetime) -> Person:
+        """Return the person an event is about, made or joined as its ids say.
+
+        An anonymousId joins the first userId seen with it; two userIds never merge.
+        """
+        known_user = self.people.get(user) if user else None
+        known_anonymous = self.people.get(anonymous) if anonymous else None
+        if user is None:
+            person = known_anonymous or self._make(anonymous, now)
+        elif known_anonymous is None or known_anonymous.has_user_id:
+            person = known_user or self._make(user, now)
+        elif known_user is None:
+            person = known_anonymous
+        else:
+            person = known_user
+            self._join(person, known_anonymous)
+        for identity in (user, anonymous):
+            if identity is not None and identity not in self.people:
+                person.identities.append(identity)
+                self.people[identity] = person
+        self.touched[person.id] = person
+        return person
+
+    def _make(self, first: Identity | None, now: datetime) -> Person:
+        assert first is not None, "rule 4 lets no event without an id through"
+        return Person(id=self.new_id(), first_seen_at=now, first_id=first.value)
+
+    def _join(self, person: Person, other: Person) -> None:
+        if other.first_seen_at < person.first_seen_at:
+            person.first_seen_at, person.first_id = other.first_seen_at, other.first_id
+        join_profiles(person.profile, other.profile)
+        person.locale = person.locale or other.locale
+        person.timezone = person.timezone or other.timezone
+        for value, moment in other.future_created_at.items():
+            person.future_created_at[value] = min(moment, person.future_created_at.get(value, moment))
+        for identity in other.identities:
+            person.identities.append(identity)
+            self.people[identity] = person
+        self._unite_invitations(person.id, other.id)
+        self.joined[other.id] = person.id
+        self.touched.pop(other.id, None)
+
+    def _unite_invitations(self, person_id: str, other_id: str) -> None:
+        for invitation in self._by_person.pop(other_id, []):
+            rival = self.waiting(invitation.survey_id, person_id) if invitation.state in WAITING else None
+            invitation.person_id = person_id
+            self._by_person[person_id].append(invitation)
+            if rival is not None:
+                self.cancel(_loser(rival, invitation), "already_scheduled")
+
+    def schedule(self, invitation: Invitation, *, brake: bool) -> None:
+        """Add a new invitation, held when the surge brake is on and too many fall due within the hour."""
+        limit = self.hourly_limit(invitation.survey_id) if brake and self.hourly_limit else None
+        if limit is not None and self.hours.at(invitation.survey_id, invitation.due_at) >= limit:
+            invitation.state = State.HELD
+            invitation.reason = "surge"
+        else:
+            self.hours.add(invitation.survey_id, invitation.due_at, 1)
+        self.days.add(invitation.survey_id, invitation.due_at, 1)
+        self.place(invitation)
+        self.changed[invitation.id] = invitation
+
+    def move(self, invitation: Invitation, due_at: datetime, created_at: datetime) -> None:
+        """Give a waiting invitation another due time, unless a worker has it in hand."""
+        if invitation.state not in MOVABLE:
+            return
+        for tally in (self.days, self.hours) if invitation.state is not State.HELD else (self.days,):
+            tally.add(invitation.survey_id, invitation.due_at, -1)
+            tally.add(invitation.survey_id, due_at, 1)
+        invitation.due_at = due_at
+        invitation.created_at = created_at
+        self.changed[invitation.id] = invitation
+
+    def readdress(self, invitation: Invitation, mailbox: str) -> None:
+        """Let a waiting invitation follow its person to another mailbox."""
+        if invitation.mailbox == mailbox or invitation.state not in MOVABLE:
+            return
+        self._by_mailbox[invitation.mailbox].remove(invitation)
+        invitation.mailbox = mailbox
+        self._by_mailbox[mailbox].append(invitation)
+        self.changed[invitation.id] = invitation
+
+    def cancel(self, invitation: Invitation, reason: str) -> None:
+        """Cancel a waiting invitation that did not leave."""
+        self.days.add(invitation.survey_id, invitation.due_at, -1)
+        if invitation.state is not State.HELD:
+            self.hours.add(invitation.survey_id, invitation.due_at, -1)
+        invitation.state = State.CANCELLED
+        invitation.reason = reason
+        self.changed[invitation.id] = invitation
+
+
+def _loser(first: Invitation, second: Invitation) -> Invitation:
+    """Return which of two waiting invitations goes: one in hand survives, else the one that is due earlier."""
+    survivor = min(
+        (first, second), key=lambda i: (i.state is not State.SENDING, i.state not in IN_HAND, i.due_at, i.id)
+    )
+    return second if survivor is first else first

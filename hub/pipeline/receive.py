@@ -1,0 +1,34 @@
+"""Receive: a request's body is stored durably before it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hub.plugin import Accepted
+from hub.store import intake
+from hub.store.engine import Store
+from hub.store.group_commit import GroupCommit
+from hub.store.intake import AcceptedBody
+
+
+class Receiver:
+    """Appends bodies to the intake log; requests that come together share one commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._commits: GroupCommit[AcceptedBody, None] = GroupCommit(self._append, name="intake")
+
+    def store(self, source_id: str, accepted: Accepted, arrived_at: datetime) -> None:
+        """Return once the body is safe. Raises Overloaded, or the database's error: then nothing was stored."""
+        self._commits.submit(
+            AcceptedBody(source_id=source_id, hint=accepted.hint, arrived_at=arrived_at, body=accepted.body)
+        )
+
+    def close(self) -> None:
+        """Store what waits."""
+        self._commits.close()
+
+    def _append(self, bodies: Sequence[AcceptedBody]) -> list[None]:
+        intake.append(self._store, bodies)
+        return [None] * len(bodies)

@@ -1,0 +1,1 @@
+"""The truth: tables and queries on SQLite and PostgreSQL."""

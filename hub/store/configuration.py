@@ -1,0 +1,192 @@
+"""Connections and surveys as stored, and the revision that every change raises."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hub.store import tables
+from hub.store.sql import insert_missing, upsert
+from hub.store.types import new_id
+
+
+class Role(StrEnum):
+    """What a connection is for; the plural names its table in the configuration file."""
+
+    SOURCE = "source"
+    CHANNEL = "channel"
+    TARGET = "target"
+
+    @property
+    def plural(self) -> str:
+        """As in `[sources.product]`."""
+        return f"{self.value}s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredConnection:
+    """A configured connection. Secrets in `config` are as stored: sealed, or the name of a variable."""
+
+    id: str
+    role: Role
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    options: Mapping[str, Any]
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSurvey:
+    """A survey; `connections` are ids of each role, in the operator's order."""
+
+    id: str
+    name: str
+    enabled: bool
+    settings: Mapping[str, Any]
+    connections: Mapping[Role, Sequence[str]]
+    resumed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The whole configuration at one revision. Retired connections are kept: late bounces still find them."""
+
+    revision: int
+    hub_id: str
+    connections: Sequence[StoredConnection] = ()
+    surveys: Sequence[StoredSurvey] = field(default_factory=tuple)
+
+
+def initialise(connection: Connection) -> None:
+    """Give a new database its hub id."""
+    insert_missing(connection, tables.setting, {"name": "hub_id", "value": secrets.token_hex(5)})
+    insert_missing(connection, tables.setting, {"name": "revision", "value": 0})
+
+
+def read_setting(connection: Connection, name: str) -> Any:
+    """Return a stored setting, or None."""
+    return connection.scalar(select(tables.setting.c.value).where(tables.setting.c.name == name))
+
+
+def write_setting(connection: Connection, name: str, value: Any) -> None:
+    """Store a setting."""
+    upsert(connection, tables.setting, [{"name": name, "value": value}], update=["value"])
+
+
+def revision(connection: Connection) -> int:
+    """Return the revision of the configuration."""
+    return int(read_setting(connection, "revision") or 0)
+
+
+def raise_revision(connection: Connection) -> None:
+    """Tell every process that the configuration changed."""
+    write_setting(connection, "revision", revision(connection) + 1)
+
+
+def snapshot(connection: Connection) -> Snapshot:
+    """Return the configuration."""
+    links: dict[str, dict[Role, list[str]]] = {}
+    for row in connection.execute(select(tables.survey_connection).order_by(tables.survey_connection.c.position)):
+        links.setdefault(row.survey_id, {}).setdefault(Role(row.role), []).append(row.connection_id)
+    surveys = connection.execute(
+        select(tables.survey).where(tables.survey.c.retired_at.is_(None)).order_by(tables.survey.c.name)
+    )
+    return Snapshot(
+        revision=revision(connection),
+        hub_id=read_setting(connection, "hub_id"),
+        connections=[_connection(row) for row in connection.execute(select(tables.connection))],
+        surveys=[
+            StoredSurvey(
+                id=row.id,
+                name=row.name,
+                enabled=row.enabled,
+                settings=row.settings,
+                connections={role: links.get(row.id, {}).get(role, []) for role in Role},
+                resumed_at=row.resumed_at,
+            )
+            for row in surveys
+        ],
+    )
+
+
+def _connection(row: Any) -> StoredConnection:
+    return StoredConnection(
+        id=row.id,
+        role=Role(row.role),
+        name=row.name,
+        kind=row.kind,
+        config=row.config,
+        options=row.options,
+        retired_at=row.retired_at,
+    )
+
+
+def save_connection(
+    connection: Connection, *, role: Role, name: str, kind: str, config: Mapping[str, Any], options: Any, now: datetime
+) -> str:
+    """Create or change a live connection and return its id. Another kind under the same name is a new connection."""
+    table = tables.connection
+    found = connection.execute(
+        select(table).where(table.c.role == role, table.c.name == name, table.c.retired_at.is_(None))
+    ).one_or_none()
+    if found is not None and found.kind == kind:
+        connection.execute(update(table).where(table.c.id == found.id).values(config=config, options=options))
+        return str(found.id)
+    if found is not None:
+        retire_connection(connection, found.id, now=now)
+    connection_id = new_id()
+    row = {"id": connection_id, "role": role, "name": name, "kind": kind, "config": config, "options": options}
+    connection.execute(insert(table).values(**row, created_at=now))
+    return connection_id
+
+
+def retire_connection(connection: Connection, connection_id: str, *, now: datetime) -> None:
+    """Take a connection out of use; its id keeps meaning what it meant."""
+    table = tables.connection
+    connection.execute(update(table).where(table.c.id == connection_id).values(retired_at=now))
+
+
+def save_survey(
+    connection: Connection,
+    *,
+    name: str,
+    enabled: bool,
+    settings: Mapping[str, Any],
+    connections: Mapping[Role, Sequence[str]],
+    now: datetime,
+) -> str:
+    """Create or change a survey and return its id. Switching it on is remembered as `resumed_at`."""
+    table = tables.survey
+    found = connection.execute(select(table).where(table.c.name == name, table.c.retired_at.is_(None))).one_or_none()
+    values: dict[str, Any] = {"enabled": enabled, "settings": settings}
+    if enabled and (found is None or not found.enabled):
+        values["resumed_at"] = now
+    if found is None:
+        survey_id = new_id()
+        connection.execute(insert(table).values(id=survey_id, name=name, created_at=now, **values))
+    else:
+        survey_id = found.id
+        connection.execute(update(table).where(table.c.id == survey_id).values(**values))
+    links = tables.survey_connection
+    connection.execute(delete(links).where(links.c.survey_id == survey_id))
+    rows = [
+        {"survey_id": survey_id, "role": role, "position": position, "connection_id": connection_id}
+        for role, ids in connections.items()
+        for position, connection_id in enumerate(ids)
+    ]
+    if rows:
+        connection.execute(insert(links), rows)
+    return survey_id
+
+
+def retire_survey(connection: Connection, survey_id: str, *, now: datetime) -> None:
+    """Take a survey out of use. Its history stays; what waits is cancelled by the caller."""
+    table = tables.survey
+    connection.execute(update(table).where(table.c.id == survey_id).values(retired_at=now, enabled=False))
