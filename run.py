@@ -160,15 +160,16 @@ def prepare(extra: str) -> None:
         started = time.monotonic()
         installer = choose_installer()
         STAMP.unlink(missing_ok=True)
-        if not is_usable(stamp):
-            stamp = None
+        extras = {extra}
+        if stamp and can_be_extended(stamp, installer.name):
+            extras.update(stamp.extras)
+        else:
             clear()
             print(f"Making .venv with Python {platform.python_version()}.", flush=True)
             run_quietly(installer.make)
-        extras = {extra, *(stamp.extras if stamp else ())}
         print(f"Installing survey-hub[{','.join(sorted(extras))}] with {installer.name}.", flush=True)
         run_quietly([*installer.install, "--editable", f"{ROOT}[{','.join(sorted(extras))}]"])
-        write_stamp(extras)
+        write_stamp(installer.name, extras)
         print(f"Set up in {time.monotonic() - started:.0f} s.", flush=True)
 
 
@@ -176,6 +177,7 @@ def prepare(extra: str) -> None:
 class Stamp:
     """What a finished set-up leaves in the environment."""
 
+    installer: str
     environment: Sequence[str]
     project: str
     extras: Sequence[str]
@@ -183,7 +185,7 @@ class Stamp:
 
 def is_ready(stamp: Stamp | None, extra: str) -> bool:
     """Tell whether the environment serves as it is."""
-    if stamp is None or not is_usable(stamp) or stamp.project != fingerprint(ROOT / "pyproject.toml"):
+    if stamp is None or not is_whole(stamp) or stamp.project != fingerprint(ROOT / "pyproject.toml"):
         return False
     return covers(stamp.extras, extra)
 
@@ -193,9 +195,14 @@ def covers(extras: Sequence[str], extra: str) -> bool:
     return any(extra == name or extra in INCLUDED.get(name, ()) for name in extras)
 
 
-def is_usable(stamp: Stamp | None) -> bool:
-    """Tell whether the environment can be installed into: whole, in its place, made by this very Python."""
-    return stamp is not None and stamp.environment == environment() and (BIN / "python").exists()
+def can_be_extended(stamp: Stamp, installer: str) -> bool:
+    """Tell whether this installer can add to the environment. One that uv made has no pip inside."""
+    return stamp.installer == installer and is_whole(stamp)
+
+
+def is_whole(stamp: Stamp) -> bool:
+    """Tell whether the environment is still in its place and was made by this very Python."""
+    return stamp.environment == environment() and (BIN / "python").exists()
 
 
 def environment() -> list[str]:
@@ -216,10 +223,14 @@ def read_stamp() -> Stamp | None:
         return None
 
 
-def write_stamp(extras: set[str]) -> None:
+def write_stamp(installer: str, extras: set[str]) -> None:
     """Record a finished set-up."""
-    project = fingerprint(ROOT / "pyproject.toml")
-    stamp = Stamp(environment=environment(), project=project, extras=sorted(extras))
+    stamp = Stamp(
+        installer=installer,
+        environment=environment(),
+        project=fingerprint(ROOT / "pyproject.toml"),
+        extras=sorted(extras),
+    )
     STAMP.write_text(json.dumps(asdict(stamp)), encoding="utf-8")
 
 

@@ -188,6 +188,16 @@ def test_environment_for_tests_serves_the_demo_too(run: ModuleType) -> None:
     assert not run.covers(["demo"], "test")
 
 
+def test_environment_of_another_installer_is_not_added_to(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").touch()
+    monkeypatch.setattr(run, "BIN", tmp_path)
+    stamp = run.Stamp(installer="uv", environment=run.environment(), project="", extras=["demo"])
+    assert run.can_be_extended(stamp, "uv")
+    assert not run.can_be_extended(stamp, "pip")
+
+
 def test_types_of_all_plugins_are_checked(run: ModuleType, tmp_path: Path) -> None:
     for name in ("pigeon", "telegraph"):
         package = tmp_path / "plugins" / name / f"hub_{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import smtplib
 import socket
@@ -103,7 +104,7 @@ time.sleep(60)
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (Linux: package util-linux)")
 def test_server_ends_when_the_tests_are_killed() -> None:
     binary = servers.find_valkey()
     if binary is None:
