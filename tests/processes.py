@@ -1,0 +1,94 @@
+"""Start real server processes for tests and end them again, by their own ids."""
+
+from __future__ import annotations
+
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    is_ready: Callable[[], bool],
+    log: Path,
+    user: str | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    timeout_s: float = 30,
+    stop_timeout_s: float = 10,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server and yield once `is_ready` says so. A server that ends first is an error.
+
+    `user` runs it as that user and group; the groups of this process are dropped. On Linux the server gets
+    `stop_signal` also when this process dies without a chance to clean up.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*dying_with_parent(stop_signal), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            user=user,
+            group=group_of(user),
+            extra_groups=[] if user else None,
+        )
+    try:
+        wait_until_ready(process, is_ready=is_ready, log=log, timeout_s=timeout_s)
+        yield process
+    finally:
+        stop(process, stop_signal, timeout_s=stop_timeout_s)
+
+
+def wait_until_ready(
+    process: subprocess.Popen[bytes], *, is_ready: Callable[[], bool], log: Path, timeout_s: float
+) -> None:
+    """Return when the server answers; raise RuntimeError with the end of its log when it doesn't."""
+    deadline = time.monotonic() + timeout_s
+    while not is_ready():
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            what = f"ended with {process.returncode}" if ended else f"was not ready after {timeout_s:g} s"
+            tail = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{process.args!r} {what}:\n{tail}")
+        time.sleep(0.01)
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, *, timeout_s: float) -> None:
+    """Ask a process to stop; kill it when it doesn't."""
+    process.send_signal(stop_signal)
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def dying_with_parent(stop_signal: signal.Signals) -> list[str]:
+    """Return a prefix of a command that ends it with this process; nothing where the system can't."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG")] if setpriv else []
+
+
+def group_of(user: str | None) -> int | None:
+    """Return the id of a user's own group."""
+    return pwd.getpwnam(user).pw_gid if user else None
+
+
+def free_port() -> int:
+    """Return a TCP port on 127.0.0.1 that is free right now, below those of outgoing connections."""
+    for port in random.sample(range(20_000, 32_000), 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
