@@ -242,6 +242,11 @@ class EventSource(Provider):
         return None
 
     @classmethod
+    def without_key(cls, request: InboundRequest) -> Reply | None:
+        """Return the answer to a request on one of `paths` that needs no connection, None to refuse it with 401."""
+        return None
+
+    @classmethod
     def trouble(cls, status: int, message: str, retry_after_s: int | None = None) -> Reply:
         """Return an error in the sender's dialect: what the hub refuses before or without `receive`."""
         headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}

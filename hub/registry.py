@@ -332,7 +332,7 @@ class Registry:
         except ConfigError as error:
             return Connection(stored=stored, problem="; ".join(error.problems))
         except ValidationError as error:
-            return Connection(stored=stored, problem=f"its settings are not valid: {error.normalized_messages()}")
+            return Connection(stored=stored, problem=f"its settings are not valid: {error.messages}")
         except Exception as error:
             log.exception("The provider of %s.%s could not be made", stored.role.plural, stored.name)
             return Connection(stored=stored, problem=f"its plugin failed: {type(error).__name__}: {error}")

@@ -87,7 +87,7 @@ def decide(world: World, event: Incoming, surveys: Iterable[Survey], now: dateti
 
 
 def _update_person(world: World, event: Incoming) -> Person:
-    person = world.meet(event.user, event.anonymous, event.arrived_at)
+    person = world.meet(event.user, event.anonymous, event.arrived_at if event.is_active else None)
     merge_traits(
         person.profile,
         event.traits,
@@ -97,6 +97,7 @@ def _update_person(world: World, event: Incoming) -> Person:
     )
     person.locale = event.locale or person.locale
     person.timezone = event.timezone or person.timezone
+    world.readdress(person)
     return person
 
 
@@ -153,10 +154,10 @@ class _Case:
         created_at = read_created_at(raw)
         if created_at is UNREADABLE:
             return Reason.CREATED_AT_INVALID
-        if created_at > self.now + FUTURE_ALLOWED and created_at not in self.person.future_created_at:
-            return Reason.CREATED_AT_FUTURE
         if created_at > self.now:
             self.person.future_created_at.setdefault(created_at, self.now)
+        if created_at > self.now + FUTURE_ALLOWED:
+            return Reason.CREATED_AT_FUTURE
         self.created_at = created_at
         return self._too_old()
 
@@ -175,7 +176,6 @@ class _Case:
         if brings_time and self.created_at is not None and self.created_at != waiting.created_at:
             due_at = due_time(self.survey, self._effective_created_at(), self.now)
             self.world.move(waiting, due_at, self.created_at)
-        self.world.readdress(waiting, self.mailbox)
         return Decision(
             survey_id=self.survey.id,
             outcome=Outcome.MERGED,

@@ -50,23 +50,30 @@ def merge_traits(
 ) -> None:
     """Merge an event's traits into `profile`: newest wins per trait, whatever order events arrive in.
 
-    A malformed address never replaces a known one.
+    A malformed address never replaces a good one.
     """
-    for name, value in traits.items():
-        candidate = Trait(value, timestamp, message_id)
+    join_profiles(
+        profile,
+        {name: Trait(value, timestamp, message_id) for name, value in traits.items()},
+        check_address=check_address,
+    )
+
+
+def join_profiles(
+    profile: Profile, other: Mapping[str, Trait], *, check_address: Callable[[object], str | None]
+) -> None:
+    """Merge other traits into `profile`: newest wins per trait."""
+    for name, candidate in other.items():
         known = profile.get(name)
-        if name == "email" and known is not None and check_address(value) is None:
-            continue
-        if known is None or candidate.is_newer_than(known):
+        if known is None:
             profile[name] = candidate
-
-
-def join_profiles(into: Profile, other: Profile) -> None:
-    """Merge the profile of a person found to be the same one: newest trait wins."""
-    for name, trait in other.items():
-        known = into.get(name)
-        if known is None or trait.is_newer_than(known):
-            into[name] = trait
+            continue
+        is_better = candidate.is_newer_than(known)
+        if name == "email":
+            ranks = check_address(candidate.value) is not None, check_address(known.value) is not None
+            is_better = is_better if ranks[0] == ranks[1] else ranks[0]
+        if is_better:
+            profile[name] = candidate
 
 
 def value_of(profile: Profile, name: str) -> Any:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from hub.domain.identity import Identity, IdKind, fingerprint
+from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.settings import SurveyRules
 from hub.domain.states import IN_HAND, MOVABLE, WAITING, State
-from hub.domain.traits import Profile, join_profiles
+from hub.domain.traits import Profile, join_profiles, value_of
 
 
 @dataclass(kw_only=True, slots=True)
@@ -22,7 +22,8 @@ class Person:
     """A customer: ids, merged traits, and when the hub first heard of them."""
 
     id: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
+    """When the first event about this person arrived, echoes aside."""
     first_id: str
     profile: Profile = field(default_factory=dict)
     identities: list[Identity] = field(default_factory=list)
@@ -31,7 +32,7 @@ class Person:
     stored_identities: int = 0
     """How many of `identities` the store knows already."""
     future_created_at: dict[datetime, datetime] = field(default_factory=dict)
-    """createdAt values up to 24 h ahead, with the moment of the first decision that saw each (rule 13)."""
+    """createdAt values that lay ahead, with the moment of the first decision that saw each (rule 13)."""
 
     @property
     def has_user_id(self) -> bool:
@@ -187,17 +188,17 @@ class World:
 
     # Changing
 
-    def meet(self, user: Identity | None, anonymous: Identity | None, now: datetime) -> Person:
-        """Return the person an event is about, made or joined as its ids say.
+    def meet(self, user: Identity | None, anonymous: Identity | None, seen_at: datetime | None) -> Person:
+        """Return the person an event is about, made or joined as its ids say; None as `seen_at`: an echo.
 
         An anonymousId joins the first userId seen with it; two userIds never merge.
         """
         known_user = self.people.get(user) if user else None
         known_anonymous = self.people.get(anonymous) if anonymous else None
         if user is None:
-            person = known_anonymous or self._make(anonymous, now)
+            person = known_anonymous or self._make(anonymous)
         elif known_anonymous is None or known_anonymous.has_user_id:
-            person = known_user or self._make(user, now)
+            person = known_user or self._make(user)
         elif known_user is None:
             person = known_anonymous
         else:
@@ -207,17 +208,19 @@ class World:
             if identity is not None and identity not in self.people:
                 person.identities.append(identity)
                 self.people[identity] = person
+        if person.first_seen_at is None:
+            person.first_seen_at = seen_at
         self.touched[person.id] = person
         return person
 
-    def _make(self, first: Identity | None, now: datetime) -> Person:
+    def _make(self, first: Identity | None) -> Person:
         assert first is not None, "rule 4 lets no event without an id through"
-        return Person(id=self.new_id(), first_seen_at=now, first_id=first.value)
+        return Person(id=self.new_id(), first_seen_at=None, first_id=first.value)
 
     def _join(self, person: Person, other: Person) -> None:
-        if other.first_seen_at < person.first_seen_at:
+        if other.first_seen_at and (person.first_seen_at is None or other.first_seen_at < person.first_seen_at):
             person.first_seen_at, person.first_id = other.first_seen_at, other.first_id
-        join_profiles(person.profile, other.profile)
+        join_profiles(person.profile, other.profile, check_address=self.check_address)
         person.locale = person.locale or other.locale
         person.timezone = person.timezone or other.timezone
         for value, moment in other.future_created_at.items():
@@ -226,6 +229,7 @@ class World:
             person.identities.append(identity)
             self.people[identity] = person
         self._unite_invitations(person.id, other.id)
+        self.readdress(person)
         self.joined[other.id] = person.id
         self.touched.pop(other.id, None)
 
@@ -260,14 +264,18 @@ class World:
         invitation.created_at = created_at
         self.changed[invitation.id] = invitation
 
-    def readdress(self, invitation: Invitation, mailbox: str) -> None:
-        """Let a waiting invitation follow its person to another mailbox."""
-        if invitation.mailbox == mailbox or invitation.state not in MOVABLE:
+    def readdress(self, person: Person) -> None:
+        """Let a person's waiting invitations follow them to their newest mailbox."""
+        address = self.check_address(value_of(person.profile, "email"))
+        if address is None:
             return
-        self._by_mailbox[invitation.mailbox].remove(invitation)
-        invitation.mailbox = mailbox
-        self._by_mailbox[mailbox].append(invitation)
-        self.changed[invitation.id] = invitation
+        mailbox = mailbox_of(address)
+        for invitation in self._by_person[person.id]:
+            if invitation.mailbox != mailbox and invitation.state in MOVABLE:
+                self._by_mailbox[invitation.mailbox].remove(invitation)
+                invitation.mailbox = mailbox
+                self._by_mailbox[mailbox].append(invitation)
+                self.changed[invitation.id] = invitation
 
     def cancel(self, invitation: Invitation, reason: str) -> None:
         """Cancel a waiting invitation that did not leave."""

@@ -105,8 +105,8 @@ def _check_due(connection: Connection, configuration: Configuration, now: dateti
             continue
         rows = deliveries.due(connection, survey.id, now, room)
         world = worlds.new_world(connection, check_address, now)
-        person_ids = {row.person_id for row in rows}
-        worlds.load(connection, world, person_ids=person_ids, surveys=configuration.rules, now=now, mailboxes=set())
+        ids = {row.person_id for row in rows}
+        worlds.load(connection, world, ids=ids, surveys=configuration.rules, now=now)
         people |= {person.id: person for person in world.people.values()}
         verdicts += _recheck_all(world, configuration, survey.id, rows, people, free, now)
     return _Checked(verdicts=verdicts, people=people)

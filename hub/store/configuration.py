@@ -39,6 +39,7 @@ class StoredConnection:
     kind: str
     config: Mapping[str, Any]
     options: Mapping[str, Any]
+    created_at: datetime
     retired_at: datetime | None = None
 
 
@@ -124,6 +125,7 @@ def _connection(row: Any) -> StoredConnection:
         kind=row.kind,
         config=row.config,
         options=row.options,
+        created_at=row.created_at,
         retired_at=row.retired_at,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,7 +82,8 @@ def _queue(
 def counts_by_score(connection: Connection, survey_id: str) -> dict[int, int]:
     """Return how many answers gave each score."""
     statement = (
-        select(response.c.score, func.count()).where(response.c.survey_id == survey_id).group_by(response.c.score)
+        select(response.c.score, func.count().label("number"))
+        .where(response.c.survey_id == survey_id)
+        .group_by(response.c.score)
     )
-    rows: Sequence[Any] = connection.execute(statement).all()
-    return {score: count for score, count in rows}
+    return {row.score: row.number for row in connection.execute(statement)}

@@ -12,7 +12,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TextClause,
     UniqueConstraint,
     text,
 )
@@ -24,12 +23,13 @@ intake_metadata = MetaData()
 """On SQLite a file of its own, so that the one writer of a file never makes senders wait for deciders."""
 
 
-def _where(condition: str) -> dict[str, TextClause]:
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index on the rows that `where` holds for."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
-def _states(*states: str) -> dict[str, TextClause]:
-    return _where("state IN ({})".format(", ".join(f"'{state}'" for state in states)))
+def _state_in(*states: str) -> str:
+    return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
 
 
 body = Table(
@@ -63,7 +63,7 @@ connection = Table(
     Column("options", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("retired_at", Instant),
-    Index("connection_name", "role", "name", unique=True, **_where("retired_at IS NULL")),
+    _partial_index("connection_name", "role", "name", unique=True, where="retired_at IS NULL"),
     comment="Configured sources, channels and targets; secrets in config are encrypted",
 )
 
@@ -77,7 +77,7 @@ survey = Table(
     Column("settings", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("retired_at", Instant),
-    Index("survey_name", "name", unique=True, **_where("retired_at IS NULL")),
+    _partial_index("survey_name", "name", unique=True, where="retired_at IS NULL"),
 )
 
 survey_connection = Table(
@@ -93,7 +93,7 @@ person = Table(
     "person",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("first_seen_at", Instant, nullable=False),
+    Column("first_seen_at", Instant),
     Column("first_id", Text, nullable=False),
     Column("mailbox", Text),
     Column("profile", Json, nullable=False),
@@ -173,11 +173,15 @@ invitation = Table(
     Column("note", Text),
     # One open invitation a survey and person. `sending` stands outside: two people found to be one may both have a
     # mail on its way, and neither can be called back.
-    Index(
-        "invitation_open", "survey_id", "person_id", unique=True, **_states("scheduled", "held", "queued", "claimed")
+    _partial_index(
+        "invitation_open",
+        "survey_id",
+        "person_id",
+        unique=True,
+        where=_state_in("scheduled", "held", "queued", "claimed"),
     ),
-    Index("invitation_next", "survey_id", "next_attempt_at", "id", **_states("scheduled", "queued")),
-    Index("invitation_lease", "lease_until", **_states("claimed", "sending")),
+    _partial_index("invitation_next", "survey_id", "next_attempt_at", "id", where=_state_in("scheduled", "queued")),
+    _partial_index("invitation_lease", "lease_until", where=_state_in("claimed", "sending")),
     Index("invitation_person", "person_id"),
     Index("invitation_mailbox", "mailbox"),
     Index("invitation_due", "survey_id", "due_at"),
@@ -252,7 +256,7 @@ outbox = Table(
     Column("note", Text),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
-    Index("outbox_next", "target_id", "next_attempt_at", **_states("pending", "leased")),
+    _partial_index("outbox_next", "target_id", "next_attempt_at", where=_state_in("pending", "leased")),
     Index("outbox_person", "person_id"),
     Index("outbox_message", "message_id"),
 )

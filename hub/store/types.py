@@ -25,9 +25,7 @@ class Instant(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the dialect's own type."""
-        return dialect.type_descriptor(
-            DateTime(timezone=True) if dialect.name == "postgresql" else BigInteger()  # type: ignore[arg-type]
-        )
+        return dialect.type_descriptor(DateTime(timezone=True) if dialect.name == "postgresql" else BigInteger())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Return what the database stores."""

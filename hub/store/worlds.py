@@ -42,13 +42,13 @@ def load(
     world: World,
     *,
     identities: Collection[Identity] = (),
-    person_ids: Collection[str] = (),
+    ids: Collection[str] = (),
     mailboxes: Collection[str] = (),
     surveys: Iterable[Survey],
     now: datetime,
 ) -> None:
     """Load some people, by identity or id, and everything the rules may ask about them and some mailboxes."""
-    ids = set(person_ids) | _person_ids(connection, identities)
+    ids = set(ids) | person_ids(connection, identities)
     people = load_people(connection, ids)
     for found in people.values():
         world.know(found)
@@ -91,7 +91,8 @@ def load_people(connection: Connection, person_ids: Collection[str]) -> dict[str
     return people
 
 
-def _person_ids(connection: Connection, identities: Collection[Identity]) -> set[str]:
+def person_ids(connection: Connection, identities: Collection[Identity]) -> set[str]:
+    """Return the ids of the people who have any of these identities."""
     wanted: dict[tuple[str, IdKind], set[str]] = {}
     for one in identities:
         wanted.setdefault((one.namespace, one.kind), set()).add(one.value)
@@ -102,6 +103,12 @@ def _person_ids(connection: Connection, identities: Collection[Identity]) -> set
         )
         found.update(connection.scalars(statement))
     return found
+
+
+def mailboxes_of(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Return the mailboxes of people."""
+    statement = select(person.c.mailbox).where(is_among(connection, person.c.id, ids), person.c.mailbox.is_not(None))
+    return {mailbox for mailbox in connection.scalars(statement) if mailbox}
 
 
 def _load_invitations(

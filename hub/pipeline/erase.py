@@ -1,0 +1,108 @@
+"""Erase: a person is forgotten everywhere, and never mailed again."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection
+
+from sqlalchemy import Connection, delete, select, update
+
+from hub.domain.identity import Identity, IdKind, fingerprint
+from hub.domain.reasons import Stop
+from hub.domain.traits import value_of
+from hub.domain.world import Person
+from hub.pipeline.hub import Hub
+from hub.plugin import Person as PluginPerson
+from hub.store import tables, worlds
+from hub.store.sql import is_among, upsert
+
+log = logging.getLogger(__name__)
+
+
+def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
+    """Forget the people with these ids; return how many rows of each kind were deleted.
+
+    What stays: one-way fingerprints of their ids and mailboxes, so that they are never mailed again, and the bare
+    messageIds of their events, so that copies of them are recognised. The caller holds the decider's lock.
+    """
+    erased: list[Person] = []
+
+    def work(connection: Connection) -> dict[str, int]:
+        erased.clear()
+        ids = worlds.person_ids(connection, identities)
+        erased.extend(worlds.load_people(connection, ids).values())
+        return _erase(connection, erased, identities, hub)
+
+    counts = hub.store.transact(work)
+    for person in erased:
+        _tell_providers(hub, person)
+    return counts
+
+
+def _erase(
+    connection: Connection, people: Collection[Person], identities: Collection[Identity], hub: Hub
+) -> dict[str, int]:
+    ids = [person.id for person in people]
+    counts: Counter[str] = Counter()
+    _suppress(connection, people, identities, hub)
+    counts["events"] = connection.execute(
+        update(tables.event)
+        .where(is_among(connection, tables.event.c.person_id, ids))
+        .values(person_id=None, payload=None, note=None)
+    ).rowcount
+    invitations = connection.scalars(
+        select(tables.invitation.c.id).where(is_among(connection, tables.invitation.c.person_id, ids))
+    ).all()
+    responses = connection.scalars(
+        select(tables.response.c.id).where(is_among(connection, tables.response.c.person_id, ids))
+    ).all()
+    for name, table, column, values in (
+        ("sync entries", tables.outbox, tables.outbox.c.person_id, ids),
+        ("answer versions", tables.response_version, tables.response_version.c.response_id, responses),
+        ("answers", tables.response, tables.response.c.id, responses),
+        ("delivery attempts", tables.attempt, tables.attempt.c.invitation_id, invitations),
+        ("invitations", tables.invitation, tables.invitation.c.id, invitations),
+        ("ids", tables.identity, tables.identity.c.person_id, ids),
+        ("people", tables.person, tables.person.c.id, ids),
+    ):
+        counts[name] = connection.execute(delete(table).where(is_among(connection, column, values))).rowcount
+    return dict(counts)
+
+
+def _suppress(connection: Connection, people: Collection[Person], identities: Collection[Identity], hub: Hub) -> None:
+    keys = {(i.kind.value, fingerprint(i.kind, i.namespace, i.value)) for i in identities}
+    mailboxes = set(
+        connection.scalars(
+            select(tables.invitation.c.mailbox).where(
+                is_among(connection, tables.invitation.c.person_id, [person.id for person in people])
+            )
+        )
+    )
+    mailboxes |= worlds.mailboxes_of(connection, [person.id for person in people])
+    for person in people:
+        keys |= {(i.kind.value, fingerprint(i.kind, i.namespace, i.value)) for i in person.identities}
+    keys |= {("mailbox", fingerprint("mailbox", mailbox)) for mailbox in mailboxes}
+    table = tables.suppression
+    connection.execute(delete(table).where(is_among(connection, table.c.mailbox, mailboxes)))
+    rows = [
+        {"key": key, "subject": subject, "mailbox": None, "reason": Stop.ERASED, "created_at": hub.now(), "note": None}
+        for subject, key in sorted(keys)
+    ]
+    upsert(connection, table, rows, update=["reason", "mailbox", "note"])
+
+
+def _tell_providers(hub: Hub, person: Person) -> None:
+    users = [identity.value for identity in person.identities if identity.kind is IdKind.USER]
+    anonymous = tuple(identity.value for identity in person.identities if identity.kind is IdKind.ANONYMOUS)
+    email = value_of(person.profile, "email")
+    known = PluginPerson(
+        user_id=users[0] if users else None, anonymous_ids=anonymous, email=email if isinstance(email, str) else None
+    )
+    for connection in hub.registry.current().connections.values():
+        if connection.provider is None:
+            continue
+        try:
+            connection.provider.erase(known)
+        except Exception:
+            log.exception("%s could not forget a person", connection.label)

@@ -1,0 +1,163 @@
+"""Sync: the newest answer of every person flows back to every target, at least once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from hub.domain.identity import IdKind
+from hub.domain.traits import value_of
+from hub.pipeline.hub import Hub
+from hub.plugin import CustomerUpdate, Done, Parked, Person, Retry, SyncTarget
+from hub.registry import Configuration
+from hub.registry import Connection as Target
+from hub.store import outboxes, worlds
+from hub.store.configuration import Role
+from hub.store.outboxes import Pending
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000
+DAILY = "daily"
+MANUAL = "manual"
+
+
+def start_daily_runs(hub: Hub) -> list[str]:
+    """Start the run of every target whose daily time has come, also one missed while the hub was down.
+
+    Return the names of the targets. Each day's run is one row: however many schedulers ask, it starts once.
+    """
+    configuration = hub.registry.current()
+    now = hub.now()
+    started = []
+    for target in configuration.live(Role.TARGET):
+        slot = _latest_slot(target, now)
+        if target.stored.created_at < slot and _start(hub, target, DAILY, slot.isoformat(), now):
+            started.append(target.stored.name)
+    return started
+
+
+def start_now(hub: Hub) -> list[str]:
+    """Start a run of every target right now; return their names."""
+    now = hub.now()
+    slot = now.astimezone(UTC).isoformat()
+    targets = hub.registry.current().live(Role.TARGET)
+    return [target.stored.name for target in targets if _start(hub, target, MANUAL, slot, now)]
+
+
+def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime) -> bool:
+    return hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+
+
+def _latest_slot(target: Target, now: datetime) -> datetime:
+    """Return the newest daily moment that is not in the future."""
+    zone = ZoneInfo(str(target.stored.options.get("sync_timezone", "UTC")))
+    hour, minute = str(target.stored.options.get("sync_at", "03:00")).split(":")
+    local = now.astimezone(zone)
+    slot = datetime.combine(local.date(), time_of_day(int(hour), int(minute)), tzinfo=zone)
+    return slot if slot <= local else slot - timedelta(days=1)
+
+
+def drain(hub: Hub, *, until: float) -> int:
+    """Work on the runs that have not ended, until nothing is due or the monotonic clock passes `until`.
+
+    A run ends when nothing of it is left to be tried again. Return the number of updates that targets took.
+    """
+    done = 0
+    with hub.store.read() as connection:
+        runs = outboxes.unfinished_runs(connection)
+    for run in runs:
+        with hub.store.alone(f"sync-{run.target_id}") as mine:
+            if mine is not None:
+                done += _work_on(hub, run, until=until)
+    return done
+
+
+def _work_on(hub: Hub, run: Any, *, until: float) -> int:
+    configuration = hub.registry.current()
+    target = configuration.target(run.target_id)
+    if target is None and configuration.connections[run.target_id].stored.retired_at is None:
+        return 0
+    counts: Counter[str] = Counter()
+    while target is not None and time.monotonic() < until:
+        pushed = _push_batch(hub, configuration, run.target_id, target)
+        if not pushed:
+            break
+        counts.update(pushed)
+
+    def record(connection: Connection) -> None:
+        is_finished = target is None or not outboxes.is_open(connection, run.target_id, run.started_at)
+        outboxes.add_to_run(connection, run, counts, hub.now() if is_finished else None)
+
+    hub.store.transact(record)
+    return counts["done"]
+
+
+def _push_batch(hub: Hub, configuration: Configuration, target_id: str, target: SyncTarget) -> dict[str, int]:
+    """Push one batch; return what became of it, or nothing when there was none."""
+    claim = secrets.token_hex(12)
+    size = max(1, min(BATCH, target.limits.count * 10))
+
+    def take(connection: Connection) -> tuple[list[Pending], list[CustomerUpdate]]:
+        pending = outboxes.lease(connection, target_id, claim=claim, limit=size, now=hub.now())
+        return pending, _updates(connection, pending)
+
+    pending, updates = hub.store.transact(take)
+    if not pending:
+        return {}
+    results = [result for part in _parts(updates, target.limits.count) for result in _push(target, part)]
+    pairs = list(zip(pending, results, strict=True))
+    return hub.store.transact(lambda connection: outboxes.conclude(connection, target_id, claim, pairs, hub.now()))
+
+
+def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[CustomerUpdate]]:
+    return [updates[start : start + size] for start in range(0, len(updates), max(1, size))]
+
+
+def _push(target: SyncTarget, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
+    try:
+        results = target.push(updates)
+    except Exception as error:
+        log.exception("Target %s failed", target.name)
+        return [Retry(why=f"{type(error).__name__}: {error}") for _ in updates]
+    if len(results) != len(updates):
+        log.error("Target %s gave %d results for %d updates", target.name, len(results), len(updates))
+        return [Retry(why="the target's plugin gave a wrong number of results") for _ in updates]
+    return results
+
+
+def _updates(connection: Connection, pending: Sequence[Pending]) -> list[CustomerUpdate]:
+    people = worlds.load_people(connection, {one.person_id for one in pending})
+    return [
+        CustomerUpdate(
+            message_id=one.message_id,
+            person=_person(people.get(one.person_id)),
+            survey=one.survey,
+            rating=one.score,
+            comment=one.comment,
+            rated_at=one.rated_at,
+        )
+        for one in pending
+    ]
+
+
+def _person(found: Any) -> Person:
+    if found is None:
+        return Person(user_id=None)
+    users = [identity.value for identity in found.identities if identity.kind is IdKind.USER]
+    anonymous = tuple(identity.value for identity in found.identities if identity.kind is IdKind.ANONYMOUS)
+    email = value_of(found.profile, "email")
+    return Person(
+        user_id=users[0] if users else None,
+        anonymous_ids=anonymous,
+        email=email if isinstance(email, str) else None,
+    )

@@ -1,0 +1,53 @@
+"""Bringing the databases to the schema of this version (alembic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from hub.store import configuration
+from hub.store.engine import Store, begin_writing
+
+_SCRIPTS = Path(__file__).with_name("migrations")
+_LOCK = 7_310_589_201
+
+
+def upgrade(store: Store) -> None:
+    """Bring the databases up to date; safe to run from several machines at once."""
+    for engine, parts in _parts(store):
+        with engine.connect() as connection, begin_writing(connection):
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            command.upgrade(_config(connection, parts), "head")
+    with store.write() as connection:
+        configuration.initialise(connection)
+
+
+def is_current(store: Store) -> bool:
+    """Return whether the databases have the schema of this version."""
+    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    for engine, _ in _parts(store):
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() != head:
+                return False
+    return True
+
+
+def _parts(store: Store) -> list[tuple[Engine, frozenset[str]]]:
+    """Return each database with the parts of the schema it holds."""
+    if store.intake is store.hub:
+        return [(store.hub, frozenset({"hub", "intake"}))]
+    return [(store.intake, frozenset({"intake"})), (store.hub, frozenset({"hub"}))]
+
+
+def _config(connection: Connection, parts: frozenset[str]) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["parts"] = parts
+    return config

@@ -1,0 +1,163 @@
+"""What waits to be told to the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, or_, select, update
+
+from hub.plugin import Done, Parked, Retry
+from hub.store.sql import insert_missing, is_among
+from hub.store.tables import outbox, response, survey, sync_run
+from hub.store.types import storable
+
+LEASE = timedelta(minutes=5)
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(hours=6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A leased outbox row with the answer it stands for."""
+
+    message_id: str
+    person_id: str
+    attempts: int
+    survey: str
+    score: int
+    comment: str
+    rated_at: datetime
+
+
+def start_run(connection: Connection, target_id: str, kind: str, slot: str, now: datetime) -> bool:
+    """Start a sync run unless this very run was started before, by whomever."""
+    row = {"target_id": target_id, "kind": kind, "slot": slot, "started_at": now, "counts": {}}
+    return insert_missing(connection, sync_run, row)
+
+
+def unfinished_runs(connection: Connection) -> Sequence[Any]:
+    """Return the sync runs that have not ended."""
+    return connection.execute(select(sync_run).where(sync_run.c.finished_at.is_(None))).all()
+
+
+def add_to_run(connection: Connection, run: Any, counts: Mapping[str, int], finished_at: datetime | None) -> None:
+    """Add what a stretch of work did to a run, and end it when `finished_at` is given."""
+    key = (sync_run.c.target_id == run.target_id, sync_run.c.kind == run.kind, sync_run.c.slot == run.slot)
+    known = connection.scalar(select(sync_run.c.counts).where(*key)) or {}
+    total = {name: known.get(name, 0) + counts.get(name, 0) for name in {*known, *counts}}
+    connection.execute(update(sync_run).where(*key).values(counts=total, finished_at=finished_at))
+
+
+def lease(connection: Connection, target_id: str, *, claim: str, limit: int, now: datetime) -> list[Pending]:
+    """Take the newest answer of some people in hand; what a newer one has overtaken is superseded."""
+    _expire(connection, target_id, now)
+    _supersede(connection, target_id, now)
+    ids = connection.scalars(
+        select(outbox.c.message_id)
+        .where(outbox.c.target_id == target_id, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
+        .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
+        .limit(limit)
+    ).all()
+    mine = (outbox.c.target_id == target_id, is_among(connection, outbox.c.message_id, ids))
+    values = {"state": "leased", "claim": claim, "lease_until": now + LEASE, "attempts": outbox.c.attempts + 1}
+    connection.execute(update(outbox).where(*mine, outbox.c.state == "pending").values(**values))
+    statement = (
+        select(outbox, survey.c.name, response.c.score, response.c.comment, response.c.rated_at)
+        .join(response, response.c.id == outbox.c.response_id)
+        .join(survey, survey.c.id == response.c.survey_id)
+        .where(*mine, outbox.c.claim == claim)
+        .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
+    )
+    return [
+        Pending(
+            message_id=row.message_id,
+            person_id=row.person_id,
+            attempts=row.attempts,
+            survey=row.name,
+            score=row.score,
+            comment=row.comment,
+            rated_at=row.rated_at,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def _expire(connection: Connection, target_id: str, now: datetime) -> None:
+    condition = (outbox.c.target_id == target_id, outbox.c.state == "leased", outbox.c.lease_until < now)
+    connection.execute(update(outbox).where(*condition).values(state="pending", claim=None, lease_until=None))
+
+
+def _supersede(connection: Connection, target_id: str, now: datetime) -> None:
+    newer = outbox.alias("newer")
+    overtaken = exists().where(
+        newer.c.target_id == outbox.c.target_id,
+        newer.c.person_id == outbox.c.person_id,
+        or_(
+            newer.c.created_at > outbox.c.created_at,
+            (newer.c.created_at == outbox.c.created_at) & (newer.c.message_id > outbox.c.message_id),
+        ),
+    )
+    condition = (outbox.c.target_id == target_id, outbox.c.state == "pending", overtaken)
+    connection.execute(update(outbox).where(*condition).values(state="superseded", done_at=now))
+
+
+def conclude(
+    connection: Connection,
+    target_id: str,
+    claim: str,
+    results: Sequence[tuple[Pending, Done | Retry | Parked]],
+    now: datetime,
+) -> dict[str, int]:
+    """Record what the target said; return how many were done, put back and parked."""
+    counts = {"done": 0, "retried": 0, "parked": 0}
+    for pending, result in results:
+        name, values = _values_of(pending, result, now)
+        statement = update(outbox).where(
+            outbox.c.target_id == target_id, outbox.c.message_id == pending.message_id, outbox.c.claim == claim
+        )
+        changed = connection.execute(statement.values(**values, claim=None, lease_until=None)).rowcount
+        counts[name] += changed
+    return counts
+
+
+def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[str, dict[str, Any]]:
+    match result:
+        case Done(detail=detail):
+            return "done", {"state": "done", "done_at": now, "code": None, "note": _note(detail)}
+        case Parked(why=why, code=code):
+            return "parked", {"state": "parked", "done_at": now, "code": storable(code), "note": _note(why)}
+        case Retry(why=why, after_s=after_s):
+            backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
+            delay = max(backoff, timedelta(seconds=after_s or 0))
+            return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": _note(why)}
+
+
+def _note(text: str) -> str:
+    return storable(text)[:500]
+
+
+def is_due(connection: Connection, target_id: str, now: datetime) -> bool:
+    """Return whether anything could be pushed right now."""
+    free = (outbox.c.state == "pending") & (outbox.c.next_attempt_at <= now)
+    expired = (outbox.c.state == "leased") & (outbox.c.lease_until < now)
+    return bool(connection.scalar(select(exists().where(outbox.c.target_id == target_id, or_(free, expired)))))
+
+
+def is_open(connection: Connection, target_id: str, before: datetime) -> bool:
+    """Return whether anything older than `before` still has to reach a target."""
+    open_rows = exists().where(
+        outbox.c.target_id == target_id, outbox.c.state.in_(["pending", "leased"]), outbox.c.created_at <= before
+    )
+    return bool(connection.scalar(select(open_rows)))
+
+
+def counts_by_state(connection: Connection, target_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return how many outbox rows of each target are in each state."""
+    statement = select(outbox.c.target_id, outbox.c.state, func.count().label("number"))
+    found: dict[str, dict[str, int]] = {target_id: {} for target_id in target_ids}
+    for row in connection.execute(statement.group_by(outbox.c.target_id, outbox.c.state)):
+        found.setdefault(row.target_id, {})[row.state] = row.number
+    return found

@@ -1,0 +1,222 @@
+"""Intake: one small WSGI callable before Flask that answers all event requests, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.pipeline.hub import Hub
+from hub.pipeline.receive import Receiver
+from hub.plugin import Accepted, EventSource, InboundRequest, Reply
+from hub.registry import Configuration
+from hub.store.configuration import Role
+from hub.store.group_commit import Overloaded
+from hub.store.keys import hash_key
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION_AGE_S = 1.0
+RETRY_AFTER_S = 5
+NAMED = "/sources/"
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding",
+    "Access-Control-Max-Age": "86400",
+}
+_STATUS_LINES = {
+    200: "200 OK",
+    204: "204 No Content",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    405: "405 Method Not Allowed",
+    413: "413 Content Too Large",
+    415: "415 Unsupported Media Type",
+    503: "503 Service Unavailable",
+}
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Intake:
+    """Takes the requests that event sources declare; everything else goes on to `app`."""
+
+    def __init__(self, app: WSGIApplication, hub: Hub, *, wake: Callable[[], object]) -> None:
+        self._app = app
+        self._hub = hub
+        self._wake = wake
+        self._receiver = Receiver(hub.store)
+        self._kinds = cast("Mapping[str, type[EventSource]]", hub.registry.plugins.kinds_of(Role.SOURCE))
+        self._paths = {path: kind for kind, source in self._kinds.items() for path in source.paths}
+        self._configuration: Configuration | None = None
+        self._checked_at = 0.0
+        self._refreshing = threading.Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        kind = self._kind_of(path)
+        if kind is None and not path.startswith(NAMED):
+            return self._app(environ, start_response)
+        reply = self._answer(environ, path, kind)
+        status = _STATUS_LINES.get(reply.status, f"{reply.status} Status")
+        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
+        start_response(status, headers + list(reply.headers.items()))
+        return [reply.body] if environ["REQUEST_METHOD"] != "HEAD" else []
+
+    def close(self) -> None:
+        """Store what waits."""
+        self._receiver.close()
+
+    def _kind_of(self, path: str) -> str | None:
+        for pattern, kind in self._paths.items():
+            if path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1])):
+                return kind
+        return None
+
+    def _answer(self, environ: WSGIEnvironment, path: str, kind: str | None) -> Reply:
+        try:
+            configuration = self._refreshed()
+        except SQLAlchemyError as error:
+            log.warning("The configuration could not be read: %s", type(error).__name__)
+            configuration = self._configuration
+        connection_id = None
+        if kind is None and configuration is not None:
+            named = configuration.named(Role.SOURCE, path.removeprefix(NAMED).rstrip("/"))
+            if named is None:
+                return EventSource.trouble(404, f"There is no source at {path}.")
+            connection_id, kind = named.id, named.stored.kind
+        source_class = self._kinds.get(kind or "")
+        if configuration is None or source_class is None:
+            dialect = source_class or EventSource
+            return dialect.trouble(503, "The hub cannot take events right now; please retry.", RETRY_AFTER_S)
+        reply = self._answer_for(source_class, configuration, connection_id, environ)
+        return _with_headers(reply, _CORS) if source_class.cors else reply
+
+    def _answer_for(
+        self,
+        source_class: type[EventSource],
+        configuration: Configuration,
+        connection_id: str | None,
+        environ: WSGIEnvironment,
+    ) -> Reply:
+        if environ["REQUEST_METHOD"] == "OPTIONS" and source_class.cors:
+            return Reply(status=204, content_type="text/plain")
+        try:
+            request = self._request(environ, source_class.max_body)
+            if connection_id is None:
+                key = source_class.key(request)
+                connection_id = configuration.source_of_key.get(hash_key(key)) if key else None
+            if connection_id is None:
+                message = "The write key is missing or unknown. Use the API key of a source of this hub."
+                return source_class.without_key(request) or source_class.trouble(401, message)
+            return self._receive(configuration.source(connection_id), connection_id, request)
+        except _Refused as refused:
+            return source_class.trouble(refused.status, str(refused))
+        except (Overloaded, SQLAlchemyError) as error:
+            log.warning("A body could not be stored: %s", type(error).__name__)
+        except Exception:
+            log.exception("A source failed to take a request")
+        return source_class.trouble(503, "The hub cannot store events right now; please retry.", RETRY_AFTER_S)
+
+    def _receive(self, source: EventSource | None, connection_id: str, request: InboundRequest) -> Reply:
+        if source is None:
+            raise Overloaded
+        accepted = source.receive(request)
+        if not isinstance(accepted, Accepted):
+            return accepted
+        self._receiver.store(connection_id, accepted, request.arrived_at)
+        self._wake()
+        return accepted.reply
+
+    def _refreshed(self) -> Configuration:
+        """Return the configuration, asked for anew when the last answer is a second old."""
+        age = time.monotonic() - self._checked_at
+        if self._configuration is not None and (age < CONFIGURATION_AGE_S or self._refreshing.locked()):
+            return self._configuration
+        with self._refreshing:
+            self._configuration = self._hub.registry.current()
+            self._checked_at = time.monotonic()
+        return self._configuration
+
+    def _request(self, environ: WSGIEnvironment, max_body: int) -> InboundRequest:
+        headers = {
+            name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
+        }
+        if environ.get("CONTENT_TYPE"):
+            headers["content-type"] = environ["CONTENT_TYPE"]
+        body = _read_body(environ, max_body)
+        encoding = headers.pop("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            body = _gunzip(body, encoding, max_body)
+        return InboundRequest(
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            arrived_at=self._hub.now(),
+            query=dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)),
+            headers=headers,
+            body=body,
+        )
+
+
+def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:
+    declared: Any = environ.get("CONTENT_LENGTH") or None
+    if declared is not None and not declared.isdecimal():
+        raise _Refused(400, "Content-Length is not a number.")
+    if declared is not None and int(declared) > max_body:
+        raise _too_large(max_body)
+    stream = environ["wsgi.input"]
+    wanted = max_body + 1 if declared is None else int(declared)
+    parts: list[bytes] = []
+    while wanted > 0 and (part := stream.read(wanted)):
+        parts.append(part)
+        wanted -= len(part)
+    body = b"".join(parts)
+    if len(body) > max_body:
+        raise _too_large(max_body)
+    if declared is not None and len(body) < int(declared):
+        raise _Refused(400, f"The body ended after {len(body)} of {declared} bytes.")
+    return body
+
+
+def _gunzip(body: bytes, encoding: str, max_body: int) -> bytes:
+    if encoding not in ("gzip", "x-gzip"):
+        raise _Refused(415, f"Content-Encoding {encoding!r} is not understood; send gzip or nothing.")
+    inflater = zlib.decompressobj(31)
+    try:
+        plain = inflater.decompress(body, max_body + 1)
+    except zlib.error:
+        raise _Refused(400, "The body is said to be gzip, but is not.") from None
+    if len(plain) > max_body:
+        raise _too_large(max_body)
+    if not inflater.eof:
+        raise _Refused(400, "The gzip body is cut short.")
+    return plain
+
+
+def _too_large(max_body: int) -> _Refused:
+    return _Refused(413, f"The body is larger than {max_body} bytes; send smaller batches.")
+
+
+def _with_headers(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    return Reply(
+        status=reply.status,
+        body=reply.body,
+        content_type=reply.content_type,
+        headers={**reply.headers, **headers},
+    )

@@ -1,0 +1,1 @@
+"""Workers and the schedule: RQ executes, SQL knows."""

@@ -1,0 +1,89 @@
+"""What workers do: each job drains one kind of work for a few seconds, then asks to be woken again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from redis.exceptions import RedisError
+
+from hub.config import load_settings
+from hub.pipeline import decide, deliver, sync
+from hub.pipeline.hub import Hub, open_hub
+from hub.registry import Plugins, find_plugins
+from hub.store import deliveries, intake
+from hub.wake import Wake, asked_key, connect
+
+log = logging.getLogger(__name__)
+
+BOX_S = 5.0
+"""How long a job works before it makes room for others."""
+
+_plugins: Plugins | None = None
+
+
+def preload() -> None:
+    """Load the plugins before workers fork, so that no job pays for it."""
+    global _plugins
+    _plugins = find_plugins()
+
+
+def run(name: str) -> None:
+    """Do the work of this name. Every job of the hub is this function: workers refuse all others."""
+    settings = load_settings()
+    wake = Wake(settings.effective_redis_url)
+    _no_longer_queued(settings.effective_redis_url, name)
+    hub = open_hub(settings, plugins=_plugins, pool_size=4)
+    try:
+        for follow_up in JOBS[name](hub):
+            wake(follow_up)
+    finally:
+        hub.registry.current().close()
+        hub.close()
+
+
+def _no_longer_queued(redis_url: str, name: str) -> None:
+    try:
+        connect(redis_url).delete(asked_key(name))
+    except RedisError as error:
+        log.warning("Redis is away: %s", error)
+
+
+def _decide(hub: Hub) -> list[str]:
+    count = decide.drain(hub, until=time.monotonic() + BOX_S)
+    if count:
+        log.info("Decided on %d events", count)
+    again = ["decide"] if count and intake.is_anything_waiting(hub.store) else []
+    return [*again, "deliver"] if count else again
+
+
+def _deliver(hub: Hub) -> list[str]:
+    started = time.monotonic()
+    count = deliver.drain(hub, until=started + BOX_S)
+    if count:
+        log.info("Handed over %d messages", count)
+    return ["deliver"] if time.monotonic() - started >= BOX_S else []
+
+
+def _sync(hub: Hub) -> list[str]:
+    started = time.monotonic()
+    count = sync.drain(hub, until=started + BOX_S)
+    if count:
+        log.info("Synced %d answers", count)
+    return ["sync"] if time.monotonic() - started >= BOX_S else []
+
+
+def _sweep(hub: Hub) -> list[str]:
+    requeued, unknown = hub.store.transact(lambda connection: deliveries.expire_leases(connection, hub.now()))
+    if requeued or unknown:
+        log.warning("Workers were lost: %d invitations put back, %d unknown", requeued, unknown)
+    return ["deliver"] if requeued else []
+
+
+JOBS: Mapping[str, Callable[[Hub], list[str]]] = {
+    "decide": _decide,
+    "deliver": _deliver,
+    "sync": _sync,
+    "sweep": _sweep,
+}

@@ -1,0 +1,114 @@
+"""The schedule: asks every second whether anything is due, and wakes a worker for it.
+
+It remembers nothing, so it catches up after any outage, and two of them do no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from hub.pipeline import sync
+from hub.pipeline.hub import Hub
+from hub.store import channels, deliveries, intake, outboxes, processes
+from hub.store.configuration import Role
+from hub.store.types import new_id
+from hub.wake import Wake
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+BEAT_EVERY = timedelta(seconds=5)
+
+
+class Schedule:
+    """Ticks until it is stopped."""
+
+    def __init__(self, hub: Hub, wake: Wake) -> None:
+        self._hub = hub
+        self._wake = wake
+        self._stopped = threading.Event()
+        self._id = new_id()
+        self._started_at = hub.now()
+        self._beaten_at: datetime | None = None
+
+    def run(self) -> None:
+        """Tick every second. A database that is away is waited for."""
+        is_away = False
+        while not self._stopped.wait(TICK_S):
+            try:
+                self.tick()
+            except DBAPIError as error:
+                if not is_away:
+                    log.exception("The database cannot be reached: %s", type(error).__name__)
+                is_away = True
+            else:
+                is_away = False
+
+    def stop(self) -> None:
+        """End `run` within a tick."""
+        self._stopped.set()
+
+    def tick(self) -> list[str]:
+        """Wake workers for everything that is due; return the names of the jobs."""
+        now = self._hub.now()
+        if self._beaten_at is None or now - self._beaten_at >= BEAT_EVERY:
+            self._beat(now)
+        started = sync.start_daily_runs(self._hub)
+        if started:
+            log.info("Daily sync started for %s", ", ".join(started))
+        names = due_jobs(self._hub)
+        for name in names:
+            self._wake(name)
+        return names
+
+    def _beat(self, now: datetime) -> None:
+        with self._hub.store.write() as connection:
+            processes.beat(
+                connection,
+                process_id=self._id,
+                role="scheduler",
+                host=platform.node(),
+                pid=os.getpid(),
+                started_at=self._started_at,
+                now=now,
+            )
+        self._beaten_at = now
+
+
+def due_jobs(hub: Hub) -> list[str]:
+    """Return the names of the jobs that would find something to do right now."""
+    now = hub.now()
+    configuration = hub.registry.current()
+    names = ["decide"] if intake.is_anything_waiting(hub.store) else []
+    with hub.store.read() as connection:
+        if deliveries.has_expired_leases(connection, now):
+            names.append("sweep")
+        paused = channels.paused(connection, now)
+        sending = [
+            survey.id
+            for survey in configuration.rules
+            if survey.enabled
+            and any(
+                channel not in paused and configuration.channel(channel)
+                for channel in configuration.surveys[survey.id].connections[Role.CHANNEL]
+            )
+        ]
+        due_at = deliveries.next_due_at(connection, sending)
+        if due_at is not None and due_at <= now:
+            names.append("deliver")
+        if any(_has_work(connection, run, now) for run in outboxes.unfinished_runs(connection)):
+            names.append("sync")
+    return names
+
+
+def _has_work(connection: Connection, run: Any, now: datetime) -> bool:
+    is_due = outboxes.is_due(connection, run.target_id, now)
+    return is_due or not outboxes.is_open(connection, run.target_id, run.started_at)
