@@ -61,6 +61,13 @@ def test_connection_survives_a_refusal(
     assert [mail.recipients for mail in server.received] == [("next@customers.example",)]
 
 
+def test_connection_is_given_up_after_421(server: ScriptedSmtpServer, channel: SmtpChannel) -> None:
+    server.script("rcpt", Say(text="421 4.3.2 Shutting down"))
+    assert isinstance(channel.send(sample_message(id="one"), pass_by), NotSent)
+    server.wait_until_all_closed()
+    assert isinstance(channel.send(sample_message(id="two"), pass_by), Sent)
+
+
 @pytest.mark.parametrize(
     "act",
     [

@@ -16,7 +16,7 @@ from hub_email_smtp import SmtpChannel
 MakeChannel = Callable[..., SmtpChannel]
 
 LOGIN = {"username": "hub", "password": "opaque"}
-HUGE = replace(sample_message(), mime=lambda sender: b"Nobody reads this.\r\n" * 2_000_000)
+HUGE = replace(sample_message(), mime=lambda sender: b"Nobody reads this.\r\n" * 1_000_000)
 CHANNEL, MESSAGE = True, False
 
 
@@ -232,10 +232,11 @@ def test_host_that_cannot_be_a_name_pauses_the_channel(make_channel: MakeChannel
     assert isinstance(outcome, ChannelPaused)
 
 
+@pytest.mark.parametrize("reset", [False, True])
 def test_server_that_closes_while_the_hub_decides_leaves_it_unknown(
-    server: ScriptedSmtpServer, channel: SmtpChannel
+    reset: bool, server: ScriptedSmtpServer, channel: SmtpChannel
 ) -> None:
-    server.script("body", Drop())
+    server.script("body", Drop(reset=reset))
     outcome = channel.send(sample_message(), server.wait_until_all_closed)
     assert isinstance(outcome, Unknown)
     assert server.received == []
