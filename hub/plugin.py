@@ -356,13 +356,17 @@ class SurveyChannel(Provider):
         `point_of_no_return(batch)` may be called from many threads; it returns the ids that may go. A message that
         was refused gets no outcome. By default `concurrency` threads call `send`.
         """
-        paused: ChannelPaused | None = None
+        failure: Exception | None = None
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix=f"send-{self.name}") as pool:
             pending: set[Future[tuple[str, Outcome | ChannelPaused | None]]] = set()
             exhausted = False
             while pending or not exhausted:
-                while not exhausted and paused is None and len(pending) < self.concurrency:
-                    message = next(messages, None)
+                while not exhausted and failure is None and len(pending) < self.concurrency:
+                    try:
+                        message = next(messages, None)
+                    except Exception as error:  # noqa: BLE001  raised below, after the outcomes of those under way
+                        failure = error
+                        break
                     if message is None:
                         exhausted = True
                         break
@@ -373,21 +377,25 @@ class SurveyChannel(Provider):
                 for future in finished:
                     message_id, outcome = future.result()
                     if isinstance(outcome, ChannelPaused):
-                        paused = outcome
-                        outcome = NotSent(why=paused.why, retry_after_s=paused.retry_after_s, channel_fault=True)
+                        failure = failure or outcome
+                        outcome = NotSent(why=outcome.why, retry_after_s=outcome.retry_after_s, channel_fault=True)
                     if outcome is not None:
                         yield message_id, outcome
-        if paused is not None:
-            raise paused
+        if failure is not None:
+            raise failure
 
     def _send_one(
         self, message: Message, point_of_no_return: Callable[[Sequence[Message]], Collection[str]]
     ) -> tuple[str, Outcome | ChannelPaused | None]:
         departed = False
+        is_channel_fault = True
 
         def depart() -> None:
-            nonlocal departed
-            if message.id not in point_of_no_return([message]):
+            nonlocal departed, is_channel_fault
+            is_channel_fault = False
+            allowed = point_of_no_return([message])
+            is_channel_fault = True
+            if message.id not in allowed:
                 raise Abandoned
             departed = True
 
@@ -399,7 +407,7 @@ class SurveyChannel(Provider):
             outcome = Unknown(why=f"the channel gave up midway: {paused.why}") if departed else paused
         except Exception as error:  # noqa: BLE001  a provider may raise anything; the phase says what it means
             why = f"{type(error).__name__}: {error}"
-            outcome = Unknown(why=why) if departed else NotSent(why=why, channel_fault=True)
+            outcome = Unknown(why=why) if departed else NotSent(why=why, channel_fault=is_channel_fault)
         return message.id, outcome
 
     def reports(self, request: InboundRequest) -> Sequence[DeliveryReport] | Reply:

@@ -1,0 +1,45 @@
+"""The sender of all mails of a connection: the envelope address and the From header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.header import Header
+from email.headerregistry import AddressHeader
+from email.policy import default
+from email.utils import formataddr
+
+_MAILBOX = re.compile(r"[^\s<>@\"\\,;:()\[\]]+@[^\s<>@\"\\,;:()\[\]]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """`address` goes into the envelope, `header` behind `From: `; both are ASCII on one line."""
+
+    address: str
+    header: str
+
+    @classmethod
+    def parse(cls, text: str) -> Sender:
+        """Return the sender written as `Acme <hello@acme.example>` or bare address; ValueError otherwise."""
+        if not text.isprintable():
+            raise ValueError("Line breaks and control characters are not allowed in a sender.")
+        parsed = default.header_factory("From", text)
+        addresses = parsed.addresses if isinstance(parsed, AddressHeader) else ()
+        if len(addresses) != 1:
+            raise ValueError(
+                'Give exactly one sender, as in "Acme <hello@acme.example>"; put a name with a comma in double quotes.'
+            )
+        address, name = addresses[0].addr_spec, addresses[0].display_name
+        if not _MAILBOX.fullmatch(address) or parsed.defects:
+            raise ValueError('This is not a mail address. Write it as in "Acme <hello@acme.example>".')
+        if not address.isascii():
+            raise ValueError("The sender's address must be ASCII; write an international domain as xn--...")
+        return cls(address=address, header=_header(name, address))
+
+
+def _header(name: str, address: str) -> str:
+    if name.isascii():
+        return formataddr((name, address))
+    words = " ".join(Header(name, "utf-8", maxlinelen=75).encode().split())
+    return f"{words} <{address}>"

@@ -1,0 +1,232 @@
+"""One SMTP connection that always knows in which phase it is.
+
+`smtplib` raises the same exceptions before and after the final dot. Here its lower-level commands are driven
+one by one, and every failure names its phase: whether a mail may have left is decided by that (see `verdict`).
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from .phase import SERVICE_CLOSING, Dropped, Phase, Refused, Unfit
+from .settings import Relay
+
+QUIT_TIMEOUT_S = 2.0
+NOT_IMPLEMENTED = (500, 502)
+MAX_TEXT = 400
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+class SmtpSession:
+    """An open, greeted and logged-in connection. Used by one thread at a time."""
+
+    def __init__(self, relay: Relay) -> None:
+        """Connect; raise `Refused`, `Dropped` or `Unfit` if that fails."""
+        self.completed = 0
+        self.is_used = False
+        self._recipient = ""
+        self._relay = relay
+        self._in_transaction = False
+        self._client = smtplib.SMTP(local_hostname=relay.helo or _own_name(), timeout=relay.timeout_s)
+        self._client.command_encoding = "utf-8"
+        try:
+            self._open()
+        except BaseException:
+            self.abort()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection can take another command, as far as this side knows."""
+        return self._client.sock is not None
+
+    def offers(self, extension: str) -> bool:
+        """Whether the server's EHLO named an extension."""
+        return self._client.has_extn(extension)
+
+    def send(self, *, sender: str, recipient: str, mail: bytes, point_of_no_return: Callable[[], None]) -> str:
+        """Transmit one mail to one recipient and return the server's words of acceptance.
+
+        Raises `Refused` or `Dropped`, both with their phase. Whatever `point_of_no_return` raises passes
+        through, after the connection was closed: behind 354 there is no other way back, RSET would be text.
+        """
+        self.is_used, self._recipient = True, recipient
+        self._begin(f"MAIL FROM:<{sender}>{self._mail_options(recipient, mail)}")
+        self._command(Phase.RCPT, f"RCPT TO:<{recipient}>")
+        self._command(Phase.DATA, "DATA", expect=3)
+        try:
+            self._write(Phase.BODY, without_final_dot(mail))
+            point_of_no_return()
+        except BaseException:
+            self.abort()
+            raise
+        self._in_transaction = False
+        self.completed += 1
+        return self._end()
+
+    def noop(self) -> None:
+        """Ask the server for a sign of life."""
+        self._command(Phase.MAIL, "NOOP")
+
+    def quit(self) -> None:
+        """Say goodbye and close. What goes wrong here changes nothing about the mails that were sent."""
+        if self._client.sock is not None:
+            with suppress(OSError):
+                self._client.sock.settimeout(min(QUIT_TIMEOUT_S, self._relay.timeout_s))
+                self._client.docmd("QUIT")
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the socket without a word; a mail without its dot is thrown away by the server."""
+        with suppress(OSError):
+            self._client.close()
+
+    def _open(self) -> None:
+        relay = self._relay
+        try:
+            self._client.sock = socket.create_connection((relay.host, relay.port), relay.timeout_s)
+        except (OSError, UnicodeError) as error:
+            raise Dropped(Phase.CONNECT, str(error)) from error
+        # A mail ends with two small writes, the text and the dot: Nagle's delay would hold back the second.
+        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if relay.implicit_tls:
+            self._encrypt()
+        self._reply(Phase.GREETING)
+        self._greet()
+        if self._wants_starttls():
+            self._command(Phase.STARTTLS, "STARTTLS")
+            self._encrypt()
+            self._greet()
+        if relay.username is not None:
+            self._log_in(relay.username, relay.password or "")
+
+    def _wants_starttls(self) -> bool:
+        offered = self.offers("starttls")
+        if self._relay.must_starttls and not offered:
+            raise Unfit(Phase.STARTTLS, "the server does not offer STARTTLS, which the settings insist on")
+        return self._relay.may_starttls and offered
+
+    def _encrypt(self) -> None:
+        context = ssl.create_default_context()
+        if not self._relay.verify_tls:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        # What came in before the handshake is forgotten: anybody on the way could have written it.
+        if self._client.file is not None:
+            self._client.file.close()
+            self._client.file = None
+        try:
+            self._client.sock = context.wrap_socket(self._socket, server_hostname=self._relay.host)
+        except (OSError, ValueError) as error:
+            raise Dropped(Phase.TLS, str(error)) from error
+
+    def _greet(self) -> None:
+        try:
+            self._reply(Phase.EHLO, read=self._client.ehlo)
+        except Refused as refused:
+            if refused.code not in NOT_IMPLEMENTED:
+                raise
+            self._reply(Phase.EHLO, read=self._client.helo)
+
+    def _log_in(self, username: str, password: str) -> None:
+        self._client.user, self._client.password = username, password
+        answers: dict[str, Callable[..., Any]] = {
+            "PLAIN": self._client.auth_plain,
+            "LOGIN": self._client.auth_login,
+            "CRAM-MD5": self._client.auth_cram_md5,
+        }
+        offered = self._client.esmtp_features.get("auth", "").upper().split()
+        mechanism = next((mechanism for mechanism in answers if mechanism in offered), None)
+        if mechanism is None:
+            raise Unfit(Phase.AUTH, "the server offers no AUTH mechanism known here, but a username is set")
+        # One mechanism, one attempt: smtplib's own login() tries all, and accounts are locked for that.
+        try:
+            self._client.auth(mechanism, answers[mechanism])
+        except smtplib.SMTPAuthenticationError as error:
+            raise Refused(Phase.AUTH, error.smtp_code, _text(error.smtp_error)) from None
+        except OSError as error:
+            raise Dropped(Phase.AUTH, str(error)) from None
+
+    def _mail_options(self, recipient: str, mail: bytes) -> str:
+        options = ""
+        if not mail.isascii() and self.offers("8bitmime"):
+            options += " BODY=8BITMIME"
+        if not recipient.isascii():
+            options += " SMTPUTF8"
+        return options
+
+    def _begin(self, mail_command: str) -> None:
+        if self._in_transaction:
+            self._command(Phase.MAIL, "RSET")
+        self._in_transaction = True
+        self._command(Phase.MAIL, mail_command)
+
+    def _end(self) -> str:
+        # If this fails, the server may have said 421 before it closed: only the reply can tell.
+        with suppress(OSError):
+            self._socket.sendall(b".\r\n")
+        return self._reply(Phase.DOT)
+
+    def _command(self, phase: Phase, line: str, *, expect: int = 2) -> str:
+        self._write(phase, f"{line}\r\n".encode())
+        return self._reply(phase, expect=expect)
+
+    def _write(self, phase: Phase, octets: bytes) -> None:
+        try:
+            self._socket.sendall(octets)
+        except OSError as error:
+            self.abort()
+            raise Dropped(phase, str(error)) from error
+
+    def _reply(self, phase: Phase, *, expect: int = 2, read: Callable[[], tuple[int, bytes]] | None = None) -> str:
+        try:
+            code, words = (read or self._client.getreply)()
+        except OSError as error:  # all of smtplib's own are OSErrors, also the 500 it invents for a long line
+            self.abort()
+            raise Dropped(phase, str(error)) from error
+        text = _text(words, without=self._recipient)
+        if code // 100 not in (expect, 4, 5):
+            self.abort()
+            raise Dropped(phase, f"the server said {code} {text}, which means nothing here")
+        if code == SERVICE_CLOSING:
+            self.abort()
+        if code // 100 != expect:
+            raise Refused(phase, code, text)
+        return f"{code} {text}"
+
+    @property
+    def _socket(self) -> socket.socket:
+        if self._client.sock is None:
+            raise ConnectionError("the connection is closed")
+        return self._client.sock
+
+
+def without_final_dot(mail: bytes) -> bytes:
+    """Return the bytes from 354 to the final dot: CRLF line ends, dots doubled (RFC 5321, 4.5.2)."""
+    lines = _LINE_END.sub(b"\r\n", mail)
+    if not lines.endswith(b"\r\n"):
+        lines += b"\r\n"
+    return _LEADING_DOT.sub(b"..", lines)
+
+
+def _text(words: bytes | str, *, without: str = "") -> str:
+    """Return a server's words on one line, without the customer's address that many servers repeat."""
+    text = words if isinstance(words, str) else words.decode("utf-8", "replace")
+    if without:
+        text = re.sub(re.escape(without), "recipient", text, flags=re.IGNORECASE)
+    return " ".join(text.split())[:MAX_TEXT]
+
+
+@cache
+def _own_name() -> str:
+    name = socket.getfqdn()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
