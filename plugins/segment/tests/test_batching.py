@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub_segment.batching import MAX_BYTES, MAX_EVENTS, batches, request_body
+
+SENT_AT = "2026-03-01T12:00:00.000Z"
+
+
+@given(st.lists(st.sampled_from([2, 300, 4_749, 4_750, 32_768]), max_size=250))
+def test_batches_keep_order_and_limits(sizes):
+    events = [(number, b'"' + b"x" * (size - 2) + b'"') for number, size in enumerate(sizes)]
+    groups = list(batches(events))
+    assert [event for group in groups for event in group] == events
+    for group in groups:
+        assert 0 < len(group) <= MAX_EVENTS
+        assert len(request_body([event for _, event in group], SENT_AT)) <= MAX_BYTES
+
+
+def test_request_is_json_with_the_time_of_sending():
+    assert json.loads(request_body([b"1", b"2"], SENT_AT)) == {"batch": [1, 2], "sentAt": SENT_AT}
