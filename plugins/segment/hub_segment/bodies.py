@@ -63,14 +63,22 @@ def looks_like_batch(body: bytes) -> bool:
 
 
 def write_key(body: bytes) -> str | None:
-    """Return the `writeKey` in a body, None when there is none or the body is unreadable."""
+    """Return the `writeKey` in a body, None when there is none.
+
+    Of an unreadable body it is what looks like one: the sender shall hear what is wrong with the body, not
+    that its key is.
+    """
     if b'"writeKey"' not in body:
         return None
     try:
         key = decode_value(_parse(_outline, body).writeKey)
     except BodyError:
-        return None
+        found = _WRITE_KEY.findall(body)
+        return found[-1].decode() if found else None
     return key if isinstance(key, str) else None
+
+
+_WRITE_KEY = re.compile(rb'"writeKey"\s*:\s*"([!#-\[\]-~]+)"')
 
 
 def split_batch(body: bytes) -> Batch:

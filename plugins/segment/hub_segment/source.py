@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,6 +13,7 @@ from hub.plugin import Accepted, Event, EventSource, InboundRequest, Reply, Secr
 from hub_segment import bodies
 from hub_segment.bodies import BodyError
 from hub_segment.events import event_from, readable_message_id
+from hub_segment.routes import BATCH, HINTS, basic_user, endpoint_of, settings_key
 from hub_segment.settings_document import settings_document
 
 MAX_EVENT_BYTES = 36_044
@@ -21,24 +21,6 @@ MAX_BATCH_BYTES = 563_200
 MAX_BATCH_EVENTS = 2_750
 """Segment's limits (32 KB, 500 KB, 2,500 events) and 10 %: SDKs fill a batch until they have passed them."""
 
-BATCH = "batch"
-_ROUTES = {
-    "identify": "identify",
-    "i": "identify",
-    "track": "track",
-    "t": "track",
-    "page": "page",
-    "p": "page",
-    "screen": "screen",
-    "s": "screen",
-    "group": "group",
-    "g": "group",
-    "alias": "alias",
-    "a": "alias",
-    "batch": BATCH,
-    "b": BATCH,
-    "import": BATCH,
-}
 _CODES = {
     400: "bad_request",
     401: "invalid_write_key",
@@ -75,7 +57,7 @@ class SegmentSource(EventSource):
     @classmethod
     def key(cls, request: InboundRequest) -> str | None:
         """Return the key from the path of a settings request, from Basic authentication or from the body."""
-        return _settings_key(request.path) or _basic_user(request) or bodies.write_key(request.body)
+        return settings_key(request.path) or basic_user(request) or bodies.write_key(request.body)
 
     @classmethod
     def trouble(cls, status: int, message: str, retry_after_s: int | None = None) -> Reply:
@@ -86,14 +68,14 @@ class SegmentSource(EventSource):
 
     def receive(self, request: InboundRequest) -> Accepted | Reply:
         """Accept a readable body from a sender with our key. Faults of single events are left to `read`."""
-        endpoint = _endpoint(request.path)
+        endpoint = endpoint_of(request.path)
         if endpoint == "m":
             return _SUCCESS  # SDKs' own metrics, sent without a key
         if not self._is_authentic(request):
             return self.trouble(401, "The write key is missing or is not the one of this source.")
         if endpoint.startswith("projects/"):
             return self._settings(request)
-        hint = _ROUTES.get(endpoint)
+        hint = HINTS.get(endpoint)
         if hint is None and endpoint:
             return self.trouble(404, f"There is no {request.path} here; see Segment's HTTP Tracking API.")
         if request.method != "POST":
@@ -111,10 +93,10 @@ class SegmentSource(EventSource):
     def _is_authentic(self, request: InboundRequest) -> bool:
         expected = self.config.get("api_key") or ""
         given = self.key(request) or ""
-        return bool(expected) and hmac.compare_digest(_bytes(given), _bytes(expected))
+        return bool(expected) and hmac.compare_digest(_encoded(given), _encoded(expected))
 
     def _settings(self, request: InboundRequest) -> Reply:
-        if _settings_key(request.path) is None:
+        if settings_key(request.path) is None:
             return self.trouble(404, f"There is no {request.path}; is it /v1/projects/<key>/settings?")
         if request.method != "GET":
             return _method_not_allowed("GET", request)
@@ -180,28 +162,8 @@ class SegmentSource(EventSource):
         return text.replace(self.config["api_key"] or "\x00", "(api_key)")[:1_000]
 
 
-def _bytes(key: str) -> bytes:
+def _encoded(key: str) -> bytes:
     return key.encode(errors="surrogatepass")
-
-
-def _endpoint(path: str) -> str:
-    return path.rpartition("/v1/")[2].rstrip("/") if "/v1/" in path else ""
-
-
-def _settings_key(path: str) -> str | None:
-    parts = _endpoint(path).split("/")
-    is_settings = len(parts) == 3 and parts[0] == "projects" and parts[2] == "settings"
-    return parts[1] or None if is_settings else None
-
-
-def _basic_user(request: InboundRequest) -> str | None:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        return base64.b64decode(credentials.strip()).decode().partition(":")[0] or None
-    except ValueError:
-        return None
 
 
 def _method_not_allowed(allowed: str, request: InboundRequest) -> Reply:

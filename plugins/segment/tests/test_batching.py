@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,3 +23,11 @@ def test_batches_keep_order_and_limits(sizes):
 
 def test_request_is_json_with_the_time_of_sending():
     assert json.loads(request_body([b"1", b"2"], SENT_AT)) == {"batch": [1, 2], "sentAt": SENT_AT}
+
+
+@pytest.mark.parametrize(("beyond", "requests"), [(0, 1), (1, 2)])
+def test_request_is_filled_to_the_last_byte(beyond, requests):
+    frame = len(request_body([b""] * 20, SENT_AT))
+    events = [b"x" * 20_000] * 19
+    events.append(b"x" * (MAX_BYTES - frame - 380_000 + beyond))
+    assert len(list(batches(enumerate(events)))) == requests

@@ -6,13 +6,30 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests import Session
 
-from hub.plugin import Accepted, InboundRequest, Reply, Services
+from hub.plugin import Accepted, InboundRequest, Reply, Services, Stored
 from hub.testing.sources import SourceContract
 from hub.testing.values import NOW
 from hub_segment import SegmentSource
 
 KEY = "k3y-of-the-source"
+SERVICES = Services(http=Session, now=lambda: NOW, hub_id="testhub", base_url="https://hub.example")
+SPANNERS = [
+    b'"',
+    b"\\",
+    b"\\ud83d",
+    b"\\u0000",
+    b"[" * 5_000,
+    b"1e999",
+    b"NaN",
+    b"\xff",
+    b"null",
+    b"{}",
+    b",",
+]
 EVENT = {"type": "identify", "userId": "u1", "messageId": "m1", "traits": {"email": "ada@example.com"}}
 
 
@@ -127,6 +144,7 @@ def test_metrics_of_sdks_are_dropped_without_a_key(source):
         ({}, {"writeKey": ""}, None),
         ({}, {"traits": {"writeKey": KEY}}, None),
         ({}, b'{"writeKey": "k3y', None),
+        ({}, b'{"batch": [NaN], "writeKey": "k3y"}', "k3y"),
     ],
 )
 def test_key_comes_from_basic_authentication_or_the_body(headers, body, key):
@@ -170,6 +188,12 @@ def test_unreadable_body_is_refused_with_what_and_where(source, path, body, code
     assert part in answer["message"]
 
 
+def test_unreadable_body_with_its_key_inside_is_refused_for_what_is_wrong(source):
+    body = b'{"batch": [{"traits": {"a": NaN}}], "writeKey": "k3y-of-the-source"}'
+    answer = said(source.receive(post("/v1/batch", body, {})))
+    assert (answer["status"], answer["code"]) == (400, "invalid_json")
+
+
 @pytest.mark.parametrize("events", [0, 1, 2_750])
 def test_batches_up_to_the_limit_and_its_slack_pass(source, events):
     assert said(source.receive(post("/v1/batch", {"batch": [{}] * events})))["status"] == 200
@@ -189,6 +213,19 @@ def test_hub_takes_bodies_up_to_the_limit_and_its_slack():
 )
 def test_faults_inside_an_event_do_not_refuse_the_body(source, body):
     assert isinstance(source.receive(post("/v1/batch", b'{"batch":[' + body + b"]}")), Accepted)
+
+
+@given(st.sampled_from(["/v1/i", "/v1/batch", "/x"]), st.data())
+def test_no_body_raises_however_mangled(path, data):
+    source = SegmentSource("product", {"api_key": KEY}, SERVICES)
+    body = json.dumps({"batch": [EVENT], **EVENT, "writeKey": KEY}).encode()
+    start = data.draw(st.integers(0, len(body)))
+    end = data.draw(st.integers(start, len(body)))
+    mangled = body[:start] + data.draw(st.binary(max_size=8) | st.sampled_from(SPANNERS)) + body[end:]
+    outcome = source.receive(post(path, mangled, {}))
+    hints = [outcome.hint] if isinstance(outcome, Accepted) else ["", "batch", "track"]
+    for hint in hints:
+        list(source.read(Stored(body=mangled, arrived_at=NOW, hint=hint)))
 
 
 # Trouble and settings
