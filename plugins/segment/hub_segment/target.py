@@ -22,7 +22,7 @@ from hub.plugin import (
     Secret,
     SyncTarget,
 )
-from hub_segment.answers import Answer, Refused, Taken, Unavailable, judge, unreachable
+from hub_segment.answers import Answer, Taken, Unavailable, judge, unreachable
 from hub_segment.batching import MAX_EVENTS, batches, request_body
 from hub_segment.echo import LIBRARY, VERSION, marks
 
@@ -88,7 +88,10 @@ class SegmentTarget(SyncTarget):
         return frozenset(self.config[name] for name in ("rating_trait", "comment_trait", "date_trait"))
 
     def check(self) -> None:
-        """Send a batch without events. A wrong key may pass: Segment answers most of them like right ones."""
+        """Send a batch without events; one refused for being empty has arrived, too.
+
+        A wrong key may pass: Segment answers most of them like right ones.
+        """
         answer = self._post([])
         if isinstance(answer, Unavailable):
             raise CheckFailed(answer.why)
@@ -138,8 +141,7 @@ class SegmentTarget(SyncTarget):
             )
         except requests.RequestException as error:
             return unreachable(error, self._host)
-        answer = judge(response, now)
-        return Taken() if isinstance(answer, Refused) and not events else answer
+        return judge(response, now)
 
     @property
     def _host(self) -> str:
