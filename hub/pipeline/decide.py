@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.identity import Identity, IdKind, identities_of, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
@@ -119,7 +120,7 @@ def _read(configuration: Configuration, body: AcceptedBody) -> list[ReadEvent]:
 def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetime) -> ReadEvent:
     """Return an event as the rules want it: ids in their namespace, traits under one spelling, a sane timestamp."""
     payload = json.dumps(event.payload, separators=(",", ":"), default=str).encode()
-    message_id = event.message_id or _derived_id(payload, arrived_at)
+    message_id = event.message_id or _derived_id(_content(event), arrived_at)
     timestamp = min(event.timestamp or arrived_at, arrived_at)
     user, anonymous = identities_of(namespace, event.user_id, event.anonymous_id)
     why = _storage_fault(message_id, user, anonymous)
@@ -167,6 +168,12 @@ def _faulty(body: AcceptedBody, item: Unreadable, reason: Reason) -> ReadEvent:
     )
 
 
+def _content(event: Event) -> bytes:
+    """Return what an event says, without the time of sending, which changes when an SDK tries again."""
+    content = {name: value for name, value in event.payload.items() if name != "sentAt"}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
 def _derived_id(payload: bytes, arrived_at: datetime) -> str:
     day = arrived_at.astimezone(UTC).date().isoformat()
     return "derived-" + hashlib.sha256(day.encode() + payload).hexdigest()[:40]
@@ -210,7 +217,7 @@ def _prepare(
     )
     world.message_ids |= _known_messages(connection, events)
     emitted = _emitted(connection, events)
-    echo_traits = frozenset(connection.scalars(select(tables.echo_trait.c.name)))
+    echo_traits = SYNC_TRAITS | set(connection.scalars(select(tables.echo_trait.c.name)))
     event_rows: list[dict[str, Any]] = []
     decision_rows: list[dict[str, Any]] = []
     for event in events:
@@ -240,15 +247,9 @@ def _rule(
         world.message_ids.add(key)
         return Ruling(outcome=Outcome.REJECTED, reason=event.fault)
     incoming = event.incoming
-    if event.message_id in emitted or brings_only_sync_traits(incoming, echo_traits):
+    if event.message_id in emitted or brings_only_sync_traits(incoming.traits, echo_traits):
         incoming = replace(incoming, is_echo=True)
     return decide(world, incoming, configuration.rules, now)
-
-
-def brings_only_sync_traits(incoming: Incoming, echo_traits: frozenset[str]) -> bool:
-    """Return whether an event holds at least one trait that we write, and nothing else but email."""
-    names = set(incoming.traits)
-    return bool(names & echo_traits) and names <= echo_traits | {"email"}
 
 
 def _mailboxes(events: Iterable[Incoming]) -> set[str]:

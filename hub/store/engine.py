@@ -104,18 +104,19 @@ class Store:
             return write(connection, prepared)
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[Connection | None]:
-        """Yield a connection while no other process holds `name`, else None.
+    def alone(self, name: str, *, wait: bool = False) -> Iterator[Connection | None]:
+        """Yield a connection while no other process holds `name`, else None; with `wait`, wait until none does.
 
         The lock ends with this process or, on PostgreSQL, with this very connection: who lost it cannot commit.
         """
         with self.hub.connect() as connection:
             if self.is_sqlite:
-                with _file_lock(self._lock_dir / f"{name}.lock") as is_mine:
+                with _file_lock(self._lock_dir / f"{name}.lock", wait=wait) as is_mine:
                     yield connection if is_mine else None
                 return
             key = {"key": f"survey-hub:{name}"}
-            is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key)
+            function = "true FROM pg_advisory_lock" if wait else "pg_try_advisory_lock"
+            is_mine = connection.scalar(text(f"SELECT {function}(hashtextextended(:key, 0))"), key)
             connection.commit()
             try:
                 yield connection if is_mine else None
@@ -181,11 +182,11 @@ def _sqlite_engine(path: Path, pool_size: int) -> Engine:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[bool]:
+def _file_lock(path: Path, *, wait: bool) -> Iterator[bool]:
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return

@@ -24,9 +24,7 @@ def services() -> Iterator[Services]:
 
     with requests.Session() as session:
         session.trust_env = False
-        yield Services(
-            http=lambda: session, now=lambda: NOW, hub_id="testhub", base_url="https://hub.example"
-        )
+        yield Services(http=lambda: session, now=lambda: NOW, hub_id="testhub", base_url="https://hub.example")
 
 
 @pytest.fixture

@@ -80,9 +80,7 @@ class TargetContract:
         updates = [customer_update(1), customer_update(2)]
         assert _retried(target, updates)
 
-    def test_every_attempt_carries_the_same_message_id(
-        self, target: SyncTarget, http_server: RecordingServer
-    ) -> None:
+    def test_every_attempt_carries_the_same_message_id(self, target: SyncTarget, http_server: RecordingServer) -> None:
         update = customer_update()
         target.push([update])
         target.push([update])

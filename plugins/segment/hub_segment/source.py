@@ -60,6 +60,11 @@ class SegmentSource(EventSource):
         return settings_key(request.path) or basic_user(request) or bodies.write_key(request.body)
 
     @classmethod
+    def without_key(cls, request: InboundRequest) -> Reply | None:
+        """Take SDKs' own metrics, which are sent without a key, and drop them."""
+        return _SUCCESS if endpoint_of(request.path) == "m" else None
+
+    @classmethod
     def trouble(cls, status: int, message: str, retry_after_s: int | None = None) -> Reply:
         """Return an error with the `code` and `message` that SDKs look for."""
         headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
@@ -70,7 +75,7 @@ class SegmentSource(EventSource):
         """Accept a readable body from a sender with our key. Faults of single events are left to `read`."""
         endpoint = endpoint_of(request.path)
         if endpoint == "m":
-            return _SUCCESS  # SDKs' own metrics, sent without a key
+            return _SUCCESS
         if not self._is_authentic(request):
             return self.trouble(401, "The write key is missing or is not the one of this source.")
         if endpoint.startswith("projects/"):

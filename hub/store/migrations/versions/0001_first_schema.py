@@ -79,8 +79,6 @@ def upgrade_hub() -> None:
         unique=True,
         sqlite_where=sa.text("retired_at IS NULL"),
         postgresql_where=sa.text("retired_at IS NULL"),
-        postgresql_where=sa.text("retired_at IS NULL"),
-        postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_table(
         "decision",
@@ -162,8 +160,6 @@ def upgrade_hub() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('claimed', 'sending')"),
         postgresql_where=sa.text("state IN ('claimed', 'sending')"),
-        postgresql_where=sa.text("state IN ('claimed', 'sending')"),
-        postgresql_where=sa.text("state IN ('claimed', 'sending')"),
     )
     op.create_index("invitation_mailbox", "invitation", ["mailbox"], unique=False)
     op.create_index(
@@ -173,8 +169,6 @@ def upgrade_hub() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('scheduled', 'queued')"),
         postgresql_where=sa.text("state IN ('scheduled', 'queued')"),
-        postgresql_where=sa.text("state IN ('scheduled', 'queued')"),
-        postgresql_where=sa.text("state IN ('scheduled', 'queued')"),
     )
     op.create_index(
         "invitation_open",
@@ -182,8 +176,6 @@ def upgrade_hub() -> None:
         ["survey_id", "person_id"],
         unique=True,
         sqlite_where=sa.text("state IN ('scheduled', 'held', 'queued', 'claimed')"),
-        postgresql_where=sa.text("state IN ('scheduled', 'held', 'queued', 'claimed')"),
-        postgresql_where=sa.text("state IN ('scheduled', 'held', 'queued', 'claimed')"),
         postgresql_where=sa.text("state IN ('scheduled', 'held', 'queued', 'claimed')"),
     )
     op.create_index("invitation_person", "invitation", ["person_id"], unique=False)
@@ -212,8 +204,6 @@ def upgrade_hub() -> None:
         ["target_id", "next_attempt_at"],
         unique=False,
         sqlite_where=sa.text("state IN ('pending', 'leased')"),
-        postgresql_where=sa.text("state IN ('pending', 'leased')"),
-        postgresql_where=sa.text("state IN ('pending', 'leased')"),
         postgresql_where=sa.text("state IN ('pending', 'leased')"),
     )
     op.create_index("outbox_person", "outbox", ["person_id"], unique=False)
@@ -303,8 +293,6 @@ def upgrade_hub() -> None:
         ["name"],
         unique=True,
         sqlite_where=sa.text("retired_at IS NULL"),
-        postgresql_where=sa.text("retired_at IS NULL"),
-        postgresql_where=sa.text("retired_at IS NULL"),
         postgresql_where=sa.text("retired_at IS NULL"),
     )
     op.create_table(

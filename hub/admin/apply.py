@@ -1,0 +1,258 @@
+"""Applying a document: first a plan that a person can read, then all of it in one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from hub.admin import document
+from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
+from hub.config import ConfigError
+from hub.domain.reasons import Reason
+from hub.domain.states import MOVABLE, State
+from hub.pipeline.hub import Hub
+from hub.plugin import Secret, SyncTarget
+from hub.store import configuration, tables
+from hub.store.configuration import Role, StoredConnection, StoredSurvey
+from hub.store.keys import hash_key
+from hub.store.sql import upsert
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What applying a document would change. `generated` are new secrets, by path, to be shown once."""
+
+    lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    generated: dict[str, str] = field(default_factory=dict)
+    connections: list[tuple[WantedConnection, dict[str, Any]]] = field(default_factory=list)
+    surveys: list[WantedSurvey] = field(default_factory=list)
+    retired_connections: list[str] = field(default_factory=list)
+    retired_surveys: list[str] = field(default_factory=list)
+
+
+def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
+    """Return what applying this TOML would change. Raises ConfigError listing every problem."""
+    current = _Current(hub)
+    raw = document.parse(text)
+    wanted = document.read(raw, hub.registry.plugins, environ=environ, kept=current.kept_secret)
+    if wanted.problems:
+        raise ConfigError(wanted.problems)
+    made = Plan(warnings=_warnings(wanted))
+    for connection in wanted.connections:
+        _plan_connection(hub, made, current, connection)
+    for survey in wanted.surveys:
+        _plan_survey(made, current, survey)
+    _plan_removals(made, current, wanted)
+    problems = _shared_keys(hub, made, environ)
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
+def apply(hub: Hub, made: Plan) -> None:
+    """Carry a plan out."""
+
+    def work(connection: Connection) -> None:
+        now = hub.now()
+        ids: dict[tuple[Role, str], str] = {}
+        for connection_id in made.retired_connections:
+            configuration.retire_connection(connection, connection_id, now=now)
+        for wanted, config in made.connections:
+            ids[wanted.role, wanted.name] = configuration.save_connection(
+                connection,
+                role=wanted.role,
+                name=wanted.name,
+                kind=wanted.kind,
+                config=config,
+                options=wanted.options,
+                now=now,
+            )
+        for survey in made.surveys:
+            links = {role: [ids[role, name] for name in names] for role, names in survey.connections.items()}
+            configuration.save_survey(
+                connection,
+                name=survey.name,
+                enabled=survey.enabled,
+                settings=survey.settings,
+                connections=links,
+                now=now,
+            )
+        for survey_id in made.retired_surveys:
+            configuration.retire_survey(connection, survey_id, now=now)
+            _cancel_waiting(connection, survey_id, hub)
+        configuration.raise_revision(connection)
+
+    hub.store.transact(work)
+    _remember_trait_names(hub)
+
+
+class _Current:
+    """The configuration as it is, to compare with."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        with hub.store.read() as connection:
+            snapshot = configuration.snapshot(connection)
+        self.connections = {(c.role, c.name): c for c in snapshot.connections if c.retired_at is None}
+        self.surveys = {survey.name: survey for survey in snapshot.surveys}
+        self._names = {c.id: c.name for c in snapshot.connections}
+
+    def kept_secret(self, role: Role, name: str, kind: str, key: str) -> str | None:
+        """Return a stored secret in the clear, or None."""
+        stored = self.connections.get((role, name))
+        if stored is None or stored.kind != kind or key not in stored.config:
+            return None
+        try:
+            return str(self._hub.registry.reveal({key: stored.config[key]})[key])
+        except ConfigError:
+            return None
+
+    def of(self, wanted: WantedConnection) -> StoredConnection | None:
+        """Return the stored connection that a wanted one would change."""
+        stored = self.connections.get((wanted.role, wanted.name))
+        return stored if stored is not None and stored.kind == wanted.kind else None
+
+    def names_of(self, survey: StoredSurvey) -> dict[Role, list[str]]:
+        """Return a survey's connections by name."""
+        return {role: [self._names[id] for id in ids] for role, ids in survey.connections.items()}
+
+
+def _plan_connection(hub: Hub, made: Plan, current: _Current, wanted: WantedConnection) -> None:
+    stored = current.of(wanted)
+    config = _stored_form(hub, made, current, wanted, stored)
+    made.connections.append((wanted, config))
+    if stored is None:
+        replaced = current.connections.get((wanted.role, wanted.name))
+        sign, what = ("~", f"kind {replaced.kind} -> {wanted.kind}") if replaced else ("+", f"kind {wanted.kind}")
+        made.lines.append(f"{sign} {wanted.path}: {what}")
+        return
+    secrets_of = document.secret_keys(wanted.provider.config_schema())
+    changes = _changes(stored.config, config, hidden=secrets_of) + _changes(stored.options, wanted.options)
+    made.lines += [f"~ {wanted.path}.{change}" for change in changes]
+
+
+def _stored_form(
+    hub: Hub, made: Plan, current: _Current, wanted: WantedConnection, stored: StoredConnection | None
+) -> dict[str, Any]:
+    """Return the settings as they are stored: secrets sealed, or as the name of a variable."""
+    config = dict(wanted.config)
+    for name, schema_field in wanted.provider.config_schema().fields.items():
+        key = schema_field.data_key or name
+        if not isinstance(schema_field, Secret):
+            continue
+        value = config.get(key)
+        if value is None and schema_field.generate:
+            value = KEPT if stored is not None and key in stored.config else secrets.token_urlsafe(24)
+            if value != KEPT:
+                made.generated[f"{wanted.path}.{key}"] = value
+        if value is None:
+            continue
+        variable = document.variable_of(value)
+        if variable is not None:
+            config[key] = {"env": variable}
+        elif stored is not None and (
+            value == KEPT or current.kept_secret(wanted.role, wanted.name, wanted.kind, key) == value
+        ):
+            config[key] = stored.config[key]
+        else:
+            config[key] = {"sealed": hub.keys.seal(value)}
+    return config
+
+
+def _plan_survey(made: Plan, current: _Current, wanted: WantedSurvey) -> None:
+    made.surveys.append(wanted)
+    path = f"surveys.{wanted.name}"
+    stored = current.surveys.get(wanted.name)
+    if stored is None:
+        made.lines.append(f"+ {path}: {'on' if wanted.enabled else 'a draft'}")
+        return
+    before = {**stored.settings, "enabled": stored.enabled}
+    after = {**wanted.settings, "enabled": wanted.enabled}
+    for role, names in current.names_of(stored).items():
+        before[role.plural] = names
+        after[role.plural] = wanted.connections[role]
+    made.lines += [f"~ {path}.{change}" for change in _changes(before, after)]
+
+
+def _plan_removals(made: Plan, current: _Current, wanted: Document) -> None:
+    kept = {(one.role, one.name) for one in wanted.connections}
+    for (role, name), stored in current.connections.items():
+        if (role, name) not in kept:
+            made.retired_connections.append(stored.id)
+            made.lines.append(f"- {role.plural}.{name}: taken out of use")
+    for name, survey in current.surveys.items():
+        if name not in {one.name for one in wanted.surveys}:
+            made.retired_surveys.append(survey.id)
+            made.lines.append(f"- surveys.{name}: taken out of use; what waits is cancelled, answers are kept")
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[str]:
+    lines = []
+    for key in sorted({*before, *after}):
+        if before.get(key) == after.get(key):
+            continue
+        if key in hidden:
+            lines.append(f"{key}: changed")
+        else:
+            lines.append(f"{key}: {_shown(before.get(key))} -> {_shown(after.get(key))}")
+    return lines
+
+
+def _shown(value: Any) -> str:
+    return "(default)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _warnings(wanted: Document) -> list[str]:
+    warnings = []
+    for survey in wanted.surveys:
+        if survey.enabled and not survey.connections[Role.CHANNEL]:
+            warnings.append(f"surveys.{survey.name}: is on, but has no channel: its invitations wait")
+        if survey.enabled and not survey.connections[Role.SOURCE]:
+            warnings.append(f"surveys.{survey.name}: is on, but listens to no source: nobody will be asked")
+    for target in (one for one in wanted.connections if one.role is Role.TARGET):
+        writers = [survey.name for survey in wanted.surveys if target.name in survey.connections[Role.TARGET]]
+        if len(writers) > 1:
+            warnings.append(
+                f"{target.path}: {' and '.join(writers)} write the same traits; the newest answer of a person wins"
+            )
+    return warnings
+
+
+def _shared_keys(hub: Hub, made: Plan, environ: Mapping[str, str]) -> list[str]:
+    """Return a problem for every two sources that senders could not be told apart by."""
+    seen: dict[str, str] = {}
+    problems = []
+    for wanted, config in made.connections:
+        for name, schema_field in wanted.provider.config_schema().fields.items():
+            key = schema_field.data_key or name
+            if not (isinstance(schema_field, Secret) and schema_field.lookup and key in config):
+                continue
+            stored = config[key]
+            value = environ.get(stored["env"], "") if "env" in stored else hub.keys.unseal(stored["sealed"])
+            other = seen.setdefault(hash_key(value), wanted.path)
+            if other != wanted.path:
+                problems.append(f"{wanted.path}.{key}: {other} has the same key; each source needs its own")
+    return problems
+
+
+def _cancel_waiting(connection: Connection, survey_id: str, hub: Hub) -> None:
+    table = tables.invitation
+    statement = update(table).where(table.c.survey_id == survey_id, table.c.state.in_(sorted(MOVABLE)))
+    values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "concluded_at": hub.now()}
+    connection.execute(statement.values(**values, revision=table.c.revision + 1))
+
+
+def _remember_trait_names(hub: Hub) -> None:
+    names: set[str] = set()
+    for target in hub.registry.current().live(Role.TARGET):
+        if isinstance(target.provider, SyncTarget):
+            names |= target.provider.trait_names
+    with hub.store.write() as connection:
+        upsert(connection, tables.echo_trait, [{"name": name} for name in sorted(names)])

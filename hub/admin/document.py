@@ -1,0 +1,224 @@
+"""A configuration document (what stands in hub.toml), checked whole: all problems at once, each with its path."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError
+
+from hub.admin.schemas import NAME, OPTIONS, SurveySchema
+from hub.config import ConfigError
+from hub.plugin import Provider, Secret
+from hub.registry import Plugins
+from hub.store.configuration import Role
+from hub.store.types import is_storable
+
+KEPT = "(kept)"
+"""Stands for a secret in an exported document: leave it as it is."""
+_ROLES = {role.plural: role for role in Role}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedConnection:
+    """A connection as the document has it: settings as written, secrets in the clear, as `$NAME` or `(kept)`."""
+
+    role: Role
+    name: str
+    kind: str
+    provider: type[Provider]
+    config: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        """As in `channels.relay`."""
+        return f"{self.role.plural}.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedSurvey:
+    """A survey as the document has it; `connections` are names."""
+
+    name: str
+    enabled: bool
+    settings: Mapping[str, Any]
+    connections: Mapping[Role, list[str]]
+
+
+@dataclass(kw_only=True)
+class Document:
+    """What an operator wants, and what is wrong with it."""
+
+    connections: list[WantedConnection] = field(default_factory=list)
+    surveys: list[WantedSurvey] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return a TOML text as a dictionary. Raises ConfigError with the line of a mistake."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"This is no valid TOML: {error}"]) from None
+
+
+def read(
+    raw: Mapping[str, Any],
+    plugins: Plugins,
+    *,
+    environ: Mapping[str, str],
+    kept: Callable[[Role, str, str, str], str | None],
+) -> Document:
+    """Return the document. `kept(role, name, kind, field)` gives the secret that `(kept)` stands for."""
+    document = Document()
+    for table, value in raw.items():
+        if table not in _ROLES and table != "surveys":
+            document.problems.append(f"{table}: unknown; there are {', '.join([*_ROLES, 'surveys'])}")
+        elif not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+            document.problems.append(f"{table}: write tables, as in [{table}.some_name]")
+        else:
+            for name, entry in value.items():
+                _read_entry(document, table, name, entry, plugins, environ, kept)
+    _check_references(document)
+    return document
+
+
+def _read_entry(
+    document: Document,
+    table: str,
+    name: str,
+    entry: Mapping[str, Any],
+    plugins: Plugins,
+    environ: Mapping[str, str],
+    kept: Callable[[Role, str, str, str], str | None],
+) -> None:
+    path = f"{table}.{name}"
+    if not NAME.fullmatch(name):
+        document.problems.append(f"{path}: a name has lower-case letters, digits, - and _, 63 characters at most")
+    elif table == "surveys":
+        _read_survey(document, path, name, entry)
+    else:
+        _read_connection(document, path, name, _ROLES[table], entry, plugins, environ, kept)
+
+
+def _read_survey(document: Document, path: str, name: str, entry: Mapping[str, Any]) -> None:
+    try:
+        values = SurveySchema(unknown=RAISE).load(entry)
+    except ValidationError as error:
+        document.problems += problems_of(path, error.messages)
+        return
+    connections = {role: values.pop(role.plural) for role in Role}
+    enabled = values.pop("enabled")
+    document.surveys.append(WantedSurvey(name=name, enabled=enabled, settings=values, connections=connections))
+
+
+def _read_connection(
+    document: Document,
+    path: str,
+    name: str,
+    role: Role,
+    entry: Mapping[str, Any],
+    plugins: Plugins,
+    environ: Mapping[str, str],
+    kept: Callable[[Role, str, str, str], str | None],
+) -> None:
+    kind = entry.get("kind")
+    provider = plugins.kinds.get((role, kind)) if isinstance(kind, str) else None
+    if provider is None or not isinstance(kind, str):
+        offered = ", ".join(sorted(plugins.kinds_of(role))) or "none"
+        said = "is missing" if kind is None else f"{kind!r} is offered by no installed plugin"
+        document.problems.append(f"{path}.kind: {said}; there are: {offered}")
+        return
+    schema = provider.config_schema(unknown=RAISE)
+    options_schema = OPTIONS[role](unknown=RAISE)
+    written = {key: value for key, value in entry.items() if key != "kind"}
+    options = {key: written.pop(key) for key in list(written) if key in options_schema.fields}
+    resolved, problems = _resolve_secrets(path, schema, written, environ, lambda key: kept(role, name, kind, key))
+    problems += _validate(path, options_schema, options)
+    problems += _validate(path, schema, resolved) if not problems else []
+    document.problems += problems
+    if not problems:
+        document.connections.append(
+            WantedConnection(
+                role=role,
+                name=name,
+                kind=kind,
+                provider=provider,
+                config=written,
+                options=options_schema.load(options),
+            )
+        )
+
+
+def _resolve_secrets(
+    path: str,
+    schema: Schema,
+    written: Mapping[str, Any],
+    environ: Mapping[str, str],
+    kept: Callable[[str], str | None],
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings with every secret in the clear, for the schema to look at."""
+    resolved, problems = dict(written), []
+    for key in secret_keys(schema):
+        value = written.get(key)
+        if value == KEPT:
+            resolved[key] = kept(key)
+            if resolved[key] is None:
+                problems.append(f"{path}.{key}: {KEPT} stands for a stored secret, but there is none; write the secret")
+        elif (variable := variable_of(value)) is not None:
+            resolved[key] = environ.get(variable)
+            if not resolved[key]:
+                problems.append(f"{path}.{key}: the environment variable {variable} is not set")
+        elif isinstance(value, str) and not is_storable(value):
+            problems.append(f"{path}.{key}: holds characters that are no text")
+    return resolved, problems
+
+
+def secret_keys(schema: Schema) -> list[str]:
+    """Return the names under which a schema's secrets are written."""
+    return [one.data_key or name for name, one in schema.fields.items() if isinstance(one, Secret)]
+
+
+def variable_of(value: Any) -> str | None:
+    """Return the name that `$NAME` refers to, None for anything else."""
+    return value[1:] if isinstance(value, str) and len(value) > 1 and value.startswith("$") else None
+
+
+def _validate(path: str, schema: Schema, values: Mapping[str, Any]) -> list[str]:
+    try:
+        schema.load(values)
+    except ValidationError as error:
+        return problems_of(path, error.messages)
+    return []
+
+
+def problems_of(path: str, messages: Any) -> list[str]:
+    """Return marshmallow's nested messages as lines, each with its path."""
+    if isinstance(messages, dict):
+        return [
+            line
+            for key, value in messages.items()
+            for line in problems_of(path if key == "_schema" else f"{path}.{key}", value)
+        ]
+    if isinstance(messages, list):
+        return [line for message in messages for line in problems_of(path, message)]
+    return [f"{path}: {messages}"]
+
+
+def _check_references(document: Document) -> None:
+    if document.problems:
+        return
+    names = {role: {one.name for one in document.connections if one.role is role} for role in Role}
+    for survey in document.surveys:
+        for role, wanted in survey.connections.items():
+            for name in wanted:
+                if name not in names[role]:
+                    there = ", ".join(sorted(names[role])) or "none"
+                    document.problems.append(
+                        f"surveys.{survey.name}.{role.plural}: there is no [{role.plural}.{name}]; there are: {there}"
+                    )
+            if len(set(wanted)) < len(wanted):
+                document.problems.append(f"surveys.{survey.name}.{role.plural}: names one {role} twice")

@@ -1,0 +1,91 @@
+"""Is everything there that the hub needs? Never calls a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis.exceptions import RedisError
+from rq import Worker
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.pipeline.hub import Hub
+from hub.store import migrate, processes
+from hub.wake import connect
+
+SILENCE = timedelta(seconds=90)
+"""A worker speaks at least every 45 seconds, a scheduler every 5."""
+_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One part of the hub: whether it is as it should be, and a sentence for people."""
+
+    name: str
+    ok: bool
+    sentence: str
+
+
+def readiness(hub: Hub) -> list[Check]:
+    """Return the state of database, schema, Redis, workers and scheduler."""
+    return [
+        _checked("database", lambda: _database(hub)),
+        _checked("schema", lambda: _schema(hub)),
+        _checked("redis", lambda: _redis(hub)),
+        _checked("workers", lambda: _workers(hub)),
+        _checked("scheduler", lambda: _scheduler(hub)),
+    ]
+
+
+def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        ok, sentence = look()
+    except SQLAlchemyError as error:
+        ok, sentence = False, f"The database cannot be reached ({type(error).__name__})."
+    except RedisError as error:
+        ok, sentence = False, f"Redis cannot be reached ({type(error).__name__}); work waits in the database."
+    return Check(name=name, ok=ok, sentence=sentence)
+
+
+def _database(hub: Hub) -> tuple[bool, str]:
+    with hub.store.read() as connection:
+        connection.execute(text("SELECT 1"))
+    return True, f"{'SQLite' if hub.store.is_sqlite else 'PostgreSQL'} answers."
+
+
+def _schema(hub: Hub) -> tuple[bool, str]:
+    if migrate.is_current(hub.store):
+        return True, "The schema is the one of this version."
+    return False, "The schema is of another version; run `hub db upgrade`."
+
+
+def _redis(hub: Hub) -> tuple[bool, str]:
+    connect(hub.settings.effective_redis_url, timeout_s=_TIMEOUT_S).ping()
+    return True, "Redis answers."
+
+
+def _workers(hub: Hub) -> tuple[bool, str]:
+    redis = connect(hub.settings.effective_redis_url, timeout_s=_TIMEOUT_S)
+    now = datetime.now(UTC)
+    alive = [worker for worker in Worker.all(redis) if _is_recent(worker.last_heartbeat, now)]
+    if alive:
+        return True, f"{len(alive)} at work." if len(alive) > 1 else "One at work."
+    return False, "No worker is there; start one with `hub worker`. Work waits in the database."
+
+
+def _is_recent(seen_at: datetime | None, now: datetime) -> bool:
+    if seen_at is None:
+        return False
+    aware = seen_at if seen_at.tzinfo else seen_at.replace(tzinfo=UTC)
+    return now - aware < SILENCE
+
+
+def _scheduler(hub: Hub) -> tuple[bool, str]:
+    with hub.store.read() as connection:
+        seen_at = processes.last_seen(connection, "scheduler")
+    if seen_at is not None and hub.now() - seen_at < SILENCE:
+        return True, "At work."
+    return False, "No scheduler is there; start one with `hub scheduler`. Nothing becomes due until then."

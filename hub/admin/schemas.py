@@ -1,0 +1,124 @@
+"""What may stand in a configuration besides a plugin's own settings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
+from hub.store.configuration import Role
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SYNC_AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_NOT_NEGATIVE = validate.Range(min=0, error="must be 0 or more")
+_DEFAULTS = SurveyRules()
+
+
+def _number(default: float, text: str, *, highest: float | None = None) -> fields.Float:
+    limits = [_NOT_NEGATIVE] if highest is None else [validate.Range(min=0, max=highest, error="must be 0 to {max}")]
+    return fields.Float(load_default=default, validate=limits, metadata={"help": text})
+
+
+def _names(text: str) -> fields.List[str]:
+    return fields.List(fields.String(), load_default=list, metadata={"help": text})
+
+
+class SurveySchema(Schema):
+    """A survey: where its people come from, how they are asked, where answers go, and the rules."""
+
+    sources = _names("Names of the sources whose events it listens to.")
+    channels = _names("Names of the channels it sends by, in the order of failover.")
+    targets = _names("Names of the targets its answers are synced to.")
+    enabled = fields.Boolean(
+        load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."}
+    )
+    brand = fields.String(
+        load_default="",
+        validate=validate.Length(max=60),
+        metadata={"help": "Whom the mail asks about. Default: the sender's name of the channel."},
+    )
+    min_delay_days = _number(_DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.")
+    max_delay_days = _number(_DEFAULTS.max_delay_days, "Greatest age of a customer when asked, in days; 0: no limit.")
+    min_interval_weeks = _number(
+        _DEFAULTS.min_interval_weeks, "Least time between two surveys of a person or mailbox, in weeks; 0: none."
+    )
+    on_missing_created_at = fields.Enum(
+        OnMissingCreatedAt,
+        by_value=True,
+        load_default=OnMissingCreatedAt.IMMEDIATE,
+        metadata={"help": "What to do without createdAt: ask at once, count from the first event seen, or skip."},
+    )
+    max_event_age_hours = _number(
+        _DEFAULTS.max_event_age_hours, "Older events (a replay, an import) start no survey; 0: no limit."
+    )
+    quiet_period_hours = _number(_DEFAULTS.quiet_period_hours, "Least time between mails of any two surveys; 0: none.")
+    holdout_percent = _number(
+        _DEFAULTS.holdout_percent, "Share of people who are never asked, in percent.", highest=100
+    )
+    daily_limit = fields.Integer(
+        strict=True,
+        load_default=_DEFAULTS.daily_limit,
+        validate=_NOT_NEGATIVE,
+        metadata={"help": "Most invitations a UTC day; 0: no limit."},
+    )
+    send_grace_hours = _number(
+        _DEFAULTS.send_grace_hours, "How late a mail may still go, when channels or workers were away."
+    )
+    surge_brake = fields.Boolean(
+        load_default=_DEFAULTS.surge_brake,
+        metadata={"help": "Hold invitations when far more than usual fall due at once."},
+    )
+
+    @validates_schema
+    def check_rules(self, values: dict[str, Any], **_: Any) -> None:
+        """Refuse settings that contradict each other."""
+        problems = rules_of(values).problems()
+        if problems:
+            raise ValidationError({name: [why] for name, why in problems})
+
+
+class SourceOptions(Schema):
+    """What the hub itself wants to know of a source."""
+
+    namespace = fields.String(
+        load_default="",
+        validate=validate.Length(max=63),
+        metadata={"help": "Set it where sources number their users independently; ids only meet within a namespace."},
+    )
+
+
+class ChannelOptions(Schema):
+    """What the hub itself wants to know of a channel."""
+
+
+class TargetOptions(Schema):
+    """What the hub itself wants to know of a target."""
+
+    sync_at = fields.String(
+        load_default="03:00",
+        validate=validate.Regexp(_SYNC_AT.pattern + r"\Z", error="write a time of day such as 03:00"),
+        metadata={"help": "When the daily sync starts, HH:MM."},
+    )
+    sync_timezone = fields.String(
+        load_default="UTC", metadata={"help": "The time zone of sync_at, such as Europe/Berlin."}
+    )
+
+    @validates_schema
+    def check_zone(self, values: dict[str, Any], **_: Any) -> None:
+        """Refuse a zone that nobody knows."""
+        name = values.get("sync_timezone", "UTC")
+        if name != "UTC" and name not in available_timezones():
+            raise ValidationError(
+                {"sync_timezone": [f"there is no time zone {name!r}; write one such as Europe/Berlin"]}
+            )
+        ZoneInfo(name)
+
+
+OPTIONS: dict[Role, type[Schema]] = {
+    Role.SOURCE: SourceOptions,
+    Role.CHANNEL: ChannelOptions,
+    Role.TARGET: TargetOptions,
+}
