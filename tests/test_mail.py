@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
@@ -14,19 +13,9 @@ from hypothesis import strategies as st
 
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.message import InvitationMail, render
+from tests.surveys import INVITATION
 
 SENDER = "Acme <hello@acme.example>"
-INVITATION = InvitationMail(
-    id="inv-8f3a",
-    to="ada@acme.example",
-    name="Ada Lovelace",
-    survey_url="https://hub.acme.example/s/Zk3h1q9vT0aXbY7cD2eF4gHijk",
-    unsubscribe_url="https://hub.acme.example/u/Zk3h1q9vT0aXbY7cD2eF4gHijk",
-    brand="Acme",
-    language="en",
-    message_id_domain="hub.acme.example",
-    sent_at=datetime(2026, 5, 3, 12, tzinfo=UTC),
-)
 OUR_HEADERS = [
     "From",
     "To",
