@@ -3,16 +3,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from email import message_from_bytes
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default as modern
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hub.mail
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.message import InvitationMail, render
+from tests.contrast import contrast
 from tests.surveys import INVITATION
 
 SENDER = "Acme <hello@acme.example>"
@@ -107,6 +111,25 @@ def test_mail_has_our_headers_and_two_parts() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime == INVITATION.sent_at
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ground", "least"),
+    [
+        ("ink", "card", 4.5),
+        ("soft", "card", 4.5),
+        ("accent", "card", 4.5),
+        ("ink", "button", 4.5),
+        ("card", "accent", 4.5),
+        ("edge", "card", 3),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_the_mail_have_contrast(scheme: str, text: str, ground: str, least: float) -> None:
+    source = (Path(hub.mail.__file__).parent / "templates" / "invitation.html").read_text("utf-8")
+    block = source.split(f"{{% set {scheme} = ")[1].split("%}")[0]
+    colours = dict(re.findall(r'"(\w+)": "(#[0-9a-f]{6})"', block))
+    assert contrast(colours[text], colours[ground]) >= least
 
 
 def test_unsubscribe_header_is_one_whole_line() -> None:
@@ -219,9 +242,10 @@ def test_hostile_texts_change_neither_headers_nor_recipients_nor_markup(
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x00]", html + content(message, "plain"))
 
 
-def _addressees(raw: bytes) -> tuple[object, ...]:
+def _addressees(raw: bytes) -> tuple[Address, ...]:
     to = next(line for line in raw.split(b"\r\n") if line.startswith(b"To: "))
-    return modern.header_factory("To", to[4:].decode()).addresses
+    addresses: tuple[Address, ...] = modern.header_factory("To", to[4:].decode()).addresses
+    return addresses
 
 
 def _on_the_wire(to: str) -> str:

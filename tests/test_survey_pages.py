@@ -14,6 +14,7 @@ import hub.web
 from hub.web.look import HEADERS, STYLE
 from hub.web.survey_pages import blueprint
 from hub.web.words import WORDS, words_for
+from tests.contrast import contrast
 from tests.surveys import OPEN, InMemorySurveys
 
 EN = WORDS["en"]
@@ -181,6 +182,13 @@ def test_answer_that_can_no_longer_be_changed_says_so(client: FlaskClient, surve
         assert EN.closed_why in answer.text
         assert '<p class="big">9<' in answer.text
     assert surveys.calls == []
+
+
+def test_survey_over_without_an_answer_claims_none(client: FlaskClient, surveys: InMemorySurveys) -> None:
+    surveys.views["fresh"] = replace(OPEN, can_change=False)
+    answer = client.get("/s/fresh")
+    assert EN.over_why in answer.text
+    assert EN.closed not in answer.text
 
 
 def test_answer_closed_while_it_was_written_is_not_thanked_for(
@@ -355,18 +363,6 @@ def colours(scheme: str) -> dict[str, str]:
     light, dark = TOKENS.split("@media (prefers-color-scheme: dark)")
     pattern = re.compile(r"--([\w-]+): (#[0-9a-f]{6});")
     return dict(pattern.findall(light)) | (dict(pattern.findall(dark)) if scheme == "dark" else {})
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of WCAG 2.2."""
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 # Status

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from hub.mail.message import render
@@ -16,7 +17,6 @@ from hub.web.words import WORDS
 from tests.surveys import INVITATION, OPEN, InMemorySurveys
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
 
 EN = WORDS["en"]
 PHONE = {"width": 360, "height": 640}
@@ -45,8 +45,8 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[sync_api.Browser]:
-    with sync_api.sync_playwright() as playwright:
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
@@ -63,7 +63,7 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """A phone without JavaScript, whose console stays silent and whose requests stay on the site."""
     context = browser.new_context(viewport=PHONE, java_script_enabled=False, has_touch=True)
     page = context.new_page()
@@ -79,28 +79,28 @@ def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
     context.close()
 
 
-def test_answer_from_the_mail_is_sent_by_one_tap(site: Site, page: sync_api.Page) -> None:
+def test_answer_from_the_mail_is_sent_by_one_tap(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/s/fresh?score=9")
     page.get_by_role("button").tap()
-    sync_api.expect(page.get_by_role("heading")).to_have_text(EN.thanks)
+    expect(page.get_by_role("heading")).to_have_text(EN.thanks)
     page.reload()
     assert site.surveys.calls == [("answer", "fresh", 9, "")]
 
 
-def test_score_can_be_changed_before_and_after_sending(site: Site, page: sync_api.Page) -> None:
+def test_score_can_be_changed_before_and_after_sending(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/s/fresh?score=9")
     page.get_by_role("radio", name="3", exact=True).tap()
     page.get_by_role("textbox").fill("Slow.\nOn Mondays.")
     page.get_by_role("button").tap()
     page.get_by_role("link", name=EN.change).tap()
-    sync_api.expect(page.get_by_role("textbox")).to_have_value("Slow.\nOn Mondays.")
+    expect(page.get_by_role("textbox")).to_have_value("Slow.\nOn Mondays.")
     page.get_by_role("radio", name="10", exact=True).tap()
     page.get_by_role("button").tap()
-    sync_api.expect(page.get_by_role("heading")).to_have_text(EN.thanks)
+    expect(page.get_by_role("heading")).to_have_text(EN.thanks)
     assert [call[2] for call in site.surveys.calls] == [3, 10]
 
 
-def test_question_follows_the_score(site: Site, page: sync_api.Page) -> None:
+def test_question_follows_the_score(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/s/fresh")
     shown = page.locator("label.asked .ask:visible")
     assert shown.all_inner_texts() == [EN.ask_anyone]
@@ -110,7 +110,7 @@ def test_question_follows_the_score(site: Site, page: sync_api.Page) -> None:
         assert shown.all_inner_texts() == [expected]
 
 
-def test_keyboard_alone_answers_and_its_focus_is_seen(site: Site, page: sync_api.Page) -> None:
+def test_keyboard_alone_answers_and_its_focus_is_seen(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/s/fresh?score=9")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
@@ -124,24 +124,22 @@ def test_keyboard_alone_answers_and_its_focus_is_seen(site: Site, page: sync_api
     assert site.surveys.views["fresh"].score == 10
 
 
-def test_unsubscribing_takes_one_tap(site: Site, page: sync_api.Page) -> None:
+def test_unsubscribing_takes_one_tap(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/u/fresh")
     page.get_by_role("button").tap()
-    sync_api.expect(page.get_by_role("heading")).to_have_text(EN.unsubscribed)
+    expect(page.get_by_role("heading")).to_have_text(EN.unsubscribed)
     assert site.surveys.unsubscribed == {"fresh"}
 
 
 @pytest.mark.parametrize("path", ["/s/fresh?score=9", "/u/fresh"])
 @pytest.mark.parametrize("width", [320, 640])
-def test_narrow_or_zoomed_page_never_scrolls_sideways(
-    site: Site, page: sync_api.Page, path: str, width: int
-) -> None:
+def test_narrow_or_zoomed_page_never_scrolls_sideways(site: Site, page: Page, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 640})
     page.goto(site.url + path)
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_what_a_finger_aims_at_is_large_enough(site: Site, page: sync_api.Page) -> None:
+def test_what_a_finger_aims_at_is_large_enough(site: Site, page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(f"{site.url}/s/fresh?score=9")
     boxes = [target.bounding_box() for target in page.locator("input, textarea, button").all()]
@@ -149,9 +147,7 @@ def test_what_a_finger_aims_at_is_large_enough(site: Site, page: sync_api.Page) 
 
 
 @pytest.mark.parametrize(("width", "rows"), [(320, 2), (399, 2), (400, 1), (600, 1), (1200, 1)])
-def test_buttons_of_the_mail_stand_in_one_row_or_two(
-    browser: sync_api.Browser, width: int, rows: int
-) -> None:
+def test_buttons_of_the_mail_stand_in_one_row_or_two(browser: Browser, width: int, rows: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 640})
     page.set_content(render(INVITATION).html)
     boxes = [button.bounding_box() for button in page.locator("a.button").all()]

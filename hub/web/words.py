@@ -31,6 +31,8 @@ class PageWords:
     change: str
     closed: str
     closed_why: str
+    over: str
+    over_why: str
     unsubscribe_question: str
     unsubscribe_why: str
     unsubscribe: str
@@ -64,10 +66,12 @@ WORDS = {
             "shorten it, then send it again."
         ),
         thanks="Thank you for your answer",
-        recorded="Your score was recorded. You can close this page.",
+        recorded="It was recorded. You can close this page.",
         change="Change your answer",
         closed="Your answer was recorded",
         closed_why="It can no longer be changed. Thank you for taking part.",
+        over="This survey is over",
+        over_why="It takes no more answers. There is nothing left to do; you can close this page.",
         unsubscribe_question="No more surveys from {brand}?",
         unsubscribe_why="You will not be asked again at this mail address. Your other mail stays as it is.",
         unsubscribe="Unsubscribe",
