@@ -45,9 +45,10 @@ class InMemorySurveys:
 
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:
         view = self.views.get(token)
-        return view and UnsubscribeView(
-            brand=view.brand, language=view.language, done=token in self.unsubscribed
-        )
+        if view is None:
+            return None
+        done = token in self.unsubscribed
+        return UnsubscribeView(brand=view.brand, language=view.language, done=done)
 
     def unsubscribe(self, token: str) -> bool:
         self.calls.append(("unsubscribe", token))

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hub.mail
@@ -63,9 +63,10 @@ HOSTILE = st.text(max_size=200) | st.lists(
     ),
     max_size=12,
 ).map("".join)
+LOCAL_PARTS = st.text(st.characters(categories=["L", "N", "Po", "Sm"]), min_size=1, max_size=20)
 ADDRESSES = st.one_of(
     st.emails(),
-    st.builds("{}@{}".format, st.text(min_size=1, max_size=64), st.sampled_from(["acme.com", "bücher.de"])),
+    st.builds("{}@{}".format, LOCAL_PARTS, st.sampled_from(["acme.com", "bücher.de"])),
     st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~.-]{1,64}@([a-z]{1,50}\.){1,4}com", fullmatch=True),
 ).filter(lambda text: check_address(text) is not None)
 
@@ -226,6 +227,7 @@ def test_sender_with_a_line_break_is_refused() -> None:
         render(INVITATION).mime("Acme\r\nBcc: eve@evil.com <hello@acme.example>")
 
 
+@settings(deadline=None)
 @given(name=HOSTILE, brand=HOSTILE, to=ADDRESSES)
 def test_hostile_texts_change_neither_headers_nor_recipients_nor_markup(
     name: str, brand: str, to: str

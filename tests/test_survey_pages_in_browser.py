@@ -4,11 +4,11 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from hub.mail.message import render
@@ -19,7 +19,8 @@ from tests.surveys import INVITATION, OPEN, InMemorySurveys
 pytestmark = pytest.mark.browser
 
 EN = WORDS["en"]
-PHONE = {"width": 360, "height": 640}
+LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk"
+PHONE = ViewportSize(width=360, height=640)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    surveys = InMemorySurveys(views={"fresh": OPEN})
+    surveys = InMemorySurveys(views={"fresh": OPEN, "long": replace(OPEN, brand=LONG)})
     app = Flask("pages")
     app.register_blueprint(blueprint(surveys))
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -131,7 +132,7 @@ def test_unsubscribing_takes_one_tap(site: Site, page: Page) -> None:
     assert site.surveys.unsubscribed == {"fresh"}
 
 
-@pytest.mark.parametrize("path", ["/s/fresh?score=9", "/u/fresh"])
+@pytest.mark.parametrize("path", ["/s/fresh?score=9", "/s/long", "/u/long"])
 @pytest.mark.parametrize("width", [320, 640])
 def test_narrow_or_zoomed_page_never_scrolls_sideways(site: Site, page: Page, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 640})
@@ -144,6 +145,14 @@ def test_what_a_finger_aims_at_is_large_enough(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/s/fresh?score=9")
     boxes = [target.bounding_box() for target in page.locator("input, textarea, button").all()]
     assert min(min(box["width"], box["height"]) for box in boxes if box) >= 44
+
+
+@pytest.mark.parametrize("width", [320, 600])
+def test_long_words_never_widen_the_mail(browser: Browser, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    page.set_content(render(replace(INVITATION, brand=LONG, name=LONG)).html)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
 
 
 @pytest.mark.parametrize(("width", "rows"), [(320, 2), (399, 2), (400, 1), (600, 1), (1200, 1)])
