@@ -1,0 +1,104 @@
+"""The hub at a glance: what is connected, what each survey found out, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.admin.health import Check, readiness
+from hub.domain.scores import net_promoter_score
+from hub.pipeline.hub import Hub
+from hub.registry import Configuration
+from hub.store import channels, responses
+from hub.store.configuration import Role, StoredSurvey
+
+FEW = 10
+"""Answers below which a score says little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionRow:
+    """`state` is ok, trouble or unknown."""
+
+    name: str
+    state: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyRow:
+    """Two sentences about a survey."""
+
+    name: str
+    state: str
+    score: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """A next step, with the command that takes it."""
+
+    sentence: str
+    command: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What the status page shows."""
+
+    checks: Sequence[Check]
+    connections: Sequence[ConnectionRow]
+    surveys: Sequence[SurveyRow]
+    hints: Sequence[Hint]
+
+
+def overview(hub: Hub) -> Overview:
+    """Return the hub at a glance."""
+    configuration = hub.registry.current()
+    checks = readiness(hub)
+    with hub.store.read() as connection:
+        paused = channels.paused(connection, hub.now())
+        scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
+    return Overview(
+        checks=checks,
+        connections=[*_parts(checks), *_connections(configuration, {id: why for id, (_, why) in paused.items()})],
+        surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
+        hints=_hints(configuration, checks),
+    )
+
+
+def _parts(checks: Sequence[Check]) -> list[ConnectionRow]:
+    return [ConnectionRow(name=c.name, state="ok" if c.ok else "trouble", sentence=c.sentence) for c in checks]
+
+
+def _connections(configuration: Configuration, paused: Mapping[str, str]) -> list[ConnectionRow]:
+    rows = []
+    for role in Role:
+        for connection in configuration.live(role):
+            problem = connection.problem or paused.get(connection.id)
+            sentence = f"Of kind {connection.stored.kind}." if problem is None else f"{problem.rstrip('.')}."
+            state = "ok" if problem is None else "trouble"
+            rows.append(ConnectionRow(name=connection.label, state=state, sentence=sentence))
+    return rows
+
+
+def _survey(survey: StoredSurvey, counts: Mapping[int, int]) -> SurveyRow:
+    state = "Asks its customers." if survey.enabled else "Off: asks nobody."
+    return SurveyRow(name=survey.name, state=state, score=score_sentence(counts))
+
+
+def score_sentence(counts: Mapping[int, int]) -> str:
+    """Return the score of answers counted by score, with their number."""
+    score, number = net_promoter_score(counts), sum(counts.values())
+    if score is None:
+        return "No answers yet."
+    answers = "1 answer" if number == 1 else f"{number} answers"
+    caution = "; too few to say much" if number < FEW else ""
+    return f"NPS {score:.0f} from {answers}{caution}."
+
+
+def _hints(configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
+    hints = [Hint(sentence=check.sentence) for check in checks if not check.ok]
+    if not configuration.surveys:
+        hints.append(Hint(sentence="Nothing is configured yet. Write hub.toml and apply it.", command="hub apply hub.toml"))
+    return hints

@@ -1,0 +1,1 @@
+"""From an invitation to the mail a customer reads: addresses, words, templates, MIME."""

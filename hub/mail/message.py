@@ -1,0 +1,109 @@
+"""Renders an invitation into the message that channels hand over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from hub.mail.addresses import check_address, wire_address
+from hub.mail.clean import looks_like_a_link, one_line
+from hub.mail.mime import Mail, build
+from hub.mail.words import MailWords, words_for
+from hub.plugin import Message
+
+_LONGEST_NAME = 80
+_LONGEST_BRAND = 60
+_LONGEST_SUBJECT = 150
+
+_templates = Environment(
+    loader=PackageLoader("hub.mail"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationMail:
+    """What a survey mail is made of.
+
+    `survey_url` opens the survey page (the score is appended as `?score=`); `unsubscribe_url` takes one-click
+    unsubscriptions (RFC 8058, which wants https). `id` and `message_id_domain` make the Message-ID: both are
+    ASCII without spaces. `sent_at` is aware.
+    """
+
+    id: str
+    to: str
+    name: str | None
+    survey_url: str
+    unsubscribe_url: str
+    brand: str
+    language: str
+    message_id_domain: str
+    sent_at: datetime
+
+
+def render(invitation: InvitationMail) -> Message:
+    """Return the mail for this invitation; the same invitation always gives the same bytes.
+
+    Raises ValueError when `to` is no address that `check_address` passes.
+    """
+    address = check_address(invitation.to)
+    if address is None:
+        raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
+    to = wire_address(address)
+    words = words_for(invitation.language)
+    brand = one_line(invitation.brand, limit=_LONGEST_BRAND)
+    subject = one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT)
+    context = _context(invitation, words, brand)
+    text = _templates.get_template("invitation.txt").render(context)
+    html = _templates.get_template("invitation.html").render(context)
+    headers = {
+        "List-Unsubscribe": f"<{invitation.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Message-ID": f"<{invitation.id}@{invitation.message_id_domain}>",
+        "Auto-Submitted": "auto-generated",
+    }
+    mail = Mail(
+        to=to,
+        subject=subject,
+        text=text,
+        html=html,
+        headers=headers,
+        sent_at=invitation.sent_at,
+        seed=invitation.id,
+    )
+    return Message(
+        id=invitation.id,
+        to=to,
+        subject=subject,
+        text=text,
+        html=html,
+        headers=headers,
+        mime=partial(build, mail),
+    )
+
+
+def _context(invitation: InvitationMail, words: MailWords, brand: str) -> dict[str, Any]:
+    return {
+        "words": words,
+        "brand": brand,
+        "question": words.question.format(brand=brand),
+        "greeting": _greeting(invitation.name, words),
+        "sender": words.sender.format(brand=brand),
+        "why": words.why.format(brand=brand),
+        "links": [(score, f"{invitation.survey_url}?score={score}") for score in range(11)],
+        "unsubscribe_url": invitation.unsubscribe_url,
+    }
+
+
+def _greeting(name: str | None, words: MailWords) -> str:
+    shown = one_line(name or "", limit=_LONGEST_NAME)
+    if not shown or looks_like_a_link(shown):
+        return words.neutral_greeting
+    return words.greeting.format(name=shown)

@@ -1,0 +1,98 @@
+"""The web application: intake in front, Flask behind it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, jsonify, render_template
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from hub import __version__
+from hub.admin.health import readiness
+from hub.admin.overview import overview
+from hub.pipeline.hub import Hub
+from hub.wake import BackgroundWake, Wake
+from hub.web import survey_pages
+from hub.web.answering import HubAnswering
+from hub.web.intake import RETRY_AFTER_S, Intake
+from hub.web.look import HEADERS, STYLE
+from hub.web.words import words_for
+
+log = logging.getLogger(__name__)
+
+
+class HubApp(Flask):
+    """Flask, with the intake that stands before it."""
+
+    intake: Intake
+
+
+def create_app(hub: Hub) -> HubApp:
+    """Return the application of a hub whose schema is there."""
+    app = HubApp("hub.web", static_folder=None)
+    app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
+    _add_health(app, hub)
+    _add_status(app, hub)
+    _add_errors(app)
+    wake = BackgroundWake(Wake(hub.settings.effective_redis_url), "decide")
+    app.intake = Intake(app.wsgi_app, hub, wake=wake)
+    app.wsgi_app = app.intake  # type: ignore[method-assign]
+    return app
+
+
+def _add_health(app: Flask, hub: Hub) -> None:
+    @app.get("/healthz")
+    def healthz() -> Any:
+        return jsonify(status="ok", version=__version__)
+
+    @app.get("/readyz")
+    def readyz() -> Any:
+        checks = readiness(hub)
+        ok = all(check.ok for check in checks)
+        found = {check.name: {"ok": check.ok, "sentence": check.sentence} for check in checks}
+        return jsonify(status="ok" if ok else "trouble", checks=found), 200 if ok else 503
+
+
+def _add_status(app: Flask, hub: Hub) -> None:
+    @app.get("/")
+    def status() -> Any:
+        now = overview(hub)
+        page = render_template(
+            "status.html",
+            style=STYLE,
+            words=words_for("en"),
+            version=__version__,
+            connections=now.connections,
+            surveys=now.surveys,
+            hints=now.hints,
+        )
+        return page, HEADERS
+
+
+def _add_errors(app: Flask) -> None:
+    """Every trouble is a calm page, whatever happened; details go to the log."""
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Any:
+        words = words_for("en")
+        if error.code == 404:
+            return _trouble(words.not_found, words.not_found_why, 404)
+        return _trouble(error.name, error.description or "", error.code or 500)
+
+    @app.errorhandler(SQLAlchemyError)
+    def away(error: SQLAlchemyError) -> Any:
+        log.error("The database failed: %s", type(error).__name__)
+        page, status, headers = _trouble("Please try again shortly", "Nothing was lost, nothing was recorded.", 503)
+        return page, status, {**headers, "Retry-After": str(RETRY_AFTER_S)}
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Any:
+        log.error("A page failed", exc_info=error)
+        return _trouble("Something went wrong", "It is in the log. Please try again shortly.", 503)
+
+
+def _trouble(title: str, why: str, status: int) -> tuple[str, int, dict[str, str]]:
+    page = render_template("trouble.html", style=STYLE, words=words_for("en"), title=title, why=why)
+    return page, status, dict(HEADERS)

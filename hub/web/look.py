@@ -1,0 +1,42 @@
+"""How every page looks and what its browser may do: the style sheet and the headers that go with it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from flask import Blueprint, Response
+from markupsafe import Markup
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+STYLE = Markup("".join((_TEMPLATES / name).read_text("utf-8") for name in ("tokens.css", "page.css")))  # noqa: S704
+"""The style sheet (ours, so safe as markup), for a `<style>` element that holds it and nothing else."""
+
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""For every page: no script, nothing from elsewhere, no trace of the address, nothing kept."""
+
+
+def dress(pages: Blueprint) -> Blueprint:
+    """Give all answers of `pages` the headers and its templates `style`; return it."""
+    pages.after_request(_add_headers)
+    pages.context_processor(lambda: {"style": STYLE})
+    return pages
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    return response

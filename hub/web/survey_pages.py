@@ -1,0 +1,130 @@
+"""The pages behind the links of a survey mail: answering at `/s/<token>`, unsubscribing at `/u/<token>`.
+
+A GET changes nothing, whatever its query says: programs that scan mail open every link in it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from hub.web.answers import COMMENT_LIMIT, Fault, read_form, read_score
+from hub.web.look import dress
+from hub.web.views import Answering, SurveyView
+from hub.web.words import words_for
+
+Page = Response | str | tuple[str, int]
+
+_LARGEST_FORM = 65_536
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}", re.ASCII)
+
+
+def blueprint(surveys: Answering) -> Blueprint:
+    """Return the survey and unsubscribe pages, answering through `surveys`.
+
+    Tokens are letters, digits and `-._~`, up to 200; any other path below `/s` and `/u` is the one 404 page.
+    """
+    pages = _Pages(surveys)
+    routes = dress(Blueprint("survey_pages", __name__, template_folder="templates"))
+    routes.add_url_rule("/s/<token>", "survey", pages.survey, methods=["GET"])
+    routes.add_url_rule("/s/<token>", "answer", pages.answer, methods=["POST"])
+    routes.add_url_rule("/u/<token>", "unsubscribing", pages.unsubscribing, methods=["GET"])
+    routes.add_url_rule("/u/<token>", "unsubscribe", pages.unsubscribe, methods=["POST"])
+    for rule in ("/s", "/s/", "/s/<path:rest>", "/u", "/u/", "/u/<path:rest>"):
+        routes.add_url_rule(rule, "nothing", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    routes.register_error_handler(404, _not_found)
+    routes.register_error_handler(413, _too_large)
+    return routes
+
+
+class _Pages:
+    def __init__(self, surveys: Answering) -> None:
+        self._surveys = surveys
+
+    def survey(self, token: str) -> Page:
+        view = self._open(token)
+        if not view.can_change:
+            return _closed(view)
+        if "thanks" in request.args and view.score is not None:
+            return render_template("thanks.html", words=words_for(view.language), view=view, token=token)
+        chosen = read_score(request.args.get("score"))
+        return _form(view, score=view.score if chosen is None else chosen, comment=view.comment)
+
+    def answer(self, token: str) -> Page:
+        request.max_content_length = _LARGEST_FORM
+        form = read_form(request.form)
+        view = self._open(token)
+        if not view.can_change:
+            return _closed(view), 409
+        if form.fault or form.score is None:
+            comment = view.comment if form.comment is None else form.comment
+            return _form(view, score=form.score, comment=comment, fault=form.fault), 422
+        answered = self._surveys.answer(token, form.score, form.comment)
+        if answered is None:
+            abort(404)
+        if not answered.can_change and answered.score != form.score:
+            return _closed(answered), 409
+        return redirect(url_for(".survey", token=token, thanks=1), code=303)
+
+    def unsubscribing(self, token: str) -> Page:
+        view = self._surveys.can_unsubscribe(_checked(token))
+        if view is None:
+            abort(404)
+        page = "unsubscribed.html" if view.done else "unsubscribe.html"
+        return render_template(page, words=words_for(view.language), brand=view.brand)
+
+    def unsubscribe(self, token: str) -> Page:
+        """Answer the page's button and a mail program's one click (RFC 8058) alike; the body is not read."""
+        if not self._surveys.unsubscribe(_checked(token)):
+            abort(404)
+        view = self._surveys.can_unsubscribe(token)
+        if view is None:
+            abort(404)
+        return render_template("unsubscribed.html", words=words_for(view.language), brand=view.brand)
+
+    def _open(self, token: str) -> SurveyView:
+        view = self._surveys.open(_checked(token))
+        if view is None:
+            abort(404)
+        return view
+
+
+def _checked(token: str) -> str:
+    if not _TOKEN.fullmatch(token):
+        abort(404)
+    return token
+
+
+def _form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
+    words = words_for(view.language)
+    trouble = getattr(words, fault.value).format(limit=f"{COMMENT_LIMIT:,}") if fault else None
+    return render_template(
+        "survey.html",
+        words=words,
+        view=view,
+        score=score,
+        comment=comment,
+        trouble=trouble,
+        limit=COMMENT_LIMIT,
+    )
+
+
+def _closed(view: SurveyView) -> str:
+    return render_template("closed.html", words=words_for(view.language), view=view)
+
+
+def _nothing(rest: str = "") -> Page:
+    abort(404)
+
+
+def _not_found(error: HTTPException) -> Page:
+    words = words_for("en")
+    return render_template("trouble.html", words=words, title=words.not_found, why=words.not_found_why), 404
+
+
+def _too_large(error: HTTPException) -> Page:
+    words = words_for("en")
+    return render_template("trouble.html", words=words, title=words.too_large, why=words.too_large_why), 413

@@ -1,0 +1,46 @@
+"""What the pages for customers show, and what they ask of the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyView:
+    """A live survey link: the answer so far (`score` None, `comment` "" when there is none)."""
+
+    brand: str
+    language: str
+    score: int | None
+    comment: str
+    can_change: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsubscribeView:
+    """A live unsubscribe link. `done`: the mailbox is already unsubscribed."""
+
+    brand: str
+    language: str
+    done: bool
+
+
+class Answering(Protocol):
+    """What the survey pages need from the hub; tokens come unchecked from the address bar."""
+
+    def open(self, token: str) -> SurveyView | None:
+        """Return what stands behind a survey link, or None when it is not a live one. Changes nothing."""
+
+    def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
+        """Record an answer and return how it now stands; None when the link is not a live one.
+
+        A `comment` of None leaves the recorded one as it is. An answer that can no longer be changed comes
+        back as recorded, with `can_change` False.
+        """
+
+    def can_unsubscribe(self, token: str) -> UnsubscribeView | None:
+        """Return what stands behind an unsubscribe link, None when it is not a live one. Changes nothing."""
+
+    def unsubscribe(self, token: str) -> bool:
+        """Unsubscribe the mailbox. True also when it already was; False when the link is not a live one."""

@@ -1,0 +1,14 @@
+"""What the web server's worker process loads: the application of the environment's hub."""
+
+from __future__ import annotations
+
+from hub.config import load_settings
+from hub.logs import configure_logging
+from hub.pipeline.hub import open_hub
+from hub.web.app import HubApp, create_app
+
+
+def application() -> HubApp:
+    """Return the application; the server calls this once in each of its processes."""
+    configure_logging()
+    return create_app(open_hub(load_settings(), pool_size=16))

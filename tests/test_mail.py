@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default as modern
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hub.mail
+from hub.mail.addresses import check_address, wire_address
+from hub.mail.message import InvitationMail, render
+from tests.contrast import contrast
+from tests.surveys import INVITATION
+
+SENDER = "Acme <hello@acme.example>"
+OUR_HEADERS = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "Message-ID",
+    "Auto-Submitted",
+    "MIME-Version",
+    "Content-Type",
+]
+HOSTILE = st.text(max_size=200) | st.lists(
+    st.sampled_from(
+        [
+            "\r\n",
+            "\nBcc: eve@evil.com",
+            "<script>alert(1)</script>",
+            "<img src=x onerror=y>",
+            '"',
+            "'",
+            "&",
+            ",",
+            ";",
+            "<eve@evil.com>",
+            "\u202e",
+            "\u2066",
+            "\x00",
+            "\ud800",
+            "\u2028",
+            "{brand}",
+            "{{ 7*7 }}",
+            "{% raw %}",
+            "=?utf-8?q?x?=",
+            "Ada",
+            "é",
+            "日本",
+            ".",
+            "--",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+LOCAL_PARTS = st.text(st.characters(categories=["L", "N", "Po", "Sm"]), min_size=1, max_size=20)
+ADDRESSES = st.one_of(
+    st.emails(),
+    st.builds("{}@{}".format, LOCAL_PARTS, st.sampled_from(["acme.com", "bücher.de"])),
+    st.from_regex(r"[a-z!#$%&'*+/=?^_`{|}~.-]{1,64}@([a-z]{1,50}\.){1,4}com", fullmatch=True),
+).filter(lambda text: check_address(text) is not None)
+
+
+class Reader(HTMLParser):
+    """What a mail program sees: tags, links and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] not in (["style"], ["title"]):
+            self.text += data.split()
+
+
+def parsed(invitation: InvitationMail) -> EmailMessage:
+    message = message_from_bytes(render(invitation).mime(SENDER), policy=modern)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def content(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_mail_has_our_headers_and_two_parts() -> None:
+    message = parsed(INVITATION)
+    assert message.keys() == OUR_HEADERS
+    assert message["To"] == "ada@acme.example"
+    assert message["From"] == SENDER
+    assert message["Subject"] == "How likely are you to recommend Acme?"
+    assert message["Message-ID"] == "<inv-8f3a@hub.acme.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Date"].datetime == INVITATION.sent_at
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ground", "least"),
+    [
+        ("ink", "card", 4.5),
+        ("soft", "card", 4.5),
+        ("accent", "card", 4.5),
+        ("ink", "button", 4.5),
+        ("card", "accent", 4.5),
+        ("edge", "card", 3),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_the_mail_have_contrast(scheme: str, text: str, ground: str, least: float) -> None:
+    source = (Path(hub.mail.__file__).parent / "templates" / "invitation.html").read_text("utf-8")
+    block = source.split(f"{{% set {scheme} = ")[1].split("%}")[0]
+    colours = dict(re.findall(r'"(\w+)": "(#[0-9a-f]{6})"', block))
+    assert contrast(colours[text], colours[ground]) >= least
+
+
+def test_unsubscribe_header_is_one_whole_line() -> None:
+    url = INVITATION.unsubscribe_url + "x" * 100
+    raw = render(replace(INVITATION, unsubscribe_url=url)).mime(SENDER)
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in raw
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+
+
+def test_mail_is_seven_bit_with_crlf_and_short_lines() -> None:
+    raw = render(replace(INVITATION, name="Zoë 日本", brand="Bücher " * 8)).mime(SENDER)
+    assert raw.isascii()
+    assert raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
+    assert max(map(len, raw.split(b"\r\n"))) <= 200
+
+
+def test_same_invitation_gives_the_same_bytes() -> None:
+    assert render(INVITATION).mime(SENDER) == render(INVITATION).mime(SENDER)
+
+
+def test_parts_arrive_as_they_were_rendered() -> None:
+    message = render(INVITATION)
+    assert content(parsed(INVITATION), "plain").splitlines() == message.text.splitlines()
+    assert content(parsed(INVITATION), "html").splitlines() == message.html.splitlines()
+
+
+def test_every_score_has_its_link_in_both_parts() -> None:
+    message = render(INVITATION)
+    scores = [f"{INVITATION.survey_url}?score={score}" for score in range(11)]
+    assert Reader(message.html).links == [*scores, INVITATION.unsubscribe_url]
+    assert re.findall(r"https://\S+", message.text) == [*scores, INVITATION.unsubscribe_url]
+
+
+def test_question_is_the_first_thing_a_preview_shows() -> None:
+    words = " ".join(Reader(render(INVITATION).html).text)
+    assert words.startswith("How likely are you to recommend Acme to a friend or colleague?")
+
+
+def test_mail_needs_no_image_and_nothing_from_elsewhere_and_is_small() -> None:
+    html = render(replace(INVITATION, name="<" * 500, brand="<" * 500)).html
+    assert len(html) < 30_000
+    assert not {"img", "script", "link", "iframe", "form"} & set(Reader(html).tags)
+    assert not re.search(r"url\(|@import|src=", html)
+
+
+@pytest.mark.parametrize(
+    "name", [None, "", " \u202e\x00 ", "http://evil.com", "Win at www.evil.com", "a@b.com"]
+)
+def test_greeting_is_neutral_without_a_name_that_is_one(name: str | None) -> None:
+    message = render(replace(INVITATION, name=name))
+    assert message.text.startswith("Hello,\n")
+
+
+@pytest.mark.parametrize("name", ["Ada King, Countess of Lovelace", "Dr. J. R. Smith", "می‌خواهم", "🏳️‍🌈 Zoë"])
+def test_name_is_shown_whole(name: str) -> None:
+    assert render(replace(INVITATION, name=name)).text.startswith(f"Hello {name},\n")
+
+
+def test_huge_name_is_cut() -> None:
+    greeting = render(replace(INVITATION, name="Ada" * 4_000)).text.splitlines()[0]
+    assert greeting.endswith("…,")
+    assert len(greeting) < 100
+
+
+def test_unknown_language_is_served_in_english_and_says_so() -> None:
+    assert '<html lang="en" dir="ltr">' in render(replace(INVITATION, language="tlh-Latn")).html
+
+
+def test_international_address_makes_the_headers_utf8_and_keeps_the_body_seven_bit() -> None:
+    raw = render(replace(INVITATION, to="用户@例子.公司")).mime(SENDER)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert "\r\nTo: 用户@例子.公司\r\n".encode() in head
+    assert body.isascii()
+
+
+def test_international_sender_makes_the_headers_utf8() -> None:
+    assert "From: Acme <grüße@acme.example>\r\n".encode() in render(INVITATION).mime(
+        "Acme <grüße@acme.example>"
+    )
+
+
+def test_international_domain_alone_goes_out_in_ascii() -> None:
+    assert render(replace(INVITATION, to="ada@bücher.de")).to == "ada@xn--bcher-kva.de"
+
+
+@pytest.mark.parametrize("to", ["ada", "ada@acme.com\r\nBcc: eve@evil.com", "ada@acme.com, eve@evil.com"])
+def test_address_that_was_never_checked_is_refused(to: str) -> None:
+    with pytest.raises(ValueError, match="inv-8f3a"):
+        render(replace(INVITATION, to=to))
+
+
+def test_sender_with_a_line_break_is_refused() -> None:
+    with pytest.raises(ValueError, match="linefeed"):
+        render(INVITATION).mime("Acme\r\nBcc: eve@evil.com <hello@acme.example>")
+
+
+@settings(deadline=None)
+@given(name=HOSTILE, brand=HOSTILE, to=ADDRESSES)
+def test_hostile_texts_change_neither_headers_nor_recipients_nor_markup(
+    name: str, brand: str, to: str
+) -> None:
+    invitation = replace(INVITATION, name=name, brand=brand, to=to)
+    raw = render(invitation).mime(SENDER)
+    message = message_from_bytes(raw, policy=modern)
+    assert isinstance(message, EmailMessage)
+    assert message.keys() == OUR_HEADERS
+    assert [address.addr_spec for address in _addressees(raw)] == [_on_the_wire(to)]
+    html = content(message, "html")
+    assert Reader(html).tags == Reader(render(INVITATION).html).tags
+    assert Reader(html).links == Reader(render(INVITATION).html).links
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00]", html + content(message, "plain"))
+
+
+def _addressees(raw: bytes) -> tuple[Address, ...]:
+    to = next(line for line in raw.split(b"\r\n") if line.startswith(b"To: "))
+    addresses: tuple[Address, ...] = modern.header_factory("To", to[4:].decode()).addresses
+    return addresses
+
+
+def _on_the_wire(to: str) -> str:
+    return wire_address(check_address(to) or "")

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from hub.mail.message import render
+from hub.web.survey_pages import blueprint
+from hub.web.words import WORDS
+from tests.surveys import INVITATION, OPEN, InMemorySurveys
+
+pytestmark = pytest.mark.browser
+
+EN = WORDS["en"]
+LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk"
+PHONE = ViewportSize(width=360, height=640)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The survey pages, served on this machine."""
+
+    url: str
+    surveys: InMemorySurveys
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    surveys = InMemorySurveys(views={"fresh": OPEN, "long": replace(OPEN, brand=LONG)})
+    app = Flask("pages")
+    app.register_blueprint(blueprint(surveys))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Site(url=f"http://127.0.0.1:{server.server_port}", surveys=surveys)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = next((path for name in ("chromium", "/usr/bin/chromium") if (path := shutil.which(name))), None)
+    if found:
+        return found
+    if os.environ.get("HUB_REQUIRE_ALL") == "1":
+        pytest.fail("Chromium is not installed, and HUB_REQUIRE_ALL=1 wants every test run")
+    pytest.skip("Chromium is not installed: install it to try the pages in a browser")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A phone without JavaScript, whose console stays silent and whose requests stay on the site."""
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False, has_touch=True)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    assert said == []
+    assert [url for url in asked if not url.startswith("http://127.0.0.1:")] == []
+    assert context.cookies() == []
+    context.close()
+
+
+def test_answer_from_the_mail_is_sent_by_one_tap(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/s/fresh?score=9")
+    page.get_by_role("button").tap()
+    expect(page.get_by_role("heading")).to_have_text(EN.thanks)
+    page.reload()
+    assert site.surveys.calls == [("answer", "fresh", 9, "")]
+
+
+def test_score_can_be_changed_before_and_after_sending(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/s/fresh?score=9")
+    page.get_by_role("radio", name="3", exact=True).tap()
+    page.get_by_role("textbox").fill("Slow.\nOn Mondays.")
+    page.get_by_role("button").tap()
+    page.get_by_role("link", name=EN.change).tap()
+    expect(page.get_by_role("textbox")).to_have_value("Slow.\nOn Mondays.")
+    page.get_by_role("radio", name="10", exact=True).tap()
+    page.get_by_role("button").tap()
+    expect(page.get_by_role("heading")).to_have_text(EN.thanks)
+    assert [call[2] for call in site.surveys.calls] == [3, 10]
+
+
+def test_question_follows_the_score(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/s/fresh")
+    shown = page.locator("label.asked .ask:visible")
+    assert shown.all_inner_texts() == [EN.ask_anyone]
+    for score in range(11):
+        page.get_by_role("radio", name=str(score), exact=True).tap()
+        expected = EN.ask_detractor if score < 7 else EN.ask_passive if score < 9 else EN.ask_promoter
+        assert shown.all_inner_texts() == [expected]
+
+
+def test_keyboard_alone_answers_and_its_focus_is_seen(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/s/fresh?score=9")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    face = page.locator("input:checked + span")
+    assert face.inner_text() == "10"
+    assert face.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**?thanks=1")
+    assert site.surveys.views["fresh"].score == 10
+
+
+def test_unsubscribing_takes_one_tap(site: Site, page: Page) -> None:
+    page.goto(f"{site.url}/u/fresh")
+    page.get_by_role("button").tap()
+    expect(page.get_by_role("heading")).to_have_text(EN.unsubscribed)
+    assert site.surveys.unsubscribed == {"fresh"}
+
+
+@pytest.mark.parametrize("path", ["/s/fresh?score=9", "/s/long", "/u/long"])
+@pytest.mark.parametrize("width", [320, 640])
+def test_narrow_or_zoomed_page_never_scrolls_sideways(site: Site, page: Page, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto(site.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_what_a_finger_aims_at_is_large_enough(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(f"{site.url}/s/fresh?score=9")
+    boxes = [target.bounding_box() for target in page.locator("input, textarea, button").all()]
+    assert min(min(box["width"], box["height"]) for box in boxes if box) >= 44
+
+
+@pytest.mark.parametrize("width", [320, 600])
+def test_long_words_never_widen_the_mail(browser: Browser, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    page.set_content(render(replace(INVITATION, brand=LONG, name=LONG)).html)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "rows"), [(320, 2), (399, 2), (400, 1), (600, 1), (1200, 1)])
+def test_buttons_of_the_mail_stand_in_one_row_or_two(browser: Browser, width: int, rows: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    page.set_content(render(INVITATION).html)
+    boxes = [button.bounding_box() for button in page.locator("a.button").all()]
+    assert len({box["y"] for box in boxes if box}) == rows
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
