@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+_LONGEST_SOCKET = 100
 
 
 class ConfigError(Exception):
@@ -33,8 +37,12 @@ class Settings:
 
     @property
     def redis_socket(self) -> Path:
-        """The socket of the embedded Redis-compatible server."""
-        return self.data_dir / "redis.sock"
+        """The socket of the embedded Redis-compatible server; elsewhere when the folder's path is too long for one."""
+        socket = self.data_dir / "redis.sock"
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
+            return socket
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"survey-hub-{digest}" / "redis.sock"
 
     @property
     def effective_redis_url(self) -> str:

@@ -162,9 +162,7 @@ def valkey(binary: Path) -> Iterator[RedisServer]:
     with short_directory("hub-valkey-") as directory:
         server = RedisServer(socket=directory / "socket")
         options = ["--port", "0", "--unixsocket", str(server.socket), "--save", "", "--appendonly", "no"]
-        with running(
-            [binary, *options, "--dir", str(directory)], is_ready=server.is_ready, log=directory / "log"
-        ):
+        with running([binary, *options, "--dir", str(directory)], is_ready=server.is_ready, log=directory / "log"):
             yield server
 
 

@@ -80,9 +80,7 @@ def test_checking_never_raises_and_its_result_passes_again(text: str) -> None:
         ("\u00e4da@b\u00fccher.de", "\u00e4da@b\u00fccher.de"),
     ],
 )
-def test_domain_goes_out_in_ascii_where_that_makes_the_whole_address_ascii(
-    address: str, expected: str
-) -> None:
+def test_domain_goes_out_in_ascii_where_that_makes_the_whole_address_ascii(address: str, expected: str) -> None:
     assert wire_address(address) == expected
 
 

@@ -176,9 +176,7 @@ def test_mail_needs_no_image_and_nothing_from_elsewhere_and_is_small() -> None:
     assert not re.search(r"url\(|@import|src=", html)
 
 
-@pytest.mark.parametrize(
-    "name", [None, "", " \u202e\x00 ", "http://evil.com", "Win at www.evil.com", "a@b.com"]
-)
+@pytest.mark.parametrize("name", [None, "", " \u202e\x00 ", "http://evil.com", "Win at www.evil.com", "a@b.com"])
 def test_greeting_is_neutral_without_a_name_that_is_one(name: str | None) -> None:
     message = render(replace(INVITATION, name=name))
     assert message.text.startswith("Hello,\n")
@@ -207,9 +205,7 @@ def test_international_address_makes_the_headers_utf8_and_keeps_the_body_seven_b
 
 
 def test_international_sender_makes_the_headers_utf8() -> None:
-    assert "From: Acme <grüße@acme.example>\r\n".encode() in render(INVITATION).mime(
-        "Acme <grüße@acme.example>"
-    )
+    assert "From: Acme <grüße@acme.example>\r\n".encode() in render(INVITATION).mime("Acme <grüße@acme.example>")
 
 
 def test_international_domain_alone_goes_out_in_ascii() -> None:
@@ -229,9 +225,7 @@ def test_sender_with_a_line_break_is_refused() -> None:
 
 @settings(deadline=None)
 @given(name=HOSTILE, brand=HOSTILE, to=ADDRESSES)
-def test_hostile_texts_change_neither_headers_nor_recipients_nor_markup(
-    name: str, brand: str, to: str
-) -> None:
+def test_hostile_texts_change_neither_headers_nor_recipients_nor_markup(name: str, brand: str, to: str) -> None:
     invitation = replace(INVITATION, name=name, brand=brand, to=to)
     raw = render(invitation).mime(SENDER)
     message = message_from_bytes(raw, policy=modern)

@@ -117,9 +117,7 @@ def test_directory_that_is_no_environment_is_left_alone(project: Path, tmp_path:
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv"))
     (copy / ".venv").mkdir()
     (copy / ".venv" / "thesis.txt").touch()
-    done = subprocess.run(
-        [sys.executable, "run.py", "demo"], cwd=copy, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "run.py", "demo"], cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Move it away" in done.stderr
     assert (copy / ".venv" / "thesis.txt").exists()

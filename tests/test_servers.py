@@ -59,9 +59,7 @@ def test_redis_is_empty_at_the_start_of_each_test(redis_url: str, attempt: int) 
 
 def test_smtp_sink_keeps_what_was_sent(smtp_sink: servers.SmtpSink) -> None:
     with smtplib.SMTP(smtp_sink.host, smtp_sink.port, timeout=10) as client:
-        client.sendmail(
-            "hub@example.com", ["ada@example.com"], b"Subject: How are we doing?\r\n\r\nHello\r\n"
-        )
+        client.sendmail("hub@example.com", ["ada@example.com"], b"Subject: How are we doing?\r\n\r\nHello\r\n")
     (mail,) = smtp_sink.wait_for(1)
     assert (mail.sender, mail.recipients) == ("hub@example.com", ("ada@example.com",))
     assert mail.content.endswith(b"\r\n\r\nHello\r\n")

@@ -98,16 +98,12 @@ def test_score_of_the_link_is_preselected_with_its_question(
     "path",
     ["/s/fresh?score=9", "/s/answered?score=9&thanks=1", "/u/fresh", "/u/fresh?List-Unsubscribe=One-Click"],
 )
-def test_looking_changes_nothing(
-    client: FlaskClient, surveys: InMemorySurveys, method: str, path: str
-) -> None:
+def test_looking_changes_nothing(client: FlaskClient, surveys: InMemorySurveys, method: str, path: str) -> None:
     assert client.open(path, method=method).status_code == 200
     assert surveys.calls == []
 
 
-def test_answer_is_recorded_and_reload_cannot_send_it_again(
-    client: FlaskClient, surveys: InMemorySurveys
-) -> None:
+def test_answer_is_recorded_and_reload_cannot_send_it_again(client: FlaskClient, surveys: InMemorySurveys) -> None:
     answer = client.post("/s/fresh?score=3", data={"score": "9", "comment": "  Fast.\r\nAnd kind. "})
     assert surveys.calls == [("answer", "fresh", 9, "Fast.\nAnd kind.")]
     assert (answer.status_code, answer.location) == (303, "/s/fresh?thanks=1")
@@ -191,9 +187,7 @@ def test_survey_over_without_an_answer_claims_none(client: FlaskClient, surveys:
     assert EN.closed not in answer.text
 
 
-def test_answer_closed_while_it_was_written_is_not_thanked_for(
-    client: FlaskClient, surveys: InMemorySurveys
-) -> None:
+def test_answer_closed_while_it_was_written_is_not_thanked_for(client: FlaskClient, surveys: InMemorySurveys) -> None:
     surveys.answer = lambda token, score, comment: surveys.views["closed"]  # type: ignore[method-assign]
     answer = client.post("/s/fresh", data={"score": "1"})
     assert answer.status_code == 409
@@ -242,9 +236,7 @@ def test_unsubscribing_takes_one_button(client: FlaskClient, surveys: InMemorySu
     assert EN.unsubscribed in client.get("/u/fresh").text
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
-)
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 def test_one_click_of_a_mail_program_unsubscribes_at_every_repeat(
     client: FlaskClient, surveys: InMemorySurveys, content_type: str
 ) -> None:
@@ -305,9 +297,7 @@ def test_other_methods_do_nothing(client: FlaskClient, surveys: InMemorySurveys,
         ("POST", "/u/fresh"),
     ],
 )
-def test_every_page_is_private_small_and_asks_nothing_of_others(
-    client: FlaskClient, method: str, path: str
-) -> None:
+def test_every_page_is_private_small_and_asks_nothing_of_others(client: FlaskClient, method: str, path: str) -> None:
     answer = client.open(path, method=method)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "Set-Cookie" not in answer.headers
@@ -321,16 +311,12 @@ def test_thanks_redirect_is_private_too(client: FlaskClient) -> None:
 
 
 def test_hostile_brand_is_text(client: FlaskClient, surveys: InMemorySurveys) -> None:
-    surveys.views["fresh"] = replace(
-        OPEN, brand="<script>x</script>{{7*7}}{score}", comment="</textarea><script>"
-    )
+    surveys.views["fresh"] = replace(OPEN, brand="<script>x</script>{{7*7}}{score}", comment="</textarea><script>")
     for path in ("/s/fresh", "/u/fresh"):
         assert "<script" not in client.get(path).text
 
 
-def test_unknown_language_is_served_in_english_and_says_so(
-    client: FlaskClient, surveys: InMemorySurveys
-) -> None:
+def test_unknown_language_is_served_in_english_and_says_so(client: FlaskClient, surveys: InMemorySurveys) -> None:
     surveys.views["fresh"] = replace(OPEN, language="xx-YY")
     assert '<html lang="en" dir="ltr">' in client.get("/s/fresh").text
 
@@ -378,9 +364,7 @@ def test_status_page_says_states_in_words_and_escapes_names() -> None:
             words=words_for("en"),
             version="0.1.0",
             connections=[{"name": "<relay>", "state": "trouble", "sentence": "It refuses connections."}],
-            surveys=[
-                {"name": "onboarding", "state": "Asking.", "score": "NPS 42 (36 to 48) from 310 answers."}
-            ],
+            surveys=[{"name": "onboarding", "state": "Asking.", "score": "NPS 42 (36 to 48) from 310 answers."}],
             hints=[{"sentence": "Look again:", "command": "hub check relay"}],
         )
     assert "&lt;relay&gt;" in text

@@ -100,5 +100,7 @@ def score_sentence(counts: Mapping[int, int]) -> str:
 def _hints(configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
     hints = [Hint(sentence=check.sentence) for check in checks if not check.ok]
     if not configuration.surveys:
-        hints.append(Hint(sentence="Nothing is configured yet. Write hub.toml and apply it.", command="hub apply hub.toml"))
+        hints.append(
+            Hint(sentence="Nothing is configured yet. Write hub.toml and apply it.", command="hub apply hub.toml")
+        )
     return hints

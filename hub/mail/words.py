@@ -37,8 +37,7 @@ WORDS = {
         neutral_greeting="Hello,",
         request="Please choose a number. You can change it, and add a comment, before you send it.",
         request_in_text=(
-            "Please open the link beside your number. You can change it, and add a comment, before you "
-            "send it."
+            "Please open the link beside your number. You can change it, and add a comment, before you send it."
         ),
         lowest="0 = not at all likely",
         highest="10 = extremely likely",

@@ -90,6 +90,7 @@ class Intake:
         return None
 
     def _answer(self, environ: WSGIEnvironment, path: str, kind: str | None) -> Reply:
+        configuration: Configuration | None
         try:
             configuration = self._refreshed()
         except SQLAlchemyError as error:

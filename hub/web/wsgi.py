@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.config import load_settings
+from hub.lifeline import die_with_parent
 from hub.logs import configure_logging
 from hub.pipeline.hub import open_hub
 from hub.web.app import HubApp, create_app
@@ -10,5 +11,6 @@ from hub.web.app import HubApp, create_app
 
 def application() -> HubApp:
     """Return the application; the server calls this once in each of its processes."""
+    die_with_parent()
     configure_logging()
     return create_app(open_hub(load_settings(), pool_size=16))

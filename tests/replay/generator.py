@@ -218,9 +218,7 @@ class _Story:
             again["messageId"] = f"m{len(self.events):03d}"
         if self.rng.random() < 0.5:
             again |= self.ids()
-        again["receivedAt"] = _iso(
-            self.clock + self.rng.choice([timedelta(0), MICROSECOND, timedelta(hours=1)])
-        )
+        again["receivedAt"] = _iso(self.clock + self.rng.choice([timedelta(0), MICROSECOND, timedelta(hours=1)]))
         self.clock = max(self.clock, datetime.fromisoformat(again["receivedAt"]))
         return again
 
@@ -344,9 +342,7 @@ class _Story:
         if self.rng.random() < self.created_at_chance:
             self.add_created_at(traits, arrived)
         if self.rng.random() < 0.3:
-            traits[self.rng.choice(["firstName", "first_name", "lastName", "name"])] = self.rng.choice(
-                ["A", None]
-            )
+            traits[self.rng.choice(["firstName", "first_name", "lastName", "name"])] = self.rng.choice(["A", None])
         if self.rng.random() < 0.1:
             traits[self.rng.choice(["NPS_rating", "NPS_comment", "NPS_date"])] = self.rng.choice([0, 9, "x"])
         if self.rng.random() < 0.2:

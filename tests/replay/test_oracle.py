@@ -562,9 +562,7 @@ def test_one_event_is_decided(one: Event, settings: dict[str, Any], expected: st
         ),
     ],
 )
-def test_the_last_event_of_a_story_is_decided(
-    events: list[Event], settings: dict[str, Any], last: str
-) -> None:
+def test_the_last_event_of_a_story_is_decided(events: list[Event], settings: dict[str, Any], last: str) -> None:
     assert said_by(events, settings)[-1] == last
 
 

@@ -120,9 +120,7 @@ class SegmentSource(EventSource):
         if count == 0:
             return _SUCCESS
         if count > MAX_BATCH_EVENTS:
-            return self.trouble(
-                413, f"This batch holds {count} events; Segment allows 2500: send smaller ones."
-            )
+            return self.trouble(413, f"This batch holds {count} events; Segment allows 2500: send smaller ones.")
         return Accepted(body=body, reply=_SUCCESS, hint=hint)
 
     def _read_batch(self, stored: Stored) -> Iterator[Event | Unreadable]:

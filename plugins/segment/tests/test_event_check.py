@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from hub_segment.events import TYPES, EventSchema, find_faults, passes_fast_check
 
-NUMBERS = (
-    st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([2**63, -(2**63)])
-)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([2**63, -(2**63)])
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["x" * 110, "x" * 111, "x" * 512, "x" * 513, "\ufffd", "a\n", "\n\ufffd"]
 )

@@ -67,10 +67,7 @@ def test_path_counts_more_than_the_type_in_the_body(source):
 
 
 def test_traits_of_a_group_are_not_the_customers(source):
-    assert (
-        read_one(source, {"type": "group", "userId": "u1", "traits": {"createdAt": "2020-01-01"}}).traits
-        == {}
-    )
+    assert read_one(source, {"type": "group", "userId": "u1", "traits": {"createdAt": "2020-01-01"}}).traits == {}
 
 
 @pytest.mark.parametrize(("body", "name"), [({"type": "page", "name": "Home"}, "Home"), (IDENTIFY, None)])
@@ -230,9 +227,7 @@ def test_timestamp_outside_a_batch_is_nobodys(source):
 def test_unreadable_outside_of_a_batch_rejects_each_event(source):
     body = b'{"context":{"a":1e400},"batch":[{"type":"identify"},{"type":"page"}]}'
     events = read(source, body, "batch")
-    assert [event.why.partition(".")[0] for event in events] == [
-        "The common part of the batch is unreadable"
-    ] * 2
+    assert [event.why.partition(".")[0] for event in events] == ["The common part of the batch is unreadable"] * 2
 
 
 def test_wrong_outer_context_is_a_fault_of_events_that_have_no_other(source):

@@ -208,9 +208,7 @@ def test_hub_takes_bodies_up_to_the_limit_and_its_slack():
     assert SegmentSource.max_body == 563_200
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"a": 1e400}', b'{"a": "\\ud83d"}', b'{"a": "\\u0000"}', b'{"a":1,"a":2}']
-)
+@pytest.mark.parametrize("body", [b'{"a": 1e400}', b'{"a": "\\ud83d"}', b'{"a": "\\u0000"}', b'{"a":1,"a":2}'])
 def test_faults_inside_an_event_do_not_refuse_the_body(source, body):
     assert isinstance(source.receive(post("/v1/batch", b'{"batch":[' + body + b"]}")), Accepted)
 

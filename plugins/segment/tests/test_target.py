@@ -33,8 +33,7 @@ def events_of(request: RecordedRequest) -> list[dict[str, Any]]:
 
 def updates(count: int, poisoned: tuple[int, ...] = ()) -> list[Any]:
     return [
-        replace(customer_update(number), comment=POISON if number in poisoned else "fine")
-        for number in range(count)
+        replace(customer_update(number), comment=POISON if number in poisoned else "fine") for number in range(count)
     ]
 
 
@@ -155,10 +154,7 @@ def test_events_taken_once_are_not_sent_again_while_looking_for_poison(target, h
     http_server.respond = refuse_poison(400)
     target.push(updates(100, (41,)))
     taken = [
-        event["messageId"]
-        for r in http_server.requests
-        if POISON.encode() not in r.body
-        for event in events_of(r)
+        event["messageId"] for r in http_server.requests if POISON.encode() not in r.body for event in events_of(r)
     ]
     assert len(taken) == len(set(taken)) == 99
 

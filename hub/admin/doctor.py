@@ -1,0 +1,155 @@
+"""The invariants: what must always hold, checked on the data as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, or_, select
+
+from hub.domain.states import SENT_STATES, State
+from hub.pipeline.hub import Hub
+from hub.registry import Configuration
+from hub.store import intake
+from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
+from hub.store.outboxes import LEASE
+from hub.store.tables import decision, event, invitation, outbox
+
+SLOWEST_DECISION = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One invariant: whether it holds, and a sentence. A note never fails the check."""
+
+    name: str
+    ok: bool
+    sentence: str
+    is_note: bool = False
+
+
+def examine(hub: Hub) -> list[Finding]:
+    """Return what was found, broken invariants and things a person should look at included."""
+    configuration = hub.registry.current()
+    with hub.store.read() as connection:
+        checks: list[Callable[[], Finding]] = [
+            lambda: _every_event_is_decided(connection),
+            lambda: _every_invitation_has_a_decision(connection),
+            lambda: _nobody_was_mailed_twice(connection, configuration),
+            lambda: _nothing_stays_in_hand(hub, connection),
+            lambda: _newest_answer_wins(connection),
+            lambda: _unknown(connection),
+            lambda: _parked(connection),
+        ]
+        findings = [check() for check in checks]
+    return [*findings, _intake_moves(hub), *_connections(configuration), *_plugins(hub)]
+
+
+def _every_event_is_decided(connection: Connection) -> Finding:
+    missing = connection.scalar(
+        select(func.count()).where(event.c.outcome == "decided", ~exists().where(decision.c.event_id == event.c.id))
+    )
+    return _finding("every event has its decision", missing, "events without a decision")
+
+
+def _every_invitation_has_a_decision(connection: Connection) -> Finding:
+    missing = connection.scalar(
+        select(func.count()).select_from(invitation).where(~exists().where(decision.c.invitation_id == invitation.c.id))
+    )
+    return _finding("every invitation comes from a decision", missing, "invitations without one")
+
+
+def _nobody_was_mailed_twice(connection: Connection, configuration: Configuration) -> Finding:
+    total = 0
+    for survey in configuration.rules:
+        for subject in (invitation.c.mailbox, invitation.c.person_id):
+            total += _too_close(connection, survey.id, subject, survey.rules.min_interval)
+    return _finding("nobody was mailed twice within the interval", total, "mails that came too soon")
+
+
+def _too_close(connection: Connection, survey_id: str, subject: Any, interval: timedelta) -> int:
+    if not interval:
+        return 0
+    departed = (
+        select(
+            invitation.c.sent_at,
+            func.lag(invitation.c.sent_at).over(partition_by=subject, order_by=invitation.c.sent_at).label("before"),
+        )
+        .where(
+            invitation.c.survey_id == survey_id,
+            invitation.c.state.in_(sorted(SENT_STATES - {State.BOUNCED} | {State.SENDING})),
+            invitation.c.sent_at.is_not(None),
+        )
+        .subquery()
+    )
+    rows = connection.execute(select(departed).where(departed.c.before.is_not(None)))
+    return sum(1 for row in rows if row.sent_at - row.before < interval)
+
+
+def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:
+    now = hub.now()
+    stuck = connection.scalar(
+        select(func.count()).where(
+            or_(
+                (invitation.c.state == State.CLAIMED) & (invitation.c.lease_until < now - CLAIM_LEASE),
+                (invitation.c.state == State.SENDING) & (invitation.c.lease_until < now - SENDING_LEASE),
+            )
+        )
+    )
+    leased = connection.scalar(
+        select(func.count()).where(outbox.c.state == "leased", outbox.c.lease_until < now - LEASE)
+    )
+    return _finding("nothing stays in hand beyond twice its lease", (stuck or 0) + (leased or 0), "rows still in hand")
+
+
+def _newest_answer_wins(connection: Connection) -> Finding:
+    newer = outbox.alias("newer")
+    is_newest = ~exists().where(
+        newer.c.target_id == outbox.c.target_id,
+        newer.c.person_id == outbox.c.person_id,
+        or_(
+            newer.c.created_at > outbox.c.created_at,
+            (newer.c.created_at == outbox.c.created_at) & (newer.c.message_id > outbox.c.message_id),
+        ),
+    )
+    lost = connection.scalar(select(func.count()).where(outbox.c.state == "superseded", is_newest))
+    return _finding(
+        "the newest answer of everybody is synced or waits", lost, "newest answers that would never be synced"
+    )
+
+
+def _unknown(connection: Connection) -> Finding:
+    count = connection.scalar(select(func.count()).where(invitation.c.state == State.UNKNOWN)) or 0
+    sentence = f"{count} mails about which nobody can know whether they left." if count else "No mail is in doubt."
+    return Finding(name="mails in doubt", ok=not count, sentence=sentence, is_note=True)
+
+
+def _parked(connection: Connection) -> Finding:
+    count = connection.scalar(select(func.count()).where(outbox.c.state == "parked")) or 0
+    sentence = f"{count} answers that a target refused for good." if count else "No answer was refused by a target."
+    return Finding(name="answers parked", ok=not count, sentence=sentence, is_note=True)
+
+
+def _intake_moves(hub: Hub) -> Finding:
+    count, oldest = intake.waiting(hub.store)
+    late = oldest is not None and hub.now() - oldest > SLOWEST_DECISION
+    sentence = f"{count} bodies wait, the oldest since {oldest:%-d %B %H:%M UTC}." if oldest else "No body waits."
+    return Finding(name="accepted events are decided soon", ok=not late, sentence=sentence)
+
+
+def _connections(configuration: Configuration) -> list[Finding]:
+    broken = [c for c in configuration.connections.values() if c.problem and c.stored.retired_at is None]
+    return [Finding(name=c.label, ok=False, sentence=f"{c.problem}.", is_note=True) for c in broken]
+
+
+def _plugins(hub: Hub) -> list[Finding]:
+    return [
+        Finding(name="plugin", ok=False, sentence=f"{problem}.", is_note=True)
+        for problem in hub.registry.plugins.problems
+    ]
+
+
+def _finding(name: str, count: int | None, what: str) -> Finding:
+    return Finding(name=name, ok=not count, sentence=f"{count} {what}." if count else "Holds.")

@@ -1,0 +1,18 @@
+"""`hub ...`: everything the hub does, from a terminal."""
+
+from __future__ import annotations
+
+import click
+
+from hub import __version__
+from hub.cli import configure, look, processes
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hub")
+def main() -> None:
+    """A self-hosted survey hub: customer events in, surveys out, answers back."""
+
+
+for command in (*processes.COMMANDS, *configure.COMMANDS, *look.COMMANDS):
+    main.add_command(command)

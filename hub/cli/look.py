@@ -1,0 +1,158 @@
+"""The commands that look at data or act on it: why, replay, sync, doctor, erase."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub.admin import doctor as examining
+from hub.admin import people
+from hub.admin import replay as replaying
+from hub.admin.people import Story
+from hub.cli.common import explains_trouble, opened_hub
+from hub.config import ConfigError
+from hub.domain.reasons import SENTENCES, Outcome, Reason
+from hub.pipeline import sync as syncing
+from hub.wake import Wake
+
+
+@click.command()
+@click.argument("person")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@explains_trouble
+def why(person: str, as_json: bool) -> None:
+    """Tell the whole story of PERSON, a userId, anonymousId or address."""
+    with opened_hub() as hub:
+        stories = people.why(hub, person)
+    if as_json:
+        click.echo(json.dumps([_as_json(story) for story in stories], indent=2))
+    elif not stories:
+        click.echo(f"Nobody is known as {person!r}.")
+    for story in stories if not as_json else []:
+        _tell(story)
+    if not stories:
+        raise SystemExit(1)
+
+
+def _tell(story: Story) -> None:
+    ids = [f"userId {one}" for one in story.user_ids] + [f"anonymousId {one}" for one in story.anonymous_ids]
+    click.echo(f"{story.name or 'A person without a name'} <{story.email or 'no address'}>")
+    click.echo(f"  known as {', '.join(ids)}")
+    if story.is_suppressed:
+        click.echo("  never mailed: the address unsubscribed, bounced or complained")
+    for entry in story.entries:
+        code = f"  [{entry.code}]" if entry.code else ""
+        click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.what:10} {entry.sentence}{code}")
+        if entry.details.get("detail"):
+            click.echo(f"{'':33}{entry.details['detail']}")
+
+
+def _as_json(story: Story) -> dict[str, Any]:
+    return {
+        "name": story.name,
+        "email": story.email,
+        "user_ids": list(story.user_ids),
+        "anonymous_ids": list(story.anonymous_ids),
+        "first_seen_at": _plain(story.first_seen_at),
+        "is_suppressed": story.is_suppressed,
+        "entries": [
+            {
+                "at": _plain(entry.at),
+                "what": entry.what,
+                "code": entry.code,
+                "sentence": entry.sentence,
+                **{key: _plain(value) for key, value in entry.details.items()},
+            }
+            for entry in story.entries
+        ],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+@click.command()
+@click.option("--survey", required=True, help="The survey whose rules decide.")
+@click.option("--events", required=True, type=click.Path(path_type=Path), help="Events, one JSON object a line.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting to try instead.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line an event.")
+@explains_trouble
+def replay(survey: str, events: Path, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show what a survey would have decided on a file of events. Stores and sends nothing."""
+    settings = dict(_pair(change) for change in changes)
+    counts: Counter[tuple[Outcome, Reason]] = Counter()
+    with opened_hub() as hub:
+        try:
+            with events.open(encoding="utf-8", errors="surrogateescape") as lines:
+                for line in replaying.replay(hub, survey, lines, settings):
+                    counts[line.outcome, line.reason] += 1
+                    if as_json:
+                        click.echo(line.as_json())
+        except OSError as error:
+            raise ConfigError([f"{events} cannot be read: {error.strerror}"]) from None
+    if not as_json:
+        for (outcome, reason), count in counts.most_common():
+            click.echo(f"{count:8}  {outcome:9}  {reason:18}  {SENTENCES[reason]}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError([f"--set {text}: write key=value"])
+    return key.strip(), value.strip()
+
+
+@click.group()
+def sync() -> None:
+    """Answers on their way to the targets."""
+
+
+@sync.command()
+@explains_trouble
+def now() -> None:
+    """Start a sync of every target right now."""
+    with opened_hub() as hub:
+        started = syncing.start_now(hub)
+        woken = Wake(hub.settings.effective_redis_url)("sync") if started else True
+    if not started:
+        raise ConfigError(["No target is configured"])
+    click.echo(f"Sync started for {', '.join(started)}." + ("" if woken else " Workers take it up once Redis is back."))
+
+
+@click.command()
+@explains_trouble
+def doctor() -> None:
+    """Check the invariants; ends with 1 when one is broken."""
+    with opened_hub() as hub:
+        findings = examining.examine(hub)
+    for finding in findings:
+        mark = "ok    " if finding.ok else "note  " if finding.is_note else "BROKEN"
+        click.echo(f"{mark} {finding.name}: {finding.sentence}")
+    if any(not finding.ok and not finding.is_note for finding in findings):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("person")
+@click.option("--yes", is_flag=True, help="Erase without asking.")
+@explains_trouble
+def erase(person: str, yes: bool) -> None:
+    """Forget PERSON (a userId, anonymousId or address) everywhere, and never mail them again."""
+    with opened_hub() as hub:
+        if not yes and not click.confirm(f"Erase everything about {person!r}? This cannot be undone"):
+            click.echo("Nothing was erased.")
+            return
+        counts = people.erase(hub, person)
+    if counts is None:
+        click.echo(f"Nobody is known as {person!r}.")
+        raise SystemExit(1)
+    click.echo("Erased: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
+
+
+COMMANDS = (why, replay, sync, doctor, erase)

@@ -1,0 +1,111 @@
+"""The commands that keep running: up, web, worker, scheduler."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from typing import Any
+
+import click
+
+from hub.cli.common import bring_up_to_date, explains_trouble
+from hub.cli.up import Supervisor
+from hub.config import load_settings
+from hub.logs import configure_logging
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8000
+WEB_THREADS = 16
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
+@explains_trouble
+def up(host: str, port: int, workers: int) -> None:
+    """Run everything on this machine: Redis, web, workers, scheduler."""
+    os.environ.setdefault("HUB_BASE_URL", f"http://{host}:{port}")
+    settings = load_settings()
+    bring_up_to_date(settings, postgresql=True)
+    configure_logging()
+    supervisor = Supervisor(settings, host=host, port=port, workers=workers)
+    _on_stop(supervisor.stop)
+    try:
+        supervisor.start()
+        click.echo(f"Survey Hub is up: {supervisor.address} (data in {settings.data_dir}; Ctrl-C stops it)")
+        supervisor.watch()
+    finally:
+        supervisor.shut_down()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on.")
+@explains_trouble
+def web(host: str, port: int) -> None:
+    """Answer events, survey pages and the API."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    settings = load_settings()
+    bring_up_to_date(settings, postgresql=False)
+    os.environ.setdefault("HUB_PROCESS", "web")
+    server = Granian(
+        "hub.web.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        blocking_threads=WEB_THREADS,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=10,
+    )
+    server.serve()
+
+
+@click.command()
+@explains_trouble
+def worker() -> None:
+    """Do the scheduled work: decide, deliver, sync."""
+    from hub.wake import connect
+    from hub.work.worker import make_worker
+
+    settings = load_settings()
+    bring_up_to_date(settings, postgresql=False)
+    os.environ.setdefault("HUB_PROCESS", "worker")
+    configure_logging()
+    redis = connect(settings.effective_redis_url, timeout_s=None)
+    make_worker(redis).work(logging_level="WARNING")
+
+
+@click.command()
+@explains_trouble
+def scheduler() -> None:
+    """Wake workers for whatever is due."""
+    from hub.pipeline.hub import open_hub
+    from hub.wake import Wake
+    from hub.work.schedule import Schedule
+
+    settings = load_settings()
+    bring_up_to_date(settings, postgresql=False)
+    os.environ.setdefault("HUB_PROCESS", "scheduler")
+    configure_logging()
+    hub = open_hub(settings, pool_size=2)
+    schedule = Schedule(hub, Wake(settings.effective_redis_url))
+    _on_stop(schedule.stop)
+    try:
+        schedule.run()
+    finally:
+        hub.close()
+
+
+def _on_stop(stop: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+
+
+COMMANDS = (up, web, worker, scheduler)

@@ -1,0 +1,149 @@
+"""`hub up`: everything on one machine under one supervisor. Starts in order, stops in reverse."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import requests
+from redis.exceptions import RedisError
+
+from hub import lifeline
+from hub.cli import redis_server
+from hub.config import ConfigError, Settings
+from hub.wake import connect
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_S = 30.0
+STOP_WITHIN_S = 15.0
+LONGEST_PAUSE_S = 30.0
+_POLL_S = 0.05
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A process under supervision."""
+
+    name: str
+    command: list[str]
+    is_ready: Callable[[], bool] = lambda: True
+    process: subprocess.Popen[bytes] | None = None
+    failures: int = 0
+    start_again_at: float = 0.0
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it, in a group of its own so that the keyboard's interrupt reaches the supervisor alone."""
+        environ = {**os.environ, **self.environ, "HUB_PROCESS": self.name}
+        self.process = subprocess.Popen(lifeline.command(*self.command), env=environ, start_new_session=True)
+
+    def stop(self) -> None:
+        """Ask it to stop; kill it when it doesn't."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not stop within %.0f s and was killed", self.name, STOP_WITHIN_S)
+            self.process.kill()
+            self.process.wait()
+
+
+class Supervisor:
+    """Runs Redis, web, workers and scheduler until it is told to stop; starts again what ends by itself."""
+
+    def __init__(self, settings: Settings, *, host: str, port: int, workers: int) -> None:
+        self._settings = settings
+        self.address = f"http://{host}:{port}"
+        self._children = _children(settings, self.address, host=host, port=port, workers=workers)
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Start everything, each once the one before is ready. Raises ConfigError when something never gets ready."""
+        for child in self._children:
+            if self._stopping.is_set():
+                return
+            child.start()
+            self._wait_until_ready(child)
+
+    def watch(self) -> None:
+        """Keep everything running until `stop` is called."""
+        while not self._stopping.wait(0.2):
+            for child in self._children:
+                self._look_after(child)
+
+    def stop(self) -> None:
+        """End `watch`; safe in a signal handler."""
+        self._stopping.set()
+
+    def shut_down(self) -> None:
+        """Stop everything, the last started first."""
+        for child in reversed(self._children):
+            child.stop()
+
+    def _wait_until_ready(self, child: Child) -> None:
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        while not child.is_ready():
+            assert child.process is not None
+            if child.process.poll() is not None:
+                raise ConfigError([f"{child.name} ended while starting (exit code {child.process.returncode})"])
+            if time.monotonic() > give_up_at:
+                raise ConfigError([f"{child.name} was not ready within {READY_WITHIN_S:.0f} s"])
+            if self._stopping.wait(_POLL_S):
+                return
+
+    def _look_after(self, child: Child) -> None:
+        assert child.process is not None
+        if child.process.poll() is None:
+            return
+        now = time.monotonic()
+        if child.start_again_at == 0.0:
+            child.failures += 1
+            pause = min(2.0 ** (child.failures - 1) - 1, LONGEST_PAUSE_S)
+            child.start_again_at = now + pause
+            log.error("%s ended (exit code %s); starting it again", child.name, child.process.returncode)
+        if now >= child.start_again_at:
+            child.start_again_at = 0.0
+            child.start()
+
+
+def _children(settings: Settings, address: str, *, host: str, port: int, workers: int) -> list[Child]:
+    hub = [sys.executable, "-m", "hub"]
+    children = []
+    if settings.redis_url is None:
+        program = str(redis_server.find_server(settings))
+        children.append(
+            Child(
+                name="redis",
+                command=[program, *redis_server.options(settings)],
+                is_ready=lambda: _redis_answers(settings),
+            )
+        )
+    web = [*hub, "web", "--host", host, "--port", str(port)]
+    children.append(Child(name="web", command=web, is_ready=lambda: _web_answers(address)))
+    children += [Child(name=f"worker-{number}", command=[*hub, "worker"]) for number in range(1, workers + 1)]
+    children.append(Child(name="scheduler", command=[*hub, "scheduler"]))
+    return children
+
+
+def _redis_answers(settings: Settings) -> bool:
+    try:
+        return bool(connect(settings.effective_redis_url, timeout_s=1).ping())
+    except RedisError:
+        return False
+
+
+def _web_answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/healthz", timeout=1).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,32 @@
+"""Runs a command that ends when its parent does, however that ends: `python -m hub.lifeline COMMAND...`.
+
+Linux only; elsewhere the command just runs, and an orderly stop of the parent stops it too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process when its parent ends; `parent` is whom it should be, in case it just did."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line that runs `arguments` on a lifeline to this process."""
+    return [sys.executable, "-m", "hub.lifeline", str(os.getpid()), *arguments]
+
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[1]))
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606
