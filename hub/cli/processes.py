@@ -61,7 +61,7 @@ def web(host: str, port: int) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         blocking_threads=WEB_THREADS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         workers_kill_timeout=10,
     )
     server.serve()

@@ -47,6 +47,7 @@ def options(settings: Settings) -> list[str]:
         *("--appendonly", "yes"),
         *("--save", ""),
         *("--loglevel", "warning"),
+        *("--logfile", str(settings.data_dir / "redis.log")),
     ]
 
 

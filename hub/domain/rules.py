@@ -194,7 +194,7 @@ class _Case:
         if quiet:
             latest = last_sent(self.world, self.person.id, self.mailbox)
             if latest is not None and due_at - latest < quiet:
-                return self._skip(Reason.QUIET_PERIOD, eligible_again_at=latest + quiet)
+                return self._skip(Reason.QUIET_PERIOD)
         if is_held_out(survey_id, self.person.first_id, self.rules.holdout_percent):
             return self._skip(Reason.HOLDOUT)
         limit = self.rules.daily_limit

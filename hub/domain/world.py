@@ -17,6 +17,11 @@ from hub.domain.states import IN_HAND, MOVABLE, WAITING, State
 from hub.domain.traits import Profile, join_profiles, value_of
 
 
+BRAKE_MINIMUM = 500
+BRAKE_FACTOR = 10
+"""More than so many invitations, and so many times the busiest hour of 28 days, falling due in an hour are a surge."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Person:
     """A customer: ids, merged traits, and when the hub first heard of them."""
@@ -122,15 +127,14 @@ class World:
         check_address: Callable[[object], str | None],
         count_day: Callable[..., int] = no_count,
         count_hour: Callable[..., int] = no_count,
-        hourly_limit: Callable[[str], int] | None = None,
+        busiest_hour: Callable[[str], int] = lambda survey_id: 0,
         count_ahead: Callable[[Invitation], int] = lambda invitation: 0,
     ) -> None:
         self.new_id = new_id
         self.check_address = check_address
         self.days = Tally(day_of, count_day)
         self.hours = Tally(hour_of, count_hour)
-        self.hourly_limit = hourly_limit
-        """Invitations of a survey that may fall due in an hour; None: no brake."""
+        self._busiest_hour = busiest_hour
         self._count_ahead = count_ahead
         self.people: dict[Identity, Person] = {}
         self.suppressed: set[str] = set()
@@ -243,8 +247,7 @@ class World:
 
     def schedule(self, invitation: Invitation, *, brake: bool) -> None:
         """Add a new invitation, held when the surge brake is on and too many fall due within the hour."""
-        limit = self.hourly_limit(invitation.survey_id) if brake and self.hourly_limit else None
-        if limit is not None and self.hours.at(invitation.survey_id, invitation.due_at) >= limit:
+        if brake and self._is_surge(invitation):
             invitation.state = State.HELD
             invitation.reason = "surge"
         else:
@@ -252,6 +255,12 @@ class World:
         self.days.add(invitation.survey_id, invitation.due_at, 1)
         self.place(invitation)
         self.changed[invitation.id] = invitation
+
+    def _is_surge(self, invitation: Invitation) -> bool:
+        within_the_hour = self.hours.at(invitation.survey_id, invitation.due_at)
+        if within_the_hour < BRAKE_MINIMUM:
+            return False
+        return within_the_hour >= BRAKE_FACTOR * self._busiest_hour(invitation.survey_id)
 
     def move(self, invitation: Invitation, due_at: datetime, created_at: datetime) -> None:
         """Give a waiting invitation another due time, unless a worker has it in hand."""

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
@@ -232,7 +233,7 @@ class _Run:
                     name=display_name(person.profile),
                     survey_url=survey_url(base_url, token),
                     unsubscribe_url=unsubscribe_url(base_url, token),
-                    brand=brand_of(self._configuration, claimed.survey_id, claimed.channel_id),
+                    brand=brand_of(self._hub, self._configuration, claimed.survey_id, claimed.channel_id),
                     language=language_of(person.profile, person.locale) or "en",
                     message_id_domain=f"{self._configuration.hub_id}.survey-hub",
                     sent_at=self._hub.now(),
@@ -296,9 +297,9 @@ class _Run:
         return [set() if isinstance(item, Concluded) else gone & {one.id for one in item} for item in items]
 
 
-def brand_of(configuration: Configuration, survey_id: str, channel_id: str | None) -> str:
-    """Return whom the mail speaks for: the survey's brand, else the channel's sender."""
+def brand_of(hub: Hub, configuration: Configuration, survey_id: str, channel_id: str | None) -> str:
+    """Return whom the mail speaks for: the survey's brand, else the channel's sender, else this hub's host name."""
     survey = configuration.surveys.get(survey_id)
     brand = survey.settings.get("brand") if survey else None
     channel = configuration.channel(channel_id) if channel_id else None
-    return str(brand or (channel.sender_name if channel else "") or "us")
+    return str(brand or (channel and channel.sender_name) or urlsplit(hub.settings.base_url).hostname)

@@ -107,7 +107,7 @@ def _view(hub: Hub, connection: Connection, invitation: Any, now: datetime) -> O
     given = responses.of_invitation(connection, invitation.id)
     person = worlds.load_people(connection, [invitation.person_id]).get(invitation.person_id)
     return OpenSurvey(
-        brand=brand_of(hub.registry.current(), invitation.survey_id, invitation.channel_id),
+        brand=brand_of(hub, hub.registry.current(), invitation.survey_id, invitation.channel_id),
         language=(language_of(person.profile, person.locale) if person else None) or "en",
         score=given.score if given else None,
         comment=given.comment if given else "",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, delete, func, insert, or_, select, type_coerce, update
 
 from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.rules import REFUSAL_COUNTS
@@ -18,8 +18,6 @@ from hub.store.sql import is_among, upsert
 from hub.store.tables import event, identity, invitation, outbox, person, response, suppression
 from hub.store.types import new_id
 
-BRAKE_MINIMUM = 500
-BRAKE_FACTOR = 10
 BRAKE_LOOKS_BACK = timedelta(days=28)
 _COUNTED = sorted(WAITING | SENT_STATES)
 _COUNTED_FOR_BRAKE = sorted((WAITING | SENT_STATES) - {State.HELD})
@@ -32,7 +30,7 @@ def new_world(connection: Connection, check_address: Any, now: datetime) -> Worl
         check_address=check_address,
         count_day=lambda survey_id, day: _count_day(connection, survey_id, day),
         count_hour=lambda survey_id, hour: _count(connection, survey_id, hour, timedelta(hours=1), _COUNTED_FOR_BRAKE),
-        hourly_limit=_HourlyLimits(connection, now),
+        busiest_hour=_BusiestHours(connection, now),
         count_ahead=lambda one: _count_ahead(connection, one),
     )
 
@@ -191,30 +189,29 @@ def _count_ahead(connection: Connection, one: Invitation) -> int:
     return connection.scalar(statement) or 0
 
 
-class _HourlyLimits:
-    """What the surge brake lets pass in an hour: ten times the busiest hour of 28 days, and at least 500."""
+class _BusiestHours:
+    """How many mails a survey sent in its busiest hour of the last 28 days; counted once, and only when asked for."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
-        self._limits: dict[str, int] = {}
+        self._known: dict[str, int] = {}
 
     def __call__(self, survey_id: str) -> int:
-        if survey_id not in self._limits:
-            self._limits[survey_id] = max(BRAKE_MINIMUM, BRAKE_FACTOR * self._busiest_hour(survey_id))
-        return self._limits[survey_id]
+        if survey_id not in self._known:
+            self._known[survey_id] = self._count(survey_id)
+        return self._known[survey_id]
 
-    def _busiest_hour(self, survey_id: str) -> int:
+    def _count(self, survey_id: str) -> int:
         if self._connection.dialect.name == "postgresql":
             hour: Any = func.date_trunc("hour", invitation.c.sent_at)
         else:
-            hour = invitation.c.sent_at.op("/")(3_600_000_000)
+            hour = type_coerce(invitation.c.sent_at, BigInteger).op("/")(3_600_000_000)
         counted = (
             select(func.count().label("number"))
             .where(
                 invitation.c.survey_id == survey_id,
                 invitation.c.state.in_(sorted(SENT_STATES)),
-                invitation.c.due_at > self._now - BRAKE_LOOKS_BACK - timedelta(days=3),
                 invitation.c.sent_at > self._now - BRAKE_LOOKS_BACK,
                 invitation.c.sent_at < self._now.replace(minute=0, second=0, microsecond=0),
             )

@@ -41,6 +41,11 @@ class SmtpChannel(SurveyChannel):
         self._sender = Sender.parse(config["sender"])
         self._sessions = SessionPool(self._connect, messages_per_connection=config["messages_per_connection"])
 
+    @property
+    def sender_name(self) -> str:
+        """Return the name before the address, else the address's domain."""
+        return self._sender.name or self._sender.address.rpartition("@")[2]
+
     def send(self, message: Message, point_of_no_return: Callable[[], None]) -> Outcome:
         """Deliver one message; the point of no return lies before the final dot."""
         if not _RECIPIENT.fullmatch(message.to):

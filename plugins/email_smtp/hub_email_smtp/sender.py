@@ -14,10 +14,11 @@ _MAILBOX = re.compile(r"[^\s<>@\"\\,;:()\[\]]+@[^\s<>@\"\\,;:()\[\]]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """`address` goes into the envelope, `header` behind `From: `; both are ASCII on one line."""
+    """`address` goes into the envelope, `header` behind `From: `; both are ASCII on one line. `name` may be ""."""
 
     address: str
     header: str
+    name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Sender:
@@ -35,7 +36,7 @@ class Sender:
             raise ValueError('This is not a mail address. Write it as in "Acme <hello@acme.example>".')
         if not address.isascii():
             raise ValueError("The sender's address must be ASCII; write an international domain as xn--...")
-        return cls(address=address, header=_header(name, address))
+        return cls(address=address, header=_header(name, address), name=name)
 
 
 def _header(name: str, address: str) -> str:
