@@ -125,14 +125,21 @@ def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[Custom
 
 def _push(target: SyncTarget, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
     try:
-        results = target.push(updates)
+        results = list(target.push(updates))
     except Exception as error:
         log.exception("Target %s failed", target.name)
         return [Retry(why=f"{type(error).__name__}: {error}") for _ in updates]
     if len(results) != len(updates):
         log.error("Target %s gave %d results for %d updates", target.name, len(results), len(updates))
         return [Retry(why="the target's plugin gave a wrong number of results") for _ in updates]
-    return results
+    return [_checked(target, result) for result in results]
+
+
+def _checked(target: SyncTarget, result: object) -> Done | Retry | Parked:
+    if isinstance(result, Done | Retry | Parked):
+        return result
+    log.error("Target %s gave something that is no result: %s", target.name, type(result).__name__)
+    return Retry(why=f"the target's plugin gave a {type(result).__name__} for a result")
 
 
 def _updates(connection: Connection, pending: Sequence[Pending]) -> list[CustomerUpdate]:
