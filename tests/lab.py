@@ -111,7 +111,7 @@ class Lab:
         )
         with self.hub.store.read() as connection:
             rows = list(connection.execute(statement))
-        return sorted(rows, key=lambda row: (row.decided_at, int(row.message_id.lstrip("m") or 0)))
+        return sorted(rows, key=lambda row: (row.decided_at, len(row.message_id), row.message_id))
 
     def reasons(self) -> list[str]:
         """Return the reasons of the decisions, oldest first."""
