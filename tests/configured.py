@@ -55,5 +55,5 @@ def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", t
         applying.apply(hub, applying.plan(hub, toml, environ={}))
         yield hub
     finally:
-        hub.registry.current().close()
+        hub.registry.close()
         hub.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import requests
@@ -56,6 +58,18 @@ class Child:
             log.warning("%s did not stop within %.0f s and was killed", self.name, STOP_WITHIN_S)
             self.process.kill()
             self.process.wait()
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the data folder for this supervisor. Raises ConfigError while another one has it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.data_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError([f"Another `hub up` runs on {settings.data_dir}; stop it, or set HUB_DATA_DIR"]) from None
+        yield
 
 
 class Supervisor:

@@ -107,7 +107,8 @@ class Store:
     def alone(self, name: str, *, wait: bool = False) -> Iterator[Connection | None]:
         """Yield a connection while no other process holds `name`, else None; with `wait`, wait until none does.
 
-        The lock ends with this process or, on PostgreSQL, with this very connection: who lost it cannot commit.
+        The lock ends with this process or, on PostgreSQL, with this very connection. What must not happen twice
+        even when that connection is cut takes `lock_until_commit` as well.
         """
         with self.hub.connect() as connection:
             if self.is_sqlite:
@@ -131,6 +132,12 @@ class Store:
         self.hub.dispose()
         if self.intake is not self.hub:
             self.intake.dispose()
+
+
+def lock_until_commit(connection: Connection, name: str) -> None:
+    """Wait until no other transaction holds `name`; on SQLite, whose writers are alone anyway, do nothing."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 2))"), {"key": name})
 
 
 @contextmanager
