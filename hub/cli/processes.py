@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hub.cli.common import bring_up_to_date, explains_trouble
-from hub.cli.up import Supervisor, only_one
+from hub.cli.up import Supervisor, check_port, only_one
 from hub.config import Settings, load_settings
 from hub.logs import configure_logging
 
@@ -29,6 +29,7 @@ def up(host: str, port: int, workers: int) -> None:
     """Run everything on this machine: Redis, web, workers, scheduler."""
     os.environ.setdefault("HUB_BASE_URL", f"http://{host}:{port}")
     settings = load_settings()
+    check_port(host, port)
     bring_up_to_date(settings, postgresql=True)
     configure_logging()
     with only_one(settings):
@@ -57,6 +58,7 @@ def web(host: str, port: int) -> None:
     from granian.log import LogLevels
 
     settings = load_settings()
+    check_port(host, port)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "web")
     server = Granian(
