@@ -66,9 +66,10 @@ def _add_status(app: Flask, hub: Hub) -> None:
             style=STYLE,
             words=words_for("en"),
             version=__version__,
-            connections=now.connections,
-            surveys=now.surveys,
             hints=now.hints,
+            surveys=now.surveys,
+            connections=now.connections,
+            parts=now.parts,
         )
         return page, HEADERS
 
