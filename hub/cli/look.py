@@ -189,7 +189,7 @@ def erase(person: str, yes: bool) -> None:
     if counts is None:
         click.echo(f"Nobody is known as {person!r}.")
         raise SystemExit(1)
-    click.echo("Erased: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
+    click.echo("Erased: " + ", ".join(f"{name} {count}" for name, count in counts.items() if count) + ".")
 
 
 COMMANDS = (why, queue, replay, sync, doctor, erase)
