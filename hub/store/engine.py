@@ -44,6 +44,7 @@ class Store:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 connect_args={"connect_timeout": 5, "application_name": "survey-hub"},
             )
             self.intake = self.hub
@@ -172,6 +173,7 @@ def _sqlite_engine(path: Path, pool_size: int) -> Engine:
         URL.create("sqlite", database=str(path)),
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "isolation_level": None},
     )
 
