@@ -132,12 +132,8 @@ def become(program: str, *arguments: str) -> int:
 
 
 COMMANDS = {
-    "demo": Command(
-        extra="demo", run=demo, help="see the hub at work on this machine; --check: try it and stop"
-    ),
-    "test": Command(
-        extra="test", run=test, help="check the source and run all tests; arguments go to pytest"
-    ),
+    "demo": Command(extra="demo", run=demo, help="see the hub at work on this machine; --check: try it and stop"),
+    "test": Command(extra="test", run=test, help="check the source and run all tests; arguments go to pytest"),
     "lint": Command(extra="test", run=lint, help="check the source only"),
     "setup": Command(extra="test", run=setup, help="make the environment and do nothing else"),
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import requests
@@ -25,6 +28,8 @@ log = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 15.0
 LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A child that ran so long before it ended is started again at once."""
 _POLL_S = 0.05
 
 
@@ -37,11 +42,13 @@ class Child:
     is_ready: Callable[[], bool] = lambda: True
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
+    started_at: float = 0.0
     start_again_at: float = 0.0
     environ: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start it, in a group of its own so that the keyboard's interrupt reaches the supervisor alone."""
+        self.started_at = time.monotonic()
         environ = {**os.environ, **self.environ, "HUB_PROCESS": self.name}
         self.process = subprocess.Popen(lifeline.command(*self.command), env=environ, start_new_session=True)
 
@@ -56,6 +63,30 @@ class Child:
             log.warning("%s did not stop within %.0f s and was killed", self.name, STOP_WITHIN_S)
             self.process.kill()
             self.process.wait()
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the data folder for this supervisor. Raises ConfigError while another one has it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.data_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError([f"Another `hub up` runs on {settings.data_dir}; stop it, or set HUB_DATA_DIR"]) from None
+        yield
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigError when nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = f"{host} port {port} cannot be listened on: {error.strerror or error}"
+        raise ConfigError([f"{reason}; choose another with --port or --host"]) from None
 
 
 class Supervisor:
@@ -107,7 +138,7 @@ class Supervisor:
             return
         now = time.monotonic()
         if child.start_again_at == 0.0:
-            child.failures += 1
+            child.failures = 1 if now - child.started_at > STEADY_S else child.failures + 1
             pause = min(2.0 ** (child.failures - 1) - 1, LONGEST_PAUSE_S)
             child.start_again_at = now + pause
             log.error("%s ended (exit code %s); starting it again", child.name, child.process.returncode)

@@ -25,6 +25,7 @@ from hub.pipeline.hub import Hub
 from hub.plugin import Event, Stored, Unreadable
 from hub.registry import Configuration
 from hub.store import intake, tables, worlds
+from hub.store.engine import lock_until_commit
 from hub.store.intake import AcceptedBody
 from hub.store.sql import is_among
 from hub.store.types import is_storable, new_id, storable
@@ -217,6 +218,7 @@ class Prepared:
 def _prepare(
     connection: Connection, configuration: Configuration, events: Sequence[ReadEvent], now: datetime
 ) -> Prepared:
+    lock_until_commit(connection, "decide")
     world = worlds.new_world(connection, check_address, now)
     incoming = [event.incoming for event in events if event.incoming is not None]
     worlds.load(

@@ -158,7 +158,7 @@ def test_refused_update_is_parked_for_a_person_and_the_run_ends(answered):
 
 def test_worker_that_vanished_leaves_its_updates_to_the_next(answered):
     target_id = answered.id_of(Role.TARGET, "crm")
-    lease = dict(claim="gone", limit=10, now=NOW)
+    lease = {"claim": "gone", "limit": 10, "now": NOW}
     answered.hub.store.transact(lambda connection: outboxes.lease(connection, target_id, **lease))
     answered.clock.advance(outboxes.LEASE)
     assert answered.sync() == 0
