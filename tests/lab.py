@@ -15,6 +15,7 @@ from hub.admin import apply as applying
 from hub.config import Settings
 from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
+from hub.plugin import Accepted
 from hub.registry import Plugins
 from hub.store import deliveries, intake, migrate, tables
 from hub.store.configuration import Role
@@ -78,6 +79,16 @@ class Lab:
         source_id = self.id_of(Role.SOURCE, source)
         accepted = AcceptedBody(source_id=source_id, hint="", arrived_at=self.clock(), body=body)
         intake.append(self.hub.store, [accepted])
+
+    def receive_accepted(self, accepted: Accepted, *, source: str = "product") -> None:
+        """Store what a source accepted."""
+        row = AcceptedBody(
+            source_id=self.id_of(Role.SOURCE, source),
+            hint=accepted.hint,
+            arrived_at=self.clock(),
+            body=accepted.body,
+        )
+        intake.append(self.hub.store, [row])
 
     def decide(self, *events: dict[str, Any]) -> list[Any]:
         """Decide what waits, these events included; return all decisions, oldest first."""
