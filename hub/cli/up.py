@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 import requests
 from redis.exceptions import RedisError
@@ -45,12 +46,20 @@ class Child:
     started_at: float = 0.0
     start_again_at: float = 0.0
     environ: dict[str, str] = field(default_factory=dict)
+    output: IO[bytes] | None = None
+    """Where it writes; None: where this process does."""
 
     def start(self) -> None:
         """Start it, in a group of its own so that the keyboard's interrupt reaches the supervisor alone."""
         self.started_at = time.monotonic()
         environ = {**os.environ, **self.environ, "HUB_PROCESS": self.name}
-        self.process = subprocess.Popen(lifeline.command(*self.command), env=environ, start_new_session=True)
+        self.process = subprocess.Popen(
+            lifeline.command(*self.command),
+            env=environ,
+            stdout=self.output,
+            stderr=self.output,
+            start_new_session=True,
+        )
 
     def stop(self) -> None:
         """Ask it to stop; kill it when it doesn't."""
@@ -92,11 +101,22 @@ def check_port(host: str, port: int) -> None:
 class Supervisor:
     """Runs Redis, web, workers and scheduler until it is told to stop; starts again what ends by itself."""
 
-    def __init__(self, settings: Settings, *, host: str, port: int, workers: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        workers: int,
+        output: IO[bytes] | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._settings = settings
         self.address = f"http://{host}:{port}"
         self._children = _children(settings, self.address, host=host, port=port, workers=workers)
-        self._stopping = threading.Event()
+        for child in self._children:
+            child.output = output
+        self._stopping = stopping or threading.Event()
 
     def start(self) -> None:
         """Start everything, each once the one before is ready. Raises ConfigError when something never gets ready."""
@@ -120,6 +140,14 @@ class Supervisor:
         """Stop everything, the last started first."""
         for child in reversed(self._children):
             child.stop()
+
+    def ids(self) -> dict[str, int]:
+        """Return the process ids of the children by name; each also leads a session of that id."""
+        return {child.name: child.process.pid for child in self._children if child.process is not None}
+
+    def ended(self) -> list[str]:
+        """Return the names of the children that do not run."""
+        return [child.name for child in self._children if child.process is None or child.process.poll() is not None]
 
     def _wait_until_ready(self, child: Child) -> None:
         give_up_at = time.monotonic() + READY_WITHIN_S

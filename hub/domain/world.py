@@ -216,6 +216,11 @@ class World:
         self.touched[person.id] = person
         return person
 
+    def known(self, user: Identity | None, anonymous: Identity | None) -> Person | None:
+        """Return the person an event is about if there is one already; changes nothing."""
+        found = (self.people.get(identity) for identity in (user, anonymous) if identity is not None)
+        return next((person for person in found if person is not None), None)
+
     def _make(self, first: Identity | None) -> Person:
         assert first is not None, "rule 4 lets no event without an id through"
         return Person(id=self.new_id(), first_seen_at=None, first_id=first.value)
