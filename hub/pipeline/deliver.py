@@ -258,19 +258,21 @@ class _Run:
         self._refused |= {message.id for message in messages} - gone
         return gone
 
-    def _conclude(self, message_id: str, outcome: Outcome) -> None:
+    def _conclude(self, message_id: str, said: object) -> None:
         claimed = self._claimed.get(message_id)
         if claimed is None or message_id in self._concluded:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
             return
-        if not isinstance(outcome, Outcome):
-            log.error("Channel %s gave something that is no outcome: %s", self._channel.name, type(outcome).__name__)
-            why = f"the channel's plugin gave a {type(outcome).__name__} for an outcome"
-            outcome = Unknown(why=why) if message_id in self._departed else NotSent(why=why, channel_fault=True)
+        outcome = said if isinstance(said, Outcome) else self._no_outcome(message_id, said)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
         concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)
         self._writes.append(self._commits.post(concluded))
+
+    def _no_outcome(self, message_id: str, said: object) -> Outcome:
+        log.error("Channel %s gave something that is no outcome: %s", self._channel.name, type(said).__name__)
+        why = f"the channel's plugin gave a {type(said).__name__} for an outcome"
+        return Unknown(why=why) if message_id in self._departed else NotSent(why=why, channel_fault=True)
 
     def _finish(self, paused: ChannelPaused | None) -> None:
         """Give every message without an outcome the one that its phase tells, and write it all down."""
