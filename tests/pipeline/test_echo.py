@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from hub_segment.source import SegmentSource
-from hub_segment.target import SegmentTarget
 
 from hub.pipeline.respond import answer
 from hub.plugin import InboundRequest
@@ -15,6 +13,8 @@ from hub.registry import Plugins
 from hub.store import tables
 from hub.store.configuration import Role
 from hub.testing.http_server import RecordingServer
+from hub_segment.source import SegmentSource
+from hub_segment.target import SegmentTarget
 from tests.fakes import PostOffice
 from tests.lab import Lab, open_lab
 
