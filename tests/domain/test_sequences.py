@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,7 +99,7 @@ def test_no_two_mails_to_a_mailbox_within_the_interval_but_for_people_found_to_b
     story = tell_all(events)
     for mailbox in {one.mailbox for _, one in story.sent}:
         moments = sorted(at for at, one in story.sent if one.mailbox == mailbox)
-        gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(moments)]
         assert all(gap >= timedelta(weeks=26) for gap in gaps) or moved(story, mailbox)
 
 

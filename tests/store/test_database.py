@@ -103,9 +103,12 @@ def test_open_invitations_of_others_and_closed_ones_are_no_second(lab):
 
 
 def test_failed_transaction_leaves_nothing(lab):
-    with pytest.raises(ZeroDivisionError), lab.hub.store.write() as connection:
+    def fail(connection):
         connection.execute(insert(tables.invitation), [row()])
-        connection.execute(select(1 / 0))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lab.hub.store.transact(fail)
     assert lab.invitations() == []
 
 
