@@ -258,7 +258,7 @@ class _Run:
         self._refused |= {message.id for message in messages} - gone
         return gone
 
-    def _conclude(self, message_id: str, outcome: Outcome) -> None:
+    def _conclude(self, message_id: str, outcome: object) -> None:
         claimed = self._claimed.get(message_id)
         if claimed is None or message_id in self._concluded:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
