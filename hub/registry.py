@@ -114,7 +114,7 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, plugin: Plugin) -> l
                 continue
             try:
                 offered += [(role, provider) for provider in implementation.function()]
-            except Exception as error:  # noqa: BLE001  isolated, so that the other plugins work
+            except (Exception, SystemExit) as error:  # noqa: BLE001  isolated, so that the other plugins work
                 plugin.problems.append(f"{hook}() failed: {type(error).__name__}: {error}")
     return offered
 
@@ -158,9 +158,11 @@ def _refuse_shared_paths(plugins: Plugins) -> None:
     for kind, provider in plugins.kinds_of(Role.SOURCE).items():
         claims += [(path, kind) for path in cast("type[EventSource]", provider).paths]
     refused: dict[str, str] = {}
-    for index, (path, kind) in enumerate(claims):
+    for path, kind in claims:
         if any(_overlap(path, reserved) for reserved in RESERVED_PATHS):
             refused[kind] = f"the source kind {kind!r} claims {path}, which belongs to the hub"
+    claims = [(path, kind) for path, kind in claims if kind not in refused]
+    for index, (path, kind) in enumerate(claims):
         for other_path, other in claims[:index]:
             if other != kind and _overlap(path, other_path):
                 message = f"the source kinds {other!r} ({other_path}) and {kind!r} ({path}) claim the same root path"

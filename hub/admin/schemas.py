@@ -15,10 +15,12 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SYNC_AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _NOT_NEGATIVE = validate.Range(min=0, error="must be 0 or more")
 _DEFAULTS = SurveyRules()
+_LONGEST = 36_500
+"""Of any unit: beyond some thousand years the calendar ends, and with it every decision."""
 
 
-def _number(default: float, text: str, *, highest: float | None = None) -> fields.Float:
-    limits = [_NOT_NEGATIVE] if highest is None else [validate.Range(min=0, max=highest, error="must be 0 to {max}")]
+def _number(default: float, text: str, *, highest: float = _LONGEST) -> fields.Float:
+    limits = [validate.Range(min=0, max=highest, error="must be 0 to {max:g}")]
     return fields.Float(load_default=default, validate=limits, metadata={"help": text})
 
 
