@@ -16,7 +16,6 @@ from hub.domain.settings import SurveyRules
 from hub.domain.states import IN_HAND, MOVABLE, WAITING, State
 from hub.domain.traits import Profile, join_profiles, value_of
 
-
 BRAKE_MINIMUM = 500
 BRAKE_FACTOR = 10
 """More than so many invitations, and so many times the busiest hour of 28 days, falling due in an hour are a surge."""
