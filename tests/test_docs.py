@@ -165,7 +165,7 @@ def public_methods(owner: type) -> list[str]:
 
 @pytest.mark.processes
 def test_the_plugins_of_the_page_pass_their_own_tests(tmp_path: Path) -> None:
-    files = {name: text for name, text in examples()}
+    files = dict(examples())
     assert len(files) == 6
     for name, text in files.items():
         (tmp_path / name).write_text(text)
