@@ -122,7 +122,7 @@ def passes(name: str, line: Sequence[str]) -> bool:
 
 def docs(arguments: Sequence[str]) -> int:
     """Write the pages of the documentation that come from the code."""
-    return become("python", "-m", "hub.cli.reference", str(ROOT / "docs"))
+    return become("python", str(ROOT / "docs" / "generate.py"))
 
 
 def become(program: str, *arguments: str) -> int:

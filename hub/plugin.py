@@ -378,7 +378,7 @@ class SurveyChannel(Provider):
                     message_id, outcome = future.result()
                     if isinstance(outcome, ChannelPaused):
                         failure = failure or outcome
-                        outcome = NotSent(why=outcome.why, retry_after_s=outcome.retry_after_s, channel_fault=True)
+                        outcome = NotSent(why=outcome.why, channel_fault=True)
                     if outcome is not None:
                         yield message_id, outcome
         if failure is not None:

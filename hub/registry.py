@@ -307,8 +307,17 @@ class Registry:
             revision = configuration.revision(connection)
         with self._building:
             if self._current is None or self._current.revision != revision:
-                self._current = self._build()
+                before, self._current = self._current, self._build()
+                if before is not None:
+                    before.close()
             return self._current
+
+    def close(self) -> None:
+        """Close every provider."""
+        with self._building:
+            if self._current is not None:
+                self._current.close()
+                self._current = None
 
     def _build(self) -> Configuration:
         with self._store.read() as connection:

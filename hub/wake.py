@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -21,7 +22,9 @@ log = logging.getLogger(__name__)
 QUEUE = "hub"
 JOB_FUNCTION = "hub.work.jobs.run"
 ASK_AGAIN_S = 10
+REST_S = 20
 JOB_TIMEOUT_S = 600
+FAILURE_TTL_S = 3_600
 LONGEST_QUEUE = 50
 _TIMEOUT_S = 0.05
 
@@ -37,7 +40,10 @@ def connect(redis_url: str, *, timeout_s: float | None = _TIMEOUT_S) -> Redis:
 
 
 class Wake:
-    """Wakes workers by job name. Never raises for Redis' sake, never waits longer than its time limits."""
+    """Wakes workers by job name. Never raises for Redis' sake, never waits longer than its time limits.
+
+    A key is there while a job of a name is queued, so that asking again queues no second one.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._redis = connect(redis_url)
@@ -46,22 +52,36 @@ class Wake:
 
     def __call__(self, job_name: str) -> bool:
         """Have a worker do a kind of work soon; return whether Redis took the message."""
+        return self._tried(lambda: self._enqueue(job_name))
+
+    def started(self, job_name: str) -> None:
+        """A job that starts says so: the next wake-up queues another."""
+        self._tried(lambda: self._redis.delete(_asked(job_name)))
+
+    def rest(self, job_name: str) -> None:
+        """A job that failed gives its cause some time: no other is queued for a while."""
+        self._tried(lambda: self._redis.set(_asked(job_name), "failed", ex=REST_S))
+
+    def _enqueue(self, job_name: str) -> None:
+        is_first = self._redis.set(_asked(job_name), "1", nx=True, ex=ASK_AGAIN_S)
+        if is_first and self._queue.count < LONGEST_QUEUE:
+            self._queue.enqueue_call(
+                JOB_FUNCTION, args=(job_name,), timeout=JOB_TIMEOUT_S, result_ttl=0, failure_ttl=FAILURE_TTL_S
+            )
+
+    def _tried(self, act: Callable[[], object]) -> bool:
         try:
-            if self._redis.set(asked_key(job_name), "1", nx=True, ex=ASK_AGAIN_S) and self._queue.count < LONGEST_QUEUE:
-                self._queue.enqueue_call(
-                    JOB_FUNCTION, args=(job_name,), timeout=JOB_TIMEOUT_S, result_ttl=0, failure_ttl=86_400
-                )
+            act()
         except RedisError as error:
             if not self._is_away:
-                log.warning("Redis is away, work is found by the scheduler once it is back: %s", error)
+                log.warning("Redis is away; the scheduler finds the work once it is back: %s", error)
             self._is_away = True
             return False
         self._is_away = False
         return True
 
 
-def asked_key(job_name: str) -> str:
-    """Return the key that is there while a job of this name is queued; the job deletes it when it starts."""
+def _asked(job_name: str) -> str:
     return f"hub:asked:{job_name}"
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests import servers
+from tests.lab import Lab, open_lab
 
 settings.register_profile("local", print_blob=True)
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -99,3 +100,12 @@ def chromium_path() -> Path:
     if found is None:
         pytest.skip("Chromium is not installed")
     return found
+
+
+@pytest.fixture
+def lab(database_url: str, tmp_path: Path) -> Iterator[Lab]:
+    """A configured hub with fake plugins, on SQLite and on PostgreSQL."""
+    opened = open_lab(database_url, tmp_path)
+    opened.set()
+    yield opened
+    opened.hub.close()

@@ -363,12 +363,14 @@ def test_status_page_says_states_in_words_and_escapes_names() -> None:
             style=STYLE,
             words=words_for("en"),
             version="0.1.0",
-            connections=[{"name": "<relay>", "state": "trouble", "sentence": "It refuses connections."}],
+            connections=[{"name": "<relay>", "ok": False, "sentence": "It refuses connections."}],
+            parts=[{"name": "redis", "ok": True, "sentence": "Redis answers."}],
             surveys=[{"name": "onboarding", "state": "Asking.", "score": "NPS 42 (36 to 48) from 310 answers."}],
             hints=[{"sentence": "Look again:", "command": "hub check relay"}],
         )
     assert "&lt;relay&gt;" in text
     assert "in trouble" in text
+    assert "✓ working" in text
     assert "NPS 42 (36 to 48) from 310 answers." in text
     assert "<code>hub check relay</code>" in text
 
@@ -383,6 +385,7 @@ def test_status_page_of_an_empty_hub_teaches_the_next_step() -> None:
             words=words_for("en"),
             version="0",
             connections=[],
+            parts=[],
             surveys=[],
             hints=[],
         )

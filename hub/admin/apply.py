@@ -243,8 +243,11 @@ def _shared_keys(hub: Hub, made: Plan, environ: Mapping[str, str]) -> list[str]:
 
 
 def _cancel_waiting(connection: Connection, survey_id: str, hub: Hub) -> None:
+    """Cancel all that has not departed; a worker that has one in hand is refused at the point of no return."""
     table = tables.invitation
-    statement = update(table).where(table.c.survey_id == survey_id, table.c.state.in_(sorted(MOVABLE)))
+    statement = update(table).where(
+        table.c.survey_id == survey_id, table.c.state.in_(sorted(MOVABLE | {State.CLAIMED}))
+    )
     values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "concluded_at": hub.now()}
     connection.execute(statement.values(**values, revision=table.c.revision + 1))
 

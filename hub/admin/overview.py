@@ -17,15 +17,6 @@ FEW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionRow:
-    """`state` is ok, trouble or unknown."""
-
-    name: str
-    state: str
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class SurveyRow:
     """Two sentences about a survey."""
 
@@ -46,10 +37,10 @@ class Hint:
 class Overview:
     """What the status page shows."""
 
-    checks: Sequence[Check]
-    connections: Sequence[ConnectionRow]
-    surveys: Sequence[SurveyRow]
     hints: Sequence[Hint]
+    surveys: Sequence[SurveyRow]
+    connections: Sequence[Check]
+    parts: Sequence[Check]
 
 
 def overview(hub: Hub) -> Overview:
@@ -60,25 +51,20 @@ def overview(hub: Hub) -> Overview:
         paused = channels.paused(connection, hub.now())
         scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
     return Overview(
-        checks=checks,
-        connections=[*_parts(checks), *_connections(configuration, {id: why for id, (_, why) in paused.items()})],
-        surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
         hints=_hints(configuration, checks),
+        surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
+        connections=_connections(configuration, {id: why for id, (_, why) in paused.items()}),
+        parts=checks,
     )
 
 
-def _parts(checks: Sequence[Check]) -> list[ConnectionRow]:
-    return [ConnectionRow(name=c.name, state="ok" if c.ok else "trouble", sentence=c.sentence) for c in checks]
-
-
-def _connections(configuration: Configuration, paused: Mapping[str, str]) -> list[ConnectionRow]:
+def _connections(configuration: Configuration, paused: Mapping[str, str]) -> list[Check]:
     rows = []
     for role in Role:
         for connection in configuration.live(role):
             problem = connection.problem or paused.get(connection.id)
             sentence = f"Of kind {connection.stored.kind}." if problem is None else f"{problem.rstrip('.')}."
-            state = "ok" if problem is None else "trouble"
-            rows.append(ConnectionRow(name=connection.label, state=state, sentence=sentence))
+            rows.append(Check(name=connection.label, ok=problem is None, sentence=sentence))
     return rows
 
 

@@ -32,7 +32,7 @@ def opened_hub(settings: Settings | None = None) -> Iterator[Hub]:
     try:
         yield hub
     finally:
-        hub.registry.current().close()
+        hub.registry.close()
         hub.close()
 
 

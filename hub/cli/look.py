@@ -12,6 +12,7 @@ import click
 
 from hub.admin import doctor as examining
 from hub.admin import people
+from hub.admin import queue as queueing
 from hub.admin import replay as replaying
 from hub.admin.people import Story
 from hub.cli.common import explains_trouble, opened_hub
@@ -108,6 +109,42 @@ def _pair(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
+@click.group(invoke_without_command=True)
+@click.pass_context
+@explains_trouble
+def queue(context: click.Context) -> None:
+    """Show what waits to be sent; release or cancel what the surge brake holds."""
+    if context.invoked_subcommand is not None:
+        return
+    with opened_hub() as hub:
+        rows = queueing.waiting(hub)
+    if not rows:
+        click.echo("Nothing waits.")
+    for row in rows:
+        click.echo(f"{row.count:8}  {row.survey:20}  {row.state:9}  next due {row.next_due_at:%Y-%m-%d %H:%M UTC}")
+
+
+@queue.command()
+@click.argument("survey")
+@explains_trouble
+def release(survey: str) -> None:
+    """Make the held invitations of SURVEY due now."""
+    with opened_hub() as hub:
+        count = queueing.release(hub, survey)
+        Wake(hub.settings.effective_redis_url)("deliver")
+    click.echo(f"Released {count}.")
+
+
+@queue.command()
+@click.argument("survey")
+@explains_trouble
+def cancel(survey: str) -> None:
+    """Cancel the held invitations of SURVEY."""
+    with opened_hub() as hub:
+        count = queueing.cancel(hub, survey)
+    click.echo(f"Cancelled {count}.")
+
+
 @click.group()
 def sync() -> None:
     """Answers on their way to the targets."""
@@ -152,7 +189,7 @@ def erase(person: str, yes: bool) -> None:
     if counts is None:
         click.echo(f"Nobody is known as {person!r}.")
         raise SystemExit(1)
-    click.echo("Erased: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count) + ".")
+    click.echo("Erased: " + ", ".join(f"{name} {count}" for name, count in counts.items() if count) + ".")
 
 
-COMMANDS = (why, replay, sync, doctor, erase)
+COMMANDS = (why, queue, replay, sync, doctor, erase)

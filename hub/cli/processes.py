@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from hub.cli.common import bring_up_to_date, explains_trouble
-from hub.cli.up import Supervisor
-from hub.config import load_settings
+from hub.cli.up import Supervisor, check_port, only_one
+from hub.config import Settings, load_settings
 from hub.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,14 @@ def up(host: str, port: int, workers: int) -> None:
     """Run everything on this machine: Redis, web, workers, scheduler."""
     os.environ.setdefault("HUB_BASE_URL", f"http://{host}:{port}")
     settings = load_settings()
+    check_port(host, port)
     bring_up_to_date(settings, postgresql=True)
     configure_logging()
+    with only_one(settings):
+        _supervise(settings, host=host, port=port, workers=workers)
+
+
+def _supervise(settings: Settings, *, host: str, port: int, workers: int) -> None:
     supervisor = Supervisor(settings, host=host, port=port, workers=workers)
     _on_stop(supervisor.stop)
     try:
@@ -52,6 +58,7 @@ def web(host: str, port: int) -> None:
     from granian.log import LogLevels
 
     settings = load_settings()
+    check_port(host, port)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "web")
     server = Granian(

@@ -1,15 +1,12 @@
-"""The generated pages of the documentation: `python -m hub.cli.reference FOLDER` writes them."""
+"""The pages of the documentation that are written from the code."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from hub.admin.reference import configuration_page
-from hub.cli import main
 from hub.registry import Plugins, find_plugins
 
 DISTRIBUTION = "survey-hub"
@@ -26,9 +23,12 @@ running hub. On SQLite the database is made or brought up to date first; on Post
 """
 
 
-def pages() -> dict[str, str]:
-    """Return the generated pages by file name. Only kinds that come with the hub itself are described."""
-    return {"configuration.md": configuration_page(_shipped()), "commands.md": commands_page(main)}
+def pages(hub: click.Group) -> dict[str, str]:
+    """Return the generated pages by file name; `hub` is the whole command line.
+
+    Only kinds that come with the hub itself are described.
+    """
+    return {"configuration.md": configuration_page(_shipped()), "commands.md": commands_page(hub)}
 
 
 def commands_page(group: click.Group) -> str:
@@ -46,6 +46,8 @@ def _shipped() -> Plugins:
 def _commands(group: click.Group, path: str) -> Iterator[str]:
     for name, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
+            if command.invoke_without_command:
+                yield from _command(command, f"{path} {name}")
             yield from _commands(command, f"{path} {name}")
         else:
             yield from _command(command, f"{path} {name}")
@@ -79,14 +81,3 @@ def _value_of(option: click.Option) -> str:
     if isinstance(limits, click.IntRange):
         return f"{limits.min}-{limits.max}"
     return {"integer": "N", "path": "FILE"}.get(limits.name, limits.name.upper())
-
-
-def write(folder: Path) -> None:
-    """Write the generated pages into a folder."""
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {folder / name}")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))

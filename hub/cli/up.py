@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 import requests
 from redis.exceptions import RedisError
@@ -25,6 +29,8 @@ log = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 15.0
 LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A child that ran so long before it ended is started again at once."""
 _POLL_S = 0.05
 
 
@@ -37,13 +43,23 @@ class Child:
     is_ready: Callable[[], bool] = lambda: True
     process: subprocess.Popen[bytes] | None = None
     failures: int = 0
+    started_at: float = 0.0
     start_again_at: float = 0.0
     environ: dict[str, str] = field(default_factory=dict)
+    output: IO[bytes] | None = None
+    """Where it writes; None: where this process does."""
 
     def start(self) -> None:
         """Start it, in a group of its own so that the keyboard's interrupt reaches the supervisor alone."""
+        self.started_at = time.monotonic()
         environ = {**os.environ, **self.environ, "HUB_PROCESS": self.name}
-        self.process = subprocess.Popen(lifeline.command(*self.command), env=environ, start_new_session=True)
+        self.process = subprocess.Popen(
+            lifeline.command(*self.command),
+            env=environ,
+            stdout=self.output,
+            stderr=self.output,
+            start_new_session=True,
+        )
 
     def stop(self) -> None:
         """Ask it to stop; kill it when it doesn't."""
@@ -58,14 +74,49 @@ class Child:
             self.process.wait()
 
 
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the data folder for this supervisor. Raises ConfigError while another one has it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.data_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError([f"Another `hub up` runs on {settings.data_dir}; stop it, or set HUB_DATA_DIR"]) from None
+        yield
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigError when nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = f"{host} port {port} cannot be listened on: {error.strerror or error}"
+        raise ConfigError([f"{reason}; choose another with --port or --host"]) from None
+
+
 class Supervisor:
     """Runs Redis, web, workers and scheduler until it is told to stop; starts again what ends by itself."""
 
-    def __init__(self, settings: Settings, *, host: str, port: int, workers: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        workers: int,
+        output: IO[bytes] | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._settings = settings
         self.address = f"http://{host}:{port}"
         self._children = _children(settings, self.address, host=host, port=port, workers=workers)
-        self._stopping = threading.Event()
+        for child in self._children:
+            child.output = output
+        self._stopping = stopping or threading.Event()
 
     def start(self) -> None:
         """Start everything, each once the one before is ready. Raises ConfigError when something never gets ready."""
@@ -90,6 +141,14 @@ class Supervisor:
         for child in reversed(self._children):
             child.stop()
 
+    def ids(self) -> dict[str, int]:
+        """Return the process ids of the children by name; each also leads a session of that id."""
+        return {child.name: child.process.pid for child in self._children if child.process is not None}
+
+    def ended(self) -> list[str]:
+        """Return the names of the children that do not run."""
+        return [child.name for child in self._children if child.process is None or child.process.poll() is not None]
+
     def _wait_until_ready(self, child: Child) -> None:
         give_up_at = time.monotonic() + READY_WITHIN_S
         while not child.is_ready():
@@ -107,7 +166,7 @@ class Supervisor:
             return
         now = time.monotonic()
         if child.start_again_at == 0.0:
-            child.failures += 1
+            child.failures = 1 if now - child.started_at > STEADY_S else child.failures + 1
             pause = min(2.0 ** (child.failures - 1) - 1, LONGEST_PAUSE_S)
             child.start_again_at = now + pause
             log.error("%s ended (exit code %s); starting it again", child.name, child.process.returncode)

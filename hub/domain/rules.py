@@ -72,7 +72,9 @@ def decide(world: World, event: Incoming, surveys: Iterable[Survey], now: dateti
             person = world.meet(event.user, event.anonymous, event.arrived_at)
         return Ruling(outcome=Outcome.IGNORED, reason=Reason.NOT_A_TRIGGER, person=person)
     if event.is_echo:
-        return Ruling(outcome=Outcome.IGNORED, reason=Reason.ECHO)
+        # Whom it is about matters to their story, and to erasing them; but an echo makes nobody known.
+        person = world.known(event.user, event.anonymous)
+        return Ruling(outcome=Outcome.IGNORED, reason=Reason.ECHO, person=person)
     if event.user is None and event.anonymous is None:
         reason = Reason.NO_IDENTITY if event.is_active else Reason.ECHO
         return Ruling(outcome=Outcome.REJECTED if event.is_active else Outcome.IGNORED, reason=reason)

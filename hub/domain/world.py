@@ -216,6 +216,11 @@ class World:
         self.touched[person.id] = person
         return person
 
+    def known(self, user: Identity | None, anonymous: Identity | None) -> Person | None:
+        """Return the person an event is about if there is one already; changes nothing."""
+        found = (self.people.get(identity) for identity in (user, anonymous) if identity is not None)
+        return next((person for person in found if person is not None), None)
+
     def _make(self, first: Identity | None) -> Person:
         assert first is not None, "rule 4 lets no event without an id through"
         return Person(id=self.new_id(), first_seen_at=None, first_id=first.value)
@@ -241,8 +246,9 @@ class World:
             rival = self.waiting(invitation.survey_id, person_id) if invitation.state in WAITING else None
             invitation.person_id = person_id
             self._by_person[person_id].append(invitation)
-            if rival is not None:
-                self.cancel(_loser(rival, invitation), "already_scheduled")
+            loser = _loser(rival, invitation) if rival is not None else None
+            if loser is not None and loser.state is not State.SENDING:
+                self.cancel(loser, "already_scheduled")
 
     def schedule(self, invitation: Invitation, *, brake: bool) -> None:
         """Add a new invitation, held when the surge brake is on and too many fall due within the hour."""
@@ -296,7 +302,10 @@ class World:
 
 
 def _loser(first: Invitation, second: Invitation) -> Invitation:
-    """Return which of two waiting invitations goes: one in hand survives, else the one that is due earlier."""
+    """Return which of two waiting invitations goes: one in hand survives, else the one that is due earlier.
+
+    What is on its way cannot be called back: of two such the caller lets both be.
+    """
     survivor = min(
         (first, second), key=lambda i: (i.state is not State.SENDING, i.state not in IN_HAND, i.due_at, i.id)
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,7 @@ from hub.pipeline.hub import Hub
 from hub.plugin import Event, Stored, Unreadable
 from hub.registry import Configuration
 from hub.store import intake, tables, worlds
+from hub.store.engine import lock_until_commit
 from hub.store.intake import AcceptedBody
 from hub.store.sql import is_among
 from hub.store.types import is_storable, new_id, storable
@@ -34,7 +35,9 @@ log = logging.getLogger(__name__)
 CHUNK_BODIES = 1_000
 CHUNK_BYTES = 2_000_000
 MAX_DEATHS = 3
-MAX_MESSAGE_ID = 100
+MAX_MESSAGE_ID = 300
+MAX_ID = 500
+"""Characters: PostgreSQL's indexes take 2,704 bytes a row."""
 PAUSE_S = 0.005
 """Between chunks on SQLite, so that votes get their turn at the only write lock."""
 
@@ -123,7 +126,10 @@ def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetim
     message_id = event.message_id or _derived_id(_content(event), arrived_at)
     timestamp = min(event.timestamp or arrived_at, arrived_at)
     user, anonymous = identities_of(namespace, event.user_id, event.anonymous_id)
-    why = _storage_fault(message_id, user, anonymous)
+    traits = resolve_spellings(event.traits, event.fallback_traits)
+    why = _storage_fault(message_id, traits, user, anonymous)
+    if len(message_id) > MAX_MESSAGE_ID:
+        message_id = _derived_id(_content(event), arrived_at)
     read = ReadEvent(
         source_id=source_id,
         type=storable(event.type),
@@ -140,7 +146,7 @@ def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetim
         message_id=message_id,
         user=user,
         anonymous=anonymous,
-        traits=resolve_spellings(event.traits, event.fallback_traits),
+        traits=traits,
         timestamp=timestamp,
         arrived_at=arrived_at,
         locale=storable(event.locale) if event.locale else None,
@@ -179,13 +185,20 @@ def _derived_id(payload: bytes, arrived_at: datetime) -> str:
     return "derived-" + hashlib.sha256(day.encode() + payload).hexdigest()[:40]
 
 
-def _storage_fault(message_id: str, *identities: Identity | None) -> str | None:
+def _storage_fault(message_id: str, traits: Mapping[str, Any], *identities: Identity | None) -> str | None:
+    """Return why the databases could not keep an event: it must not stop those that come with it."""
     names = {IdKind.USER: "userId", IdKind.ANONYMOUS: "anonymousId"}
-    if not is_storable(message_id):
-        return "messageId holds a NUL character or half a surrogate pair"
-    for identity in identities:
-        if identity is not None and not is_storable(identity.value):
-            return f"{names[identity.kind]} holds a NUL character or half a surrogate pair"
+    texts = [("messageId", message_id, MAX_MESSAGE_ID)]
+    texts += [(names[identity.kind], identity.value, MAX_ID) for identity in identities if identity is not None]
+    for name, text, longest in texts:
+        if len(text) > longest:
+            return f"{name} has {len(text)} characters; {longest} are the most"
+        if not is_storable(text):
+            return f"{name} holds a NUL character or half a surrogate pair"
+    try:
+        json.dumps(traits)
+    except (TypeError, ValueError) as error:
+        return f"a trait cannot be kept: {error}"
     return None
 
 
@@ -205,6 +218,7 @@ class Prepared:
 def _prepare(
     connection: Connection, configuration: Configuration, events: Sequence[ReadEvent], now: datetime
 ) -> Prepared:
+    lock_until_commit(connection, "decide")
     world = worlds.new_world(connection, check_address, now)
     incoming = [event.incoming for event in events if event.incoming is not None]
     worlds.load(

@@ -133,7 +133,7 @@ def _recheck_all(
             world.cancel(invitation, reason)
             verdicts.append(_Verdict(row=row, reason=reason))
             continue
-        channel_id = next((channel for channel in free if channel not in row.tried), None)
+        channel_id = _next_channel(configuration.surveys[survey_id].connections[Role.CHANNEL], free, row.tried)
         address = check_address(value_of(person.profile, "email"))
         if channel_id is None or address is None:
             verdicts.append(_Verdict(row=row))
@@ -150,6 +150,13 @@ def _recheck_all(
         )
         verdicts.append(_Verdict(row=row, claimed=claimed))
     return verdicts
+
+
+def _next_channel(channels: Sequence[str], free: Sequence[str], tried: Collection[str]) -> str | None:
+    """Return the first free channel that was not tried; once all of a survey's were, they have another turn."""
+    if set(channels) <= set(tried):
+        return free[0]
+    return next((channel for channel in free if channel not in tried), None)
 
 
 def _settle(connection: Connection, verdict: _Verdict, now: datetime) -> Claimed | None:
@@ -190,6 +197,7 @@ class _Run:
         self._until = until
         self._handed_over: set[str] = set()
         self._departed: set[str] = set()
+        self._refused: set[str] = set()
         self._concluded: set[str] = set()
         self._writes: list[Future[set[str]]] = []
         self._commits: GroupCommit[Sequence[Claimed] | Concluded, set[str]] = GroupCommit(
@@ -247,6 +255,7 @@ class _Run:
     def _point_of_no_return(self, messages: Sequence[Message]) -> Collection[str]:
         gone = self._commits.submit([self._claimed[message.id] for message in messages])
         self._departed |= gone
+        self._refused |= {message.id for message in messages} - gone
         return gone
 
     def _conclude(self, message_id: str, outcome: Outcome) -> None:
@@ -254,6 +263,10 @@ class _Run:
         if claimed is None or message_id in self._concluded:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
             return
+        if not isinstance(outcome, Outcome):
+            log.error("Channel %s gave something that is no outcome: %s", self._channel.name, type(outcome).__name__)
+            why = f"the channel's plugin gave a {type(outcome).__name__} for an outcome"
+            outcome = Unknown(why=why) if message_id in self._departed else NotSent(why=why, channel_fault=True)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
         concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)
@@ -263,6 +276,9 @@ class _Run:
         """Give every message without an outcome the one that its phase tells, and write it all down."""
         for message_id in self._departed - self._concluded:
             self._conclude(message_id, Unknown(why="the channel gave no outcome"))
+        forgotten = self._handed_over - self._departed - self._refused - self._concluded if paused is None else ()
+        for message_id in forgotten:
+            self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
         self._commits.close()
         left = [one for one in self._claimed.values() if one.id not in self._concluded]
         now = self._hub.now()

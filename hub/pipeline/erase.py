@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -45,15 +45,13 @@ def _erase(
 ) -> dict[str, int]:
     ids = [person.id for person in people]
     counts: Counter[str] = Counter()
+    invitations = _lock_invitations(connection, ids)
     _suppress(connection, people, identities, hub)
     counts["events"] = connection.execute(
         update(tables.event)
         .where(is_among(connection, tables.event.c.person_id, ids))
         .values(person_id=None, payload=None, note=None)
     ).rowcount
-    invitations = connection.scalars(
-        select(tables.invitation.c.id).where(is_among(connection, tables.invitation.c.person_id, ids))
-    ).all()
     responses = connection.scalars(
         select(tables.response.c.id).where(is_among(connection, tables.response.c.person_id, ids))
     ).all()
@@ -68,6 +66,13 @@ def _erase(
     ):
         counts[name] = connection.execute(delete(table).where(is_among(connection, column, values))).rowcount
     return dict(counts)
+
+
+def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Sequence[str]:
+    """Return people's invitations, locked: an answer or an outcome in this very moment is waited for, then erased."""
+    table = tables.invitation
+    statement = select(table.c.id).where(is_among(connection, table.c.person_id, person_ids)).with_for_update()
+    return connection.scalars(statement).all()
 
 
 def _suppress(connection: Connection, people: Collection[Person], identities: Collection[Identity], hub: Hub) -> None:

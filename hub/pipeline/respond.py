@@ -51,7 +51,7 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
 
     def record(connection: Connection) -> OpenSurvey | None:
         now = hub.now()
-        invitation = _invitation_of(hub, connection, token)
+        invitation = _invitation_of(hub, connection, token, lock=True)
         if invitation is None:
             return None
         view = _view(hub, connection, invitation, now)
@@ -85,7 +85,7 @@ def unsubscribe(hub: Hub, token: str) -> bool:
 
     def record(connection: Connection) -> bool:
         now = hub.now()
-        invitation = _invitation_of(hub, connection, token)
+        invitation = _invitation_of(hub, connection, token, lock=True)
         if invitation is None:
             return False
         _proves_delivery(connection, invitation, now)
@@ -95,12 +95,13 @@ def unsubscribe(hub: Hub, token: str) -> bool:
     return hub.store.transact(record)
 
 
-def _invitation_of(hub: Hub, connection: Connection, token: str) -> Any:
+def _invitation_of(hub: Hub, connection: Connection, token: str, *, lock: bool = False) -> Any:
+    """Return the invitation of a live link; locked, so that two answers at once come one after the other."""
     invitation_id = hub.keys.invitation_of(token)
     if invitation_id is None:
         return None
     statement = select(table).where(table.c.id == invitation_id, table.c.state.in_(sorted(_LIVE)))
-    return connection.execute(statement).one_or_none()
+    return connection.execute(statement.with_for_update() if lock else statement).one_or_none()
 
 
 def _view(hub: Hub, connection: Connection, invitation: Any, now: datetime) -> OpenSurvey:

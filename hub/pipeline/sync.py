@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
 from hub.pipeline.hub import Hub
-from hub.plugin import CustomerUpdate, Done, Parked, Person, Retry, SyncTarget
+from hub.plugin import CustomerUpdate, Done, Limits, Parked, Person, Retry, SyncTarget
 from hub.registry import Configuration
 from hub.registry import Connection as Target
 from hub.store import outboxes, worlds
@@ -114,7 +114,11 @@ def _push_batch(hub: Hub, configuration: Configuration, target_id: str, target: 
     pending, updates = hub.store.transact(take)
     if not pending:
         return {}
-    results = [result for part in _parts(updates, target.limits.count) for result in _push(target, part)]
+    results: list[Done | Retry | Parked] = []
+    for part in _parts(updates, target.limits.count):
+        started = time.monotonic()
+        results += _push(target, part)
+        _keep_to_rate(target.limits, len(part), started)
     pairs = list(zip(pending, results, strict=True))
     return hub.store.transact(lambda connection: outboxes.conclude(connection, target_id, claim, pairs, hub.now()))
 
@@ -123,16 +127,29 @@ def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[Custom
     return [updates[start : start + size] for start in range(0, len(updates), max(1, size))]
 
 
+def _keep_to_rate(limits: Limits, count: int, started: float) -> None:
+    """Wait until the target may be called again."""
+    if limits.per_second > 0:
+        time.sleep(max(0.0, started + count / limits.per_second - time.monotonic()))
+
+
 def _push(target: SyncTarget, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
     try:
-        results = target.push(updates)
+        results = list(target.push(updates))
     except Exception as error:
         log.exception("Target %s failed", target.name)
         return [Retry(why=f"{type(error).__name__}: {error}") for _ in updates]
     if len(results) != len(updates):
         log.error("Target %s gave %d results for %d updates", target.name, len(results), len(updates))
         return [Retry(why="the target's plugin gave a wrong number of results") for _ in updates]
-    return results
+    return [_checked(target, result) for result in results]
+
+
+def _checked(target: SyncTarget, result: object) -> Done | Retry | Parked:
+    if isinstance(result, Done | Retry | Parked):
+        return result
+    log.error("Target %s gave something that is no result: %s", target.name, type(result).__name__)
+    return Retry(why=f"the target's plugin gave a {type(result).__name__} for a result")
 
 
 def _updates(connection: Connection, pending: Sequence[Pending]) -> list[CustomerUpdate]:

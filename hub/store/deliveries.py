@@ -93,9 +93,9 @@ def cancel(connection: Connection, invitation_id: str, revision: int, reason: Re
 
 
 def postpone(connection: Connection, invitation_id: str, revision: int, until: datetime) -> None:
-    """Look at an invitation again later: no channel is free for it now."""
+    """Look at an invitation again later, when every channel has another turn: none is free for it now."""
     statement = update(table).where(table.c.id == invitation_id, table.c.revision == revision)
-    connection.execute(statement.values(next_attempt_at=until, revision=revision + 1))
+    connection.execute(statement.values(next_attempt_at=until, tried=[], revision=revision + 1))
 
 
 # The point of no return
@@ -110,15 +110,24 @@ def depart(
     that two workers never both find the way free. Refused invitations are cancelled with their reason.
     """
     _lock_guards(connection, batch)
+    suppressed = _suppressed_among(connection, batch)
     gone: set[str] = set()
-    for group in _without_rivals(batch):
+    for group in _without_rivals([one for one in batch if one.mailbox not in suppressed]):
         for survey_id in {one.survey_id for one in group}:
             members = [one for one in group if one.survey_id == survey_id]
             gone |= _depart(connection, members, intervals.get(survey_id, timedelta(0)), now)
     refused = [one for one in batch if one.id not in gone]
     for one in refused:
-        _cancel_refused(connection, one, now)
+        reason = Reason.SUPPRESSED if one.mailbox in suppressed else Reason.THROTTLED
+        _cancel_refused(connection, one, reason, now)
     return gone
+
+
+def _suppressed_among(connection: Connection, batch: Sequence[Claimed]) -> set[str]:
+    """Return the mailboxes that must not be mailed; those of erased people are known by their fingerprints alone."""
+    mailboxes = {fingerprint("mailbox", one.mailbox): one.mailbox for one in batch}
+    keys = connection.scalars(select(suppression.c.key).where(is_among(connection, suppression.c.key, mailboxes)))
+    return {mailboxes[key] for key in keys}
 
 
 def _lock_guards(connection: Connection, batch: Sequence[Claimed]) -> None:
@@ -154,7 +163,6 @@ def _depart(connection: Connection, members: Sequence[Claimed], interval: timede
         is_among(connection, table.c.id, [one.id for one in members]),
         is_among(connection, table.c.claim, {one.claim for one in members}),
         table.c.state == State.CLAIMED,
-        ~exists().where(suppression.c.mailbox == table.c.mailbox),
     ]
     if interval:
         conditions += [~rival for rival in _rivals(now - interval)]
@@ -182,9 +190,7 @@ def _rivals(since: datetime) -> list[ColumnElement[bool]]:
     return [exists().where(left, same_person), exists().where(left, other.c.mailbox == table.c.mailbox)]
 
 
-def _cancel_refused(connection: Connection, one: Claimed, now: datetime) -> None:
-    is_suppressed = connection.scalar(select(exists().where(suppression.c.mailbox == one.mailbox)))
-    reason = Reason.SUPPRESSED if is_suppressed else Reason.THROTTLED
+def _cancel_refused(connection: Connection, one: Claimed, reason: Reason, now: datetime) -> None:
     statement = update(table).where(table.c.id == one.id, table.c.claim == one.claim, table.c.state == State.CLAIMED)
     values = {"state": State.CANCELLED, "reason": reason, "concluded_at": now, "lease_until": None, "claim": None}
     connection.execute(statement.values(**values, revision=table.c.revision + 1))
@@ -212,9 +218,11 @@ _FROM: Mapping[type, Sequence[State]] = {
 
 
 def conclude(connection: Connection, concluded: Concluded, now: datetime) -> None:
-    """Record an outcome. A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people."""
+    """Record an outcome. A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people.
+
+    Nothing is kept about an invitation that was erased meanwhile.
+    """
     claimed, outcome = concluded.claimed, concluded.outcome
-    connection.execute(insert(attempt), [_attempt_row(claimed, outcome, now)])
     values = _values_of(concluded, now)
     statement = update(table).where(
         table.c.id == claimed.id, table.c.claim == claimed.claim, table.c.state.in_(_FROM[type(outcome)])
@@ -224,6 +232,8 @@ def conclude(connection: Connection, concluded: Concluded, now: datetime) -> Non
     changed = connection.execute(statement.values(**values, revision=table.c.revision + 1)).rowcount
     if not changed and values["state"] is State.QUEUED:
         _give_way(connection, claimed, now)
+    if changed or connection.scalar(select(exists().where(table.c.id == claimed.id))):
+        connection.execute(insert(attempt), [_attempt_row(claimed, outcome, now)])
     if changed and isinstance(outcome, Rejected) and outcome.no_mailbox:
         suppress(connection, claimed.mailbox, Stop.HARD_BOUNCED, now=now)
 
@@ -232,7 +242,7 @@ def _values_of(concluded: Concluded, now: datetime) -> dict[str, Any]:
     match concluded.outcome:
         case Sent(provider_id=provider_id):
             known = {"sent_at": _first_known(now), "lease_until": None}
-            return {"state": State.SENT, "provider_id": provider_id and storable(provider_id), **known}
+            return {"state": State.SENT, "provider_id": provider_id and storable(str(provider_id)), **known}
         case Rejected(why=why):
             return {"state": State.REJECTED, "note": _note(why), "concluded_at": now, "lease_until": None}
         case Unknown(why=why):
@@ -296,7 +306,7 @@ def _attempt_row(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str,
 
 
 def _note(why: str) -> str:
-    return storable(why)[:_LONGEST_NOTE]
+    return storable(str(why))[:_LONGEST_NOTE]
 
 
 def release(connection: Connection, claimed: Collection[Claimed], *, tried: bool) -> None:

@@ -44,6 +44,7 @@ class Store:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 connect_args={"connect_timeout": 5, "application_name": "survey-hub"},
             )
             self.intake = self.hub
@@ -107,7 +108,8 @@ class Store:
     def alone(self, name: str, *, wait: bool = False) -> Iterator[Connection | None]:
         """Yield a connection while no other process holds `name`, else None; with `wait`, wait until none does.
 
-        The lock ends with this process or, on PostgreSQL, with this very connection: who lost it cannot commit.
+        The lock ends with this process or, on PostgreSQL, with this very connection. What must not happen twice
+        even when that connection is cut takes `lock_until_commit` as well.
         """
         with self.hub.connect() as connection:
             if self.is_sqlite:
@@ -131,6 +133,12 @@ class Store:
         self.hub.dispose()
         if self.intake is not self.hub:
             self.intake.dispose()
+
+
+def lock_until_commit(connection: Connection, name: str) -> None:
+    """Wait until no other transaction holds `name`; on SQLite, whose writers are alone anyway, do nothing."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 2))"), {"key": name})
 
 
 @contextmanager
@@ -165,6 +173,7 @@ def _sqlite_engine(path: Path, pool_size: int) -> Engine:
         URL.create("sqlite", database=str(path)),
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "isolation_level": None},
     )
 

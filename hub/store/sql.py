@@ -40,5 +40,6 @@ def upsert(
 def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert one row unless its primary key exists; return whether it was inserted."""
     insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = insert(table).values(**row).on_conflict_do_nothing(index_elements=list(table.primary_key))
-    return connection.execute(statement).rowcount == 1
+    keys = list(table.primary_key)
+    statement = insert(table).values(**row).on_conflict_do_nothing(index_elements=keys).returning(keys[0])
+    return connection.execute(statement).first() is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, jsonify, render_template
+from flask import Flask, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -58,17 +58,26 @@ def _add_health(app: Flask, hub: Hub) -> None:
 def _add_status(app: Flask, hub: Hub) -> None:
     @app.get("/")
     def status() -> Any:
+        if not _is_from_this_machine():
+            return _trouble("Survey Hub", "This survey hub is running.", 200)
         now = overview(hub)
         page = render_template(
             "status.html",
             style=STYLE,
             words=words_for("en"),
             version=__version__,
-            connections=now.connections,
-            surveys=now.surveys,
             hints=now.hints,
+            surveys=now.surveys,
+            connections=now.connections,
+            parts=now.parts,
         )
         return page, HEADERS
+
+
+def _is_from_this_machine() -> bool:
+    """The status page shows scores, and there is no login yet: nobody but this machine's people sees it."""
+    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return not is_forwarded and request.remote_addr in ("127.0.0.1", "::1")
 
 
 def _add_errors(app: Flask) -> None:

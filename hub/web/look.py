@@ -14,19 +14,24 @@ _TEMPLATES = Path(__file__).with_name("templates")
 STYLE = Markup("".join((_TEMPLATES / name).read_text("utf-8") for name in ("tokens.css", "page.css")))  # noqa: S704
 """The style sheet (ours, so safe as markup), for a `<style>` element that holds it and nothing else."""
 
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
-HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+def headers_for(style: str, *, frames: str = "'none'") -> dict[str, str]:
+    """Return the headers of a page with this style sheet; `frames` is what it may show inside itself."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{digest}'; frame-src {frames}; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "X-Robots-Tag": "noindex",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
+HEADERS = headers_for(STYLE)
 """For every page: no script, nothing from elsewhere, no trace of the address, nothing kept."""
 
 

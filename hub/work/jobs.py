@@ -6,14 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from redis.exceptions import RedisError
-
 from hub.config import load_settings
 from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.registry import Plugins, find_plugins
 from hub.store import deliveries, intake
-from hub.wake import Wake, asked_key, connect
+from hub.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +31,17 @@ def run(name: str) -> None:
     """Do the work of this name. Every job of the hub is this function: workers refuse all others."""
     settings = load_settings()
     wake = Wake(settings.effective_redis_url)
-    _no_longer_queued(settings.effective_redis_url, name)
+    wake.started(name)
     hub = open_hub(settings, plugins=_plugins, pool_size=4)
     try:
         for follow_up in JOBS[name](hub):
             wake(follow_up)
+    except Exception:
+        wake.rest(name)
+        raise
     finally:
-        hub.registry.current().close()
+        hub.registry.close()
         hub.close()
-
-
-def _no_longer_queued(redis_url: str, name: str) -> None:
-    try:
-        connect(redis_url).delete(asked_key(name))
-    except RedisError as error:
-        log.warning("Redis is away: %s", error)
 
 
 def _decide(hub: Hub) -> list[str]:

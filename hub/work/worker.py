@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
-from rq import Queue, Worker
+from rq import Queue, Worker, worker_registration
 from rq.serializers import JSONSerializer
+from rq.utils import now, utcformat
 
 from hub.wake import JOB_FUNCTION, QUEUE
 from hub.work import jobs
@@ -34,6 +35,13 @@ def is_ours(job: Job) -> bool:
 
 class HubWorker(Worker):
     """Refuses every job that is not ours before anything of it runs."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that we are alive, also to a Redis that was emptied meanwhile."""
+        super().heartbeat(timeout, pipeline)
+        if not self.connection.sismember(worker_registration.REDIS_WORKER_KEYS, self.key):
+            worker_registration.register(self)
+            self.connection.hset(self.key, mapping={"birth": utcformat(now()), "last_heartbeat": utcformat(now())})
 
     def execute_job(self, job: Job, queue: Queue) -> Any:
         """Run a job of ours; delete any other."""

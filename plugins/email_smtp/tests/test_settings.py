@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from hub.plugin import Services
+from hub_email_smtp.channel import SmtpChannel
 from hub_email_smtp.sender import Sender
 from hub_email_smtp.settings import Relay, SmtpSchema, is_loopback
 
@@ -113,7 +115,16 @@ def test_every_setting_explains_itself() -> None:
     ],
 )
 def test_sender_is_one_line_of_ascii(text: str, header: str, address: str) -> None:
-    assert Sender.parse(text) == Sender(address=address, header=header)
+    sender = Sender.parse(text)
+    assert (sender.address, sender.header) == (address, header)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("Acme <hello@acme.example>", "Acme"), ("hello@acme.example", "acme.example")]
+)
+def test_customers_see_the_name_before_the_address_else_its_domain(text: str, name: str, services: Services) -> None:
+    channel = SmtpChannel("relay", SmtpSchema().load({"host": "127.0.0.1", "from": text}), services)
+    assert channel.sender_name == name
 
 
 def test_long_international_name_is_split_into_words_mail_programs_take() -> None:

@@ -25,4 +25,5 @@ def is_echo(context: Mapping[str, Any], integrations: Mapping[str, Any], hub_id:
 
 
 def _is_our_library(library: object, hub_id: str) -> bool:
-    return isinstance(library, dict) and library.get("name") == LIBRARY and library.get("hub") == hub_id
+    """A library of our name without a hub id is ours too: something on the way may have dropped the id."""
+    return isinstance(library, dict) and library.get("name") == LIBRARY and library.get("hub") in (None, hub_id)

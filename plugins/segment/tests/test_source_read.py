@@ -294,6 +294,7 @@ def test_clock_of_the_sender_is_corrected(source, timestamp, sent_at, happened):
         ({}, False),
         ({"context": {"library": {"name": "survey-hub", "hub": "testhub"}}}, True),
         ({"context": {"library": {"name": "survey-hub", "hub": "otherhub"}}}, False),
+        ({"context": {"library": {"name": "survey-hub"}}}, True),
         ({"context": {"library": {"name": "analytics.js", "hub": "testhub"}}}, False),
         ({"integrations": {"All": True, "Survey Hub": False}}, True),
         ({"integrations": {"All": False, "Survey Hub": True}}, False),

@@ -1,0 +1,59 @@
+"""A configured hub in this process, on a database of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.admin import apply as applying
+from hub.config import load_settings
+from hub.pipeline.hub import Hub, open_hub
+from hub.store import migrate
+from hub.store.engine import Store
+
+API_KEY = "test-key-of-the-source"
+TOML = f"""
+[sources.product]
+kind = "segment"
+api_key = "{API_KEY}"
+
+[channels.relay]
+kind = "smtp"
+host = "127.0.0.1"
+port = 9
+from = "Acme <hello@acme.example>"
+
+[targets.product]
+kind = "segment"
+write_key = "write-key"
+
+[surveys.onboarding]
+sources = ["product"]
+channels = ["relay"]
+targets = ["product"]
+enabled = true
+"""
+
+
+@contextmanager
+def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML) -> Iterator[Hub]:
+    """Yield a hub with the shipped plugins, configured by `toml`."""
+    environ = {
+        "HUB_DATA_DIR": str(directory / "data"),
+        "HUB_DATABASE_URL": database_url,
+        "HUB_REDIS_URL": redis_url or f"unix://{directory}/no-redis.sock",
+        "HUB_BASE_URL": "https://hub.acme.example",
+        "HUB_SECRET_KEY": "k" * 32,
+    }
+    settings = load_settings(environ)
+    store = Store(settings, pool_size=1)
+    migrate.upgrade(store)
+    store.dispose()
+    hub = open_hub(settings)
+    try:
+        applying.apply(hub, applying.plan(hub, toml, environ={}))
+        yield hub
+    finally:
+        hub.registry.close()
+        hub.close()

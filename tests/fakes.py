@@ -1,0 +1,149 @@
+"""Plugins in memory: a source that reads JSON, channels and targets that do what a test tells them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from hub.plugin import (
+    Accepted,
+    CustomerUpdate,
+    Done,
+    Event,
+    EventSource,
+    InboundRequest,
+    Message,
+    Outcome,
+    Parked,
+    Person,
+    Reply,
+    Retry,
+    Secret,
+    Sent,
+    Stored,
+    SurveyChannel,
+    SyncTarget,
+    Unreadable,
+)
+from hub.registry import Plugins
+from hub.store.configuration import Role
+
+Send = Callable[[Message, Callable[[], None]], Any]
+Push = Callable[[Sequence[CustomerUpdate]], Any]
+
+
+class SourceSettings(Schema):
+    """A key, made when left out."""
+
+    api_key = Secret(generate=True, lookup=True)
+
+
+class OtherSettings(Schema):
+    """One secret and one plain setting."""
+
+    password = Secret(load_default=None)
+    colour = fields.String(load_default="blue")
+
+
+class FakeSource(EventSource):
+    """Bodies are JSON lists of what `Event` takes; `{"unreadable": why}` is a fault, `{"raise": why}` a bug."""
+
+    kind = "fake"
+    config_schema = SourceSettings
+
+    def receive(self, request: InboundRequest) -> Accepted | Reply:
+        return Accepted(body=request.body, reply=Reply.json({}))
+
+    def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
+        for item in json.loads(stored.body):
+            if "raise" in item:
+                raise RuntimeError(item["raise"])
+            if "unreadable" in item:
+                yield Unreadable(why=item["unreadable"], payload=item)
+                continue
+            moment = item.get("timestamp")
+            when = {"timestamp": datetime.fromisoformat(moment)} if moment else {}
+            yield Event(**{"payload": item, "type": "identify", **item, **when})
+
+
+def send_away(message: Message, point_of_no_return: Callable[[], None]) -> Outcome:
+    """Send like an honest channel."""
+    point_of_no_return()
+    return Sent(provider_id=f"p-{message.id}")
+
+
+@dataclass
+class PostOffice:
+    """What fake channels do, by connection name, and what left them."""
+
+    behaviour: dict[str, Send] = field(default_factory=dict)
+    mails: list[tuple[str, Message]] = field(default_factory=list)
+    erased: list[Person] = field(default_factory=list)
+
+    @property
+    def addresses(self) -> list[str]:
+        """To whom mails left, sorted."""
+        return sorted(message.to for _, message in self.mails)
+
+    def channel(self) -> type[SurveyChannel]:
+        """Return a channel class that hands its mails to this office."""
+        office = self
+
+        class FakeChannel(SurveyChannel):
+            kind = "fake"
+            config_schema = OtherSettings
+
+            def send(self, message: Message, point_of_no_return: Callable[[], None]) -> Any:
+                def depart() -> None:
+                    point_of_no_return()
+                    office.mails.append((self.name, message))
+
+                return office.behaviour.get(self.name, send_away)(message, depart)
+
+            def erase(self, person: Person) -> None:
+                office.erased.append(person)
+
+        return FakeChannel
+
+
+@dataclass
+class Crm:
+    """What fake targets were told."""
+
+    updates: list[CustomerUpdate] = field(default_factory=list)
+    answer: Push = lambda updates: [Done() for _ in updates]
+
+    def target(self) -> type[SyncTarget]:
+        """Return a target class that writes to this place."""
+        crm = self
+
+        class FakeTarget(SyncTarget):
+            kind = "fake"
+            config_schema = OtherSettings
+
+            @property
+            def trait_names(self) -> frozenset[str]:
+                return frozenset({"our_rating"})
+
+            def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
+                crm.updates.extend(updates)
+                results: Sequence[Done | Retry | Parked] = crm.answer(updates)
+                return results
+
+        return FakeTarget
+
+
+def fake_plugins(office: PostOffice, crm: Crm) -> Plugins:
+    """Return one kind for every role."""
+    return Plugins(
+        kinds={
+            (Role.SOURCE, "fake"): FakeSource,
+            (Role.CHANNEL, "fake"): office.channel(),
+            (Role.TARGET, "fake"): crm.target(),
+        }
+    )

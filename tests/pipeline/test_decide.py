@@ -1,0 +1,279 @@
+"""From stored bodies to decisions, each event once, whatever breaks on the way."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from hub.pipeline import decide
+from hub.store import intake, tables
+from hub.store.configuration import Role
+from tests.clock import NOW, days, seconds
+from tests.lab import SETUP, Lab, identify, survey_lines
+
+BROKEN = '[sources.product]\nkind = "fake"\n[sources.other]\nkind = "fake"\n'
+TWO_SOURCES = BROKEN + SETUP.replace('[sources.product]\nkind = "fake"\n', "").replace(
+    '["product"]', '["product", "other"]'
+)
+
+
+def test_customer_is_scheduled_and_the_body_is_gone(lab):
+    [decision] = lab.decide(identify())
+    [invitation] = lab.invitations()
+    assert (decision.outcome, decision.reason, decision.due_at) == ("scheduled", "scheduled", NOW)
+    assert decision.invitation_id == invitation.id
+    assert intake.waiting(lab.hub.store) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "event", "reason"),
+    [
+        ({"enabled": False}, identify(), "survey_paused"),
+        ({}, {"user_id": "u1", "traits": {}}, "no_email"),
+        ({}, {"user_id": "u1", "traits": {"email": ""}}, "bad_email"),
+        ({}, {"user_id": "u1", "traits": {"email": "not an address"}}, "bad_email"),
+        ({}, {"user_id": "u1", "traits": {"email": 7}}, "bad_email"),
+        ({}, {**identify(), "timestamp": (NOW - days(2) - seconds(1)).isoformat()}, "stale_event"),
+        ({}, {**identify(), "timestamp": (NOW - days(2)).isoformat()}, "scheduled"),
+        ({"max_event_age_hours": 0}, {**identify(), "timestamp": (NOW - days(900)).isoformat()}, "scheduled"),
+        ({}, identify(createdAt="yesterday"), "created_at_invalid"),
+        ({}, identify(createdAt=""), "created_at_invalid"),
+        ({}, identify(createdAt=True), "created_at_invalid"),
+        ({}, identify(createdAt=(NOW + days(1) + seconds(1)).isoformat()), "created_at_future"),
+        ({}, identify(createdAt=(NOW + days(1)).isoformat()), "scheduled"),
+        ({"on_missing_created_at": "skip"}, identify(), "no_created_at"),
+        ({"on_missing_created_at": "skip"}, identify(createdAt=None), "no_created_at"),
+        ({"max_delay_days": 14}, identify(createdAt=(NOW - days(14)).isoformat()), "scheduled"),
+        ({"max_delay_days": 14}, identify(createdAt=(NOW - days(14) - seconds(1e-6)).isoformat()), "too_old"),
+        ({"holdout_percent": 100}, identify(), "holdout"),
+    ],
+)
+def test_reason_of_a_first_event(lab, settings, event, reason):
+    lab.set(**settings)
+    lab.decide(event)
+    assert lab.reasons() == [reason]
+    assert len(lab.invitations()) == (reason == "scheduled")
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"),
+    [
+        ({"type": "track", "user_id": "u1"}, ("ignored", "not_a_trigger")),
+        ({**identify(), "echo": True}, ("ignored", "echo")),
+        ({**identify(), "active": False}, ("ignored", "echo")),
+        ({"traits": {"email": "a@acme.example"}}, ("rejected", "no_identity")),
+        ({"user_id": "", "anonymous_id": ""}, ("rejected", "no_identity")),
+        ({"user_id": True}, ("rejected", "no_identity")),
+        ({"user_id": "a\x00b"}, ("rejected", "unreadable")),
+        ({"user_id": "a\ud800"}, ("rejected", "unreadable")),
+        ({"unreadable": "nonsense"}, ("rejected", "unreadable")),
+        ({"user_id": 0, "traits": {"email": "a@acme.example"}}, ("decided", None)),
+    ],
+)
+def test_outcome_of_an_event(lab, event, outcome):
+    lab.decide(event)
+    assert list(lab.events().values()) == [outcome]
+
+
+def test_event_of_a_source_without_a_survey_updates_the_profile(lab):
+    lab.configure(TWO_SOURCES.replace('["product", "other"]', '["other"]') + survey_lines())
+    lab.decide(identify())
+    assert list(lab.events().values()) == [("ignored", "no_survey")]
+    assert lab.rows(tables.person)[0].mailbox == "u1@acme.example"
+
+
+def test_throttled_names_the_moment_from_which_a_person_may_be_asked(lab):
+    lab.decide(identify())
+    lab.deliver()
+    lab.clock.advance(days(182) - seconds(1e-6))
+    decision = lab.decide(identify())[-1]
+    assert (decision.reason, decision.eligible_again_at) == ("throttled", NOW + days(182))
+    lab.clock.advance(seconds(1e-6))
+    assert lab.decide(identify())[-1].reason == "scheduled"
+
+
+def test_daily_limit_counts_the_day_of_the_due_time(lab):
+    lab.set(daily_limit=2)
+    lab.decide(*[identify(f"u{number}") for number in range(4)])
+    assert lab.reasons() == ["scheduled", "scheduled", "quota", "quota"]
+    lab.clock.advance(days(1))
+    lab.decide(identify("u9"))
+    assert lab.reasons()[-1] == "scheduled"
+
+
+def test_duplicates_within_and_across_bodies_have_one_row(lab):
+    event = {**identify(), "message_id": "m7"}
+    lab.decide(event, event)
+    lab.decide(event)
+    assert lab.events() == {"m7": ("decided", None)}
+    assert lab.reasons() == ["scheduled"]
+
+
+def test_event_without_a_message_id_is_known_again_the_same_day(lab):
+    body = json.dumps([{"user_id": "u1", "traits": {}}]).encode()
+    for _ in range(2):
+        lab.receive_body(body)
+        lab.decide()
+    assert len(lab.rows(tables.event)) == 1
+
+
+def test_crash_between_the_decision_and_the_removal_of_the_body_is_harmless(lab):
+    lab.receive(identify())
+    [body] = intake.first(lab.hub.store, sources=[lab.id_of(Role.SOURCE, "product")], limit=9, max_bytes=9)
+    lab.decide()
+    intake.append(lab.hub.store, [body])
+    lab.decide()
+    assert lab.reasons() == ["scheduled"]
+    assert intake.waiting(lab.hub.store) == (0, None)
+
+
+def test_body_that_killed_three_workers_is_set_aside_and_the_others_go_on(lab):
+    lab.receive(identify("u1"))
+    source_id = lab.id_of(Role.SOURCE, "product")
+    for _ in range(3):
+        [body] = intake.first(lab.hub.store, sources=[source_id], limit=9, max_bytes=9)
+        intake.begin_work(lab.hub.store, [body.id])
+    lab.decide(identify("u2"))
+    assert sorted(lab.events().values()) == [("decided", None), ("rejected", "poison")]
+    assert lab.reasons() == ["scheduled"]
+
+
+def test_two_deaths_are_forgiven(lab):
+    lab.receive(identify())
+    intake.begin_work(lab.hub.store, [1])
+    intake.begin_work(lab.hub.store, [1])
+    lab.decide()
+    assert lab.reasons() == ["scheduled"]
+
+
+def test_error_that_is_no_fault_of_the_body_is_no_death(lab):
+    lab.receive(identify())
+    with lab.hub.store.write() as connection:
+        tables.decision.drop(connection)
+    with pytest.raises(Exception, match="decision"):
+        decide.drain(lab.hub, until=time.monotonic() + 60)
+    [body] = intake.first(lab.hub.store, sources=[lab.id_of(Role.SOURCE, "product")], limit=9, max_bytes=9)
+    assert body.deaths == 0
+
+
+def test_bodies_of_a_missing_plugin_wait_while_others_go_on(lab):
+    lab.configure(TWO_SOURCES + survey_lines())
+    lab.receive(identify("u1"), source="other")
+    lab.hub.registry.plugins.kinds.pop((Role.TARGET, "fake"))
+    other = lab.id_of(Role.SOURCE, "other")
+    with lab.hub.store.write() as connection:
+        table = tables.connection
+        connection.execute(table.update().where(table.c.id == other).values(kind="gone"))
+        connection.execute(tables.setting.update().where(tables.setting.c.name == "revision").values(value=999))
+    lab.decide(identify("u2"))
+    assert lab.reasons() == ["scheduled"]
+    assert intake.waiting(lab.hub.store) == (1, NOW)
+
+
+def test_bug_in_a_source_keeps_the_events_before_it_and_rejects_the_rest(lab):
+    lab.decide(identify(), {"raise": "a bug"})
+    assert sorted(lab.events().values()) == [("decided", None), ("rejected", "unreadable")]
+
+
+class Strange:
+    """Something that has no JSON form."""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"user_id": "".join(chr(0x4E00 + number % 20_000) for number in range(9_000))},
+        {"anonymous_id": "".join(chr(0x4E00 + number % 20_000) for number in range(9_000))},
+        {"user_id": "u1", "message_id": "".join(chr(0x4E00 + number) for number in range(9_000))},
+        {"user_id": "u1", "type": "".join(chr(0x4E00 + number) for number in range(9_000))},
+        {"user_id": "u1", "locale": 7},
+        {"user_id": "u1", "traits": {"n": float("nan"), "deep": [[[{}]]], "": None, "\x00": "\ud800"}},
+        {"user_id": "u1", "traits": {"email": "a" * 9_000 + "@acme.example"}},
+    ],
+)
+def test_odd_event_never_stops_those_of_others(lab, event):
+    lab.receive(event)
+    lab.decide(identify("u2"))
+    assert "scheduled" in lab.reasons()
+    assert len(lab.rows(tables.event)) == 2
+
+
+def test_trait_without_a_json_form_never_stops_other_events(lab, monkeypatch):
+    source = type(lab.hub.registry.current().source(lab.id_of(Role.SOURCE, "product")))
+    read = source.read
+
+    def read_strangely(self, stored):
+        for event in read(self, stored):
+            if event.user_id == "u1":
+                event.traits["strange"] = Strange()
+            yield event
+
+    monkeypatch.setattr(source, "read", read_strangely)
+    lab.decide(identify("u1"), identify("u2"))
+    assert sorted(lab.events().values()) == [("decided", None), ("rejected", "unreadable")]
+
+
+def test_profile_is_merged_by_time_across_bodies(lab):
+    lab.decide({**identify(firstName="New"), "timestamp": NOW.isoformat()})
+    older = (NOW - days(1)).isoformat()
+    lab.decide({**identify(firstName="Old", plan="free"), "timestamp": older})
+    [person] = lab.rows(tables.person)
+    assert {name: trait[0] for name, trait in person.profile.items()} == {
+        "email": "u1@acme.example",
+        "firstName": "New",
+        "plan": "free",
+    }
+
+
+def test_known_address_outlives_a_malformed_one(lab):
+    lab.decide(identify())
+    lab.decide({"user_id": "u1", "traits": {"email": "oops"}})
+    assert lab.reasons() == ["scheduled", "bad_email"]
+    assert lab.rows(tables.person)[0].mailbox == "u1@acme.example"
+
+
+def test_joining_points_everything_at_the_one_person(lab):
+    lab.decide({"anonymous_id": "a1", "traits": {"email": "a@acme.example"}})
+    lab.clock.advance(seconds(1))
+    lab.decide(identify("u1"))
+    lab.decide({"user_id": "u1", "anonymous_id": "a1", "traits": {}})
+    [person] = lab.rows(tables.person)
+    assert {row.person_id for row in lab.rows(tables.identity)} == {person.id}
+    assert {row.person_id for row in lab.rows(tables.event)} == {person.id}
+    assert {row.person_id for row in lab.invitations()} == {person.id}
+    assert [(row.state, row.reason) for row in lab.invitations()] == [
+        ("scheduled", None),
+        ("cancelled", "already_scheduled"),
+    ]
+    assert person.first_seen_at == NOW
+
+
+def test_two_user_ids_never_merge(lab):
+    lab.decide(
+        {"user_id": "u1", "anonymous_id": "a1", "traits": {}}, {"user_id": "u2", "anonymous_id": "a1", "traits": {}}
+    )
+    assert len(lab.rows(tables.person)) == 2
+
+
+def test_other_readable_created_at_moves_a_waiting_invitation(lab):
+    lab.set(min_delay_days=3)
+    lab.decide(identify(createdAt=NOW.isoformat()))
+    lab.decide(identify(createdAt=(NOW - days(1)).isoformat()))
+    lab.decide(identify(createdAt="soon"))
+    lab.decide(identify(plan="gold"))
+    assert [row.due_at for row in lab.invitations()] == [NOW + days(2)]
+    assert [row.reason for row in lab.decisions()] == [
+        "scheduled",
+        "already_scheduled",
+        "created_at_invalid",
+        "created_at_invalid",
+    ]
+
+
+def test_surge_is_held_beyond_500_in_an_hour(lab: Lab):
+    lab.set(surge_brake=True)
+    lab.decide(*[identify(f"u{number}") for number in range(503)])
+    states = lab.states()
+    assert (states.count("scheduled"), states.count("held")) == (500, 3)

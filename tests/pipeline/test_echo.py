@@ -1,0 +1,132 @@
+"""The hub's own sync comes back through the source that feeds it, and must never start a survey."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hub_segment.source import SegmentSource
+from hub_segment.target import SegmentTarget
+
+from hub.pipeline.respond import answer
+from hub.plugin import InboundRequest
+from hub.registry import Plugins
+from hub.store import tables
+from hub.store.configuration import Role
+from hub.testing.http_server import RecordingServer
+from tests.fakes import PostOffice
+from tests.lab import Lab, open_lab
+
+EAGER = "min_interval_weeks = 0\nmax_delay_days = 0\nenabled = true\nsurge_brake = false\n"
+
+
+@pytest.fixture
+def loop(database_url, tmp_path, http_server: RecordingServer):
+    """A hub on Segment's plugins whose customer just answered; surveys are as eager as they can be."""
+    office = PostOffice()
+    kinds = {
+        (Role.SOURCE, "segment"): SegmentSource,
+        (Role.CHANNEL, "fake"): office.channel(),
+        (Role.TARGET, "segment"): SegmentTarget,
+    }
+    lab = open_lab(database_url, tmp_path, Plugins(kinds=kinds))
+    lab.configure(
+        f'[sources.product]\nkind = "segment"\n[channels.relay]\nkind = "fake"\n'
+        f'[targets.crm]\nkind = "segment"\nwrite_key = "k"\nhost = "{http_server.url}"\n'
+        f'[surveys.onboarding]\nsources = ["product"]\nchannels = ["relay"]\ntargets = ["crm"]\n{EAGER}'
+    )
+    feed(lab, {"type": "identify", "messageId": "m1", "userId": "u1", "traits": {"email": "u1@acme.example"}})
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, "lovely")
+    yield lab
+    lab.hub.close()
+
+
+def feed(lab: Lab, *events: dict[str, Any]) -> list[str]:
+    """Send events as an SDK does; return the reasons, one an event."""
+    before = len(lab.rows(tables.event))
+    body = json.dumps({"batch": events}).encode()
+    source = lab.hub.registry.current().source(lab.id_of(Role.SOURCE, "product"))
+    request = InboundRequest(
+        method="POST",
+        path="/v1/batch",
+        arrived_at=lab.clock(),
+        body=body[:-1] + f', "writeKey": "{source.config["api_key"]}"}}'.encode(),
+    )
+    lab.receive_accepted(source.receive(request))
+    lab.decide()
+    return [row.reason or "decided" for row in lab.rows(tables.event, "id")[before:]]
+
+
+def synced(lab: Lab, http_server: RecordingServer) -> list[dict[str, Any]]:
+    """Return the events that the hub sent to Segment."""
+    lab.sync()
+    return [event for request in http_server.requests for event in json.loads(request.body)["batch"]]
+
+
+def stripped(event: dict[str, Any], *guards: str) -> dict[str, Any]:
+    """Return one of our events without some guards."""
+    event = json.loads(json.dumps(event))
+    if "active" in guards:
+        event.pop("context", None)
+    if "integrations" in guards:
+        event.pop("integrations", None)
+    if "message_id" in guards:
+        event["messageId"] = "another"
+    if "traits" in guards:
+        event["traits"]["plan"] = "gold"
+    return event
+
+
+def test_our_own_output_starts_nothing(loop, http_server):
+    [event] = synced(loop, http_server)
+    assert feed(loop, event) == ["echo"]
+    assert len(loop.invitations()) == 1
+
+
+@pytest.mark.parametrize(
+    "guards",
+    [
+        pytest.param(("integrations", "message_id", "traits"), id="a: context.active is false"),
+        pytest.param(("active", "integrations", "traits"), id="c: the messageId is remembered"),
+        pytest.param(("active", "integrations", "message_id"), id="d: nothing but traits we write"),
+        pytest.param(("active", "integrations"), id="c and d"),
+    ],
+)
+def test_each_guard_is_enough_alone(loop, http_server, guards):
+    [event] = synced(loop, http_server)
+    assert feed(loop, stripped(event, *guards)) == ["echo"]
+    assert len(loop.invitations()) == 1
+
+
+def test_without_any_guard_it_would_have_started_a_survey(loop, http_server):
+    """The test of these tests."""
+    [event] = synced(loop, http_server)
+    assert feed(loop, stripped(event, "active", "integrations", "message_id", "traits")) == ["decided"]
+
+
+def test_b_our_own_destination_is_opted_out(loop, http_server):
+    [event] = synced(loop, http_server)
+    assert any(value is False for value in event["integrations"].values())
+
+
+def test_e_unchanged_answer_is_not_synced_twice(loop, http_server):
+    assert len(synced(loop, http_server)) == 1
+    answer(loop.hub, loop.token(), 9, "lovely")
+    assert len(synced(loop, http_server)) == 1
+
+
+def test_names_that_a_target_once_wrote_are_remembered(lab):
+    lab.decide({"user_id": "u1", "traits": {"email": "u1@acme.example", "our_rating": 9}})
+    assert list(lab.events().values()) == [("ignored", "echo")]
+
+
+@pytest.mark.parametrize("guards", [(), ("active", "integrations")])
+def test_hub_fed_with_its_own_output_comes_to_rest(loop, http_server, guards):
+    for _ in range(3):
+        events = synced(loop, http_server)
+        feed(loop, *[stripped(event, *guards) for event in events])
+        loop.deliver()
+    assert len(loop.invitations()) == 1
+    assert len(http_server.requests) == 1

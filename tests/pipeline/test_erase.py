@@ -1,0 +1,112 @@
+"""Erasing: nothing of a person is left in any table, and they are never mailed again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import inspect, text
+
+from hub.admin import people
+from hub.pipeline.respond import answer
+from hub.plugin import NotSent
+from hub.store import tables
+from tests.clock import seconds
+from tests.lab import Lab, identify
+
+CANARIES = ("canary-user", "canary-anonymous", "canary@acme.example", "canary-name", "canary-comment", "canary-why")
+
+
+@pytest.fixture
+def known(lab: Lab) -> Lab:
+    """A hub that knows one person by every means, and another one."""
+    lab.office.behaviour["relay"] = lambda message, depart: NotSent(why=f"canary-why {message.to}")
+    event = {"user_id": "canary-user", "anonymous_id": "canary-anonymous"}
+    lab.decide({**event, "traits": {"email": "canary@acme.example", "name": "canary-name"}})
+    lab.deliver()
+    lab.office.behaviour.clear()
+    lab.clock.advance(seconds(600))
+    lab.decide(identify("u2"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 3, "canary-comment")
+    return lab
+
+
+def everything(lab: Lab) -> str:
+    """Return the text of every row of every table."""
+    rows = []
+    for engine in {lab.hub.store.hub, lab.hub.store.intake}:
+        with engine.connect() as connection:
+            for name in inspect(connection).get_table_names():
+                rows += [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}"'))]
+    return " ".join(str(bytes(cell) if isinstance(cell, memoryview) else cell) for row in rows for cell in row)
+
+
+def test_canaries_are_there_before(known):
+    assert [canary for canary in CANARIES if canary not in everything(known)] == []
+
+
+@pytest.mark.parametrize("who", ["canary-user", "canary-anonymous", " Canary@ACME.example "])
+def test_nothing_of_an_erased_person_is_left_in_any_table(known, who):
+    counts = people.erase(known.hub, who)
+    assert counts["people"] == 1
+    assert [canary for canary in CANARIES if canary in everything(known)] == []
+
+
+def test_delete_event_erases(known):
+    known.decide({"type": "delete", "user_id": "canary-user", "payload": {"userId": "canary-user"}})
+    assert [canary for canary in CANARIES if canary in everything(known)] == []
+
+
+def test_delete_event_erases_what_was_said_in_the_same_body(lab):
+    lab.decide(
+        identify("canary-user"),
+        {"type": "delete", "user_id": "canary-user"},
+        {"user_id": "canary-user", "traits": {"name": "canary-name"}},
+    )
+    assert [canary for canary in CANARIES if canary in everything(lab)] == []
+
+
+def test_other_people_stay(known):
+    people.erase(known.hub, "canary-user")
+    assert [row.mailbox for row in known.rows(tables.person)] == ["u2@acme.example"]
+    assert known.states() == ["sent"]
+
+
+def test_erased_person_is_never_asked_again(known):
+    people.erase(known.hub, "canary-user")
+    known.decide(
+        {"user_id": "canary-user", "traits": {"email": "new@acme.example"}},
+        {"user_id": "u3", "traits": {"email": "canary@acme.example"}},
+        {"anonymous_id": "canary-anonymous", "traits": {"email": "third@acme.example"}},
+    )
+    assert known.reasons()[-3:] == ["suppressed"] * 3
+
+
+def test_copies_of_an_erased_persons_events_are_known_again(lab):
+    event = {**identify(), "message_id": "m7"}
+    lab.decide(event)
+    people.erase(lab.hub, "u1")
+    lab.decide(event)
+    [row] = lab.rows(tables.event)
+    assert (row.message_id, row.person_id, row.payload) == ("m7", None, None)
+
+
+def test_unsubscribed_mailbox_stays_suppressed_when_its_person_is_erased(known):
+    known.decide(identify("u2"))
+    people.erase(known.hub, "u2")
+    assert json.dumps([row.mailbox for row in known.rows(tables.suppression)]).count("u2") == 0
+
+
+def test_providers_are_told(known):
+    people.erase(known.hub, "canary-user")
+    [person] = known.office.erased
+    assert (person.user_id, person.anonymous_ids, person.email) == (
+        "canary-user",
+        ("canary-anonymous",),
+        "canary@acme.example",
+    )
+
+
+def test_nobody_is_erased_by_a_name_that_nobody_has(known):
+    assert people.erase(known.hub, "stranger") is None

@@ -1,0 +1,264 @@
+"""The commands as a person meets them: what they print, and sentences instead of tracebacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hub.cli import main
+from hub.cli.common import opened_hub
+from hub.config import ConfigError, Settings, load_settings
+from hub.pipeline import decide
+from hub.store import intake
+from hub.store.configuration import Role
+from hub.store.intake import AcceptedBody
+from tests.configured import TOML
+
+
+class Terminal:
+    """Runs commands in a directory of its own."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(directory)
+        monkeypatch.setenv("HUB_DATA_DIR", str(directory / "data"))
+        monkeypatch.setenv("HUB_REDIS_URL", f"unix://{directory}/nobody.sock")
+        self.directory = directory
+
+    def __call__(self, *arguments: str) -> Result:
+        result = CliRunner().invoke(main, list(arguments))
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def apply(self, toml: str = TOML) -> Result:
+        (self.directory / "hub.toml").write_text(toml)
+        return self("apply", "hub.toml", "--yes")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    for name in ("HUB_DATABASE_URL", "HUB_SECRET_KEY", "HUB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Terminal(tmp_path, monkeypatch)
+
+
+def decided(hub: Terminal, **event: object) -> None:
+    with opened_hub() as opened:
+        source = opened.registry.current().named(Role.SOURCE, "product")
+        assert source is not None
+        body = json.dumps({"messageId": "m1", **event}).encode()
+        accepted = AcceptedBody(source_id=source.id, hint="identify", arrived_at=opened.now(), body=body)
+        intake.append(opened.store, [accepted])
+        decide.drain(opened, until=1e12)
+
+
+def test_apply_says_what_it_changed_and_the_second_time_nothing(hub: Terminal) -> None:
+    first = hub.apply()
+    assert first.exit_code == 0
+    assert "+ channels.relay: kind smtp" in first.output
+    assert "Applied 4 changes." in first.output
+    assert hub.apply().output == "Nothing to change.\n"
+
+
+def test_a_generated_key_is_shown_once_and_kept(hub: Terminal) -> None:
+    toml = TOML.replace('api_key = "test-key-of-the-source"\n', "")
+    assert "sources.product.api_key = " in hub.apply(toml).output
+    before = hub("export", "--reveal").output
+    assert hub.apply(toml).output == "Nothing to change.\n"
+    assert hub("export", "--reveal").output == before
+
+
+def test_an_export_is_a_document_that_changes_nothing(hub: Terminal) -> None:
+    hub.apply()
+    exported = hub("export").output
+    assert "write-key" not in exported
+    assert '"(kept)"' in exported
+    assert hub.apply(exported).output == "Nothing to change.\n"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[sources.a\n", ["no valid TOML", "line 1"]),
+        ("[nonsense.a]\n", ["nonsense: unknown"]),
+        ('[sources.a]\nkind = "ftp"\n', ["sources.a.kind: 'ftp'", "there are: segment"]),
+        (
+            '[channels.a]\nkind = "smtp"\nport = "x"\ncolour = 1\n[surveys.s]\nmin_delay_days = -1\nchanels = []\n',
+            [
+                "channels.a.host",
+                "channels.a.port",
+                "channels.a.colour",
+                "surveys.s.min_delay_days",
+                "surveys.s.chanels",
+            ],
+        ),
+        ("[surveys.s]\nmin_delay_days = 3\nmax_delay_days = 1\n", ["surveys.s.max_delay_days", "less than"]),
+        ('[surveys.s]\nsources = ["nowhere"]\n', ["surveys.s.sources: there is no [sources.nowhere]"]),
+        (
+            '[targets.t]\nkind = "segment"\nwrite_key = "$NOT_SET_ANYWHERE"\n',
+            ["targets.t.write_key", "NOT_SET_ANYWHERE"],
+        ),
+        ('[targets.t]\nkind = "segment"\nwrite_key = "(kept)"\n', ["targets.t.write_key", "there is none"]),
+        ('[targets.t]\nkind = "segment"\nwrite_key = "w"\nsync_at = "25:00"\n', ["targets.t.sync_at"]),
+        ('[targets.t]\nkind = "segment"\nwrite_key = "w"\nsync_timezone = "Mars/X"\n', ["targets.t.sync_timezone"]),
+        ('[sources."A b"]\nkind = "segment"\n', ["sources.A b: a name has"]),
+    ],
+)
+def test_every_problem_of_a_document_is_named_with_its_path(hub: Terminal, toml: str, said: list[str]) -> None:
+    result = hub.apply(toml)
+    assert result.exit_code == 2
+    for part in said:
+        assert part in result.output
+    assert hub("export").output == ""
+
+
+def test_a_missing_file_is_named(hub: Terminal) -> None:
+    result = hub("apply", "nowhere.toml")
+    assert (result.exit_code, result.output) == (2, "nowhere.toml cannot be read: No such file or directory\n")
+
+
+def test_plugins_lists_what_is_installed(hub: Terminal) -> None:
+    rows = json.loads(hub("plugins", "--json").output)
+    assert {offer for row in rows for offer in row["offers"]} >= {"source:segment", "target:segment", "channel:smtp"}
+
+
+def test_check_names_what_cannot_work(hub: Terminal) -> None:
+    hub.apply()
+    result = hub("check", "relay")
+    assert result.exit_code == 1
+    assert result.output.startswith("TROUBLE channels.relay: 127.0.0.1:9")
+    assert hub("check", "unheard-of").exit_code == 2
+
+
+def test_why_tells_the_story_in_words_and_as_json(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "Ada@acme.example", "firstName": "Ada"})
+    for who in ("ada", "ada@ACME.example"):
+        output = hub("why", who).output
+        assert "Ada <Ada@acme.example>" in output
+        assert "Survey onboarding: Will be asked." in output
+    (story,) = json.loads(hub("why", "ada", "--json").output)
+    assert [entry["code"] for entry in story["entries"]] == ["", "scheduled"]
+    unknown = hub("why", "nobody")
+    assert (unknown.exit_code, unknown.output) == (1, "Nobody is known as 'nobody'.\n")
+
+
+def test_erase_leaves_nothing_but_the_suppression(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    assert "people 1" in hub("erase", "ada", "--yes").output
+    assert hub("why", "ada").exit_code == 1
+    decided(hub, userId="ada", messageId="m2", traits={"email": "ada@acme.example"})
+    assert "[suppressed]" in hub("why", "ada").output
+
+
+def test_queue_shows_releases_and_cancels(hub: Terminal) -> None:
+    hub.apply()
+    assert hub("queue").output == "Nothing waits.\n"
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    assert "scheduled" in hub("queue").output
+    assert hub("queue", "release", "onboarding").output == "Released 0.\n"
+    assert hub("queue", "cancel", "unheard-of").exit_code == 2
+
+
+def test_replay_counts_or_lists(hub: Terminal) -> None:
+    hub.apply()
+    event = {
+        "type": "identify",
+        "messageId": "m1",
+        "userId": "ada",
+        "traits": {"email": "ada@acme.example"},
+        "receivedAt": "2026-03-11T09:30:00Z",
+    }
+    (hub.directory / "events.jsonl").write_text(json.dumps(event) + "\n")
+    assert "Will be asked." in hub("replay", "--survey", "onboarding", "--events", "events.jsonl").output
+    line = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--json").output
+    assert json.loads(line)["due_at"] == "2026-03-11T09:30:00.000000Z"
+    skipped = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--set", "on_missing_created_at=skip")
+    assert "no_created_at" in skipped.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "arguments", "said"),
+    [
+        ("not json\n", [], "line 1: is no JSON event"),
+        ("{}\n", [], "line 1: is no JSON event with a readable receivedAt"),
+        ("", ["--set", "min_delay_days=x"], "--set.min_delay_days"),
+        ("", ["--set", "nonsense"], "write key=value"),
+        ("", ["--survey", "other"], "There is no survey 'other'"),
+    ],
+)
+def test_replay_says_what_it_cannot_read(hub: Terminal, lines: str, arguments: list[str], said: str) -> None:
+    hub.apply()
+    (hub.directory / "events.jsonl").write_text(lines)
+    result = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", *arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_sync_now_without_redis_waits_for_it(hub: Terminal) -> None:
+    assert hub("sync", "now").exit_code == 2
+    hub.apply()
+    assert "Sync started for product. Workers take it up once Redis is back." in hub("sync", "now").output
+
+
+def test_doctor_ends_with_0_when_all_holds(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    assert hub("doctor").exit_code == 0
+
+
+def test_doctor_ends_with_1_when_an_invariant_is_broken(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    with opened_hub() as opened, opened.store.write() as connection:
+        connection.exec_driver_sql("DELETE FROM decision")
+    result = hub("doctor")
+    assert result.exit_code == 1
+    assert "BROKEN every event has its decision: 1 events without a decision." in result.output
+
+
+# Settings
+
+
+def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(
+            {
+                "HUB_SECRET_KEY": "short",
+                "HUB_BASE_URL": "hub.acme.example",
+                "HUB_DATABASE_URL": "mysql://x",
+                "HUB_REDIS_URL": "http://x",
+                "HUB_DATA_DIR_FILE": str(tmp_path / "nowhere"),
+            }
+        )
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "HUB_DATA_DIR_FILE",
+        "HUB_SECRET_KEY",
+        "HUB_BASE_URL",
+        "HUB_DATABASE_URL",
+        "HUB_REDIS_URL",
+    ]
+
+
+def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+    settings = load_settings({"HUB_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert settings.secret_keys == ("k" * 40,)
+
+
+def test_the_socket_moves_where_its_path_is_short_enough(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120)
+    assert len(str(Settings(data_dir=deep).redis_socket)) < 100
+    assert Settings(data_dir=Path("/srv/hub")).redis_socket == Path("/srv/hub/redis.sock")
+
+
+def test_another_key_is_refused_at_the_start(hub: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.apply()
+    monkeypatch.setenv("HUB_SECRET_KEY", "another key of thirty-two characters")
+    result = hub("doctor")
+    assert result.exit_code == 2
+    assert result.output.startswith("HUB_SECRET_KEY: this database was used with another key")

@@ -1,0 +1,126 @@
+"""`hub up`: one supervisor, everything under it, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.processes import free_port, stop
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+
+class Up:
+    """A running `hub up` in an empty directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = directory / "up.log"
+        self.directory = directory
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        command = [sys.executable, "-m", "hub", "up", "--port", str(self.port), "--workers", "1"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=directory, env=environ, stdout=log, stderr=log)
+
+    def children(self) -> dict[int, str]:
+        """Return the ids and command lines of what runs below the supervisor."""
+        listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+        rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
+        found: dict[int, str] = {}
+        parents = {self.process.pid}
+        while parents:
+            below = {int(pid): args for pid, ppid, args in rows if int(ppid) in parents and "<defunct>" not in args}
+            found |= below
+            parents = set(below)
+        return found
+
+    def is_ready(self) -> bool:
+        """Return whether everything is at work."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def wait_until(condition: Callable[[], object], up: Up, timeout_s: float = 40) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, up.log.read_text()
+        time.sleep(0.05)
+
+
+@contextmanager
+def running_up(directory: Path) -> Iterator[Up]:
+    up = Up(directory)
+    try:
+        wait_until(up.is_ready, up)
+        yield up
+    finally:
+        if up.process.poll() is None:
+            stop(up.process, signal.SIGTERM, timeout_s=30)
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Return which processes still run (a zombie does not)."""
+    return {pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and _state(pid) not in "ZX"}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def test_an_empty_directory_is_enough(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        assert f"Survey Hub is up: {up.url}" in up.log.read_text()
+        assert (tmp_path / "hub-data" / "hub.db").exists()
+        assert "hub apply hub.toml" in requests.get(up.url, timeout=5).text
+        assert "survey hub is running" in requests.get(up.url, timeout=5, headers={"X-Forwarded-For": "192.0.2.1"}).text
+        children = set(up.children())
+    assert up.process.returncode == 0
+    assert not alive(children)
+
+
+@pytest.mark.parametrize("part", ["valkey|redis-server", "hub worker", "hub scheduler", "hub web"])
+def test_what_is_killed_is_started_again(tmp_path: Path, part: str) -> None:
+    with running_up(tmp_path) as up:
+        victims = {pid for pid, args in up.children().items() if re.search(part, args)}
+        assert victims
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(victims), up)
+        wait_until(lambda: any(re.search(part, args) for args in up.children().values()), up)
+        wait_until(up.is_ready, up, 60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        children = set(up.children())
+        assert len(children) >= 4
+        up.process.kill()
+        up.process.wait()
+        wait_until(lambda: not alive(children), up, 20)
+
+
+def test_a_second_supervisor_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        for port, said in ((up.port, "cannot be listened on"), (free_port(), "Another `hub up` runs")):
+            command = [sys.executable, "-m", "hub", "up", "--port", str(port)]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+            assert done.returncode == 2
+            assert said in done.stderr
+            assert "Traceback" not in done.stderr

@@ -1,0 +1,157 @@
+"""Workers, wake-ups and the schedule, with a real Redis-compatible server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from hub.admin.health import readiness
+from hub.pipeline import decide, sync
+from hub.pipeline.hub import Hub
+from hub.store import intake, tables
+from hub.store.configuration import Role
+from hub.store.intake import AcceptedBody
+from hub.wake import QUEUE, Wake
+from hub.work.jobs import JOBS
+from hub.work.schedule import Schedule, due_jobs
+from hub.work.worker import is_ours, make_worker
+from tests.configured import configured_hub
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    return Redis.from_url(redis_url)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Hub]:
+    with configured_hub(tmp_path, database_url, redis_url=redis_url) as configured:
+        yield configured
+
+
+def queue(redis: Redis) -> Queue:
+    return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+def accept(hub: Hub, **event: object) -> None:
+    source = hub.registry.current().named(Role.SOURCE, "product")
+    assert source is not None
+    body = json.dumps({"messageId": "m1", **event}).encode()
+    intake.append(hub.store, [AcceptedBody(source_id=source.id, hint="identify", arrived_at=hub.now(), body=body)])
+
+
+def test_a_wake_up_queues_one_job_however_often_it_is_asked(redis_url: str, redis: Redis) -> None:
+    wake = Wake(redis_url)
+    assert [wake("decide") for _ in range(5)] == [True] * 5
+    wake("deliver")
+    assert [queue(redis).fetch_job(id).args for id in queue(redis).job_ids] == [["decide"], ["deliver"]]  # type: ignore[union-attr]
+
+
+def test_a_job_that_started_can_be_asked_for_again(redis_url: str, redis: Redis) -> None:
+    wake = Wake(redis_url)
+    wake("decide")
+    wake.started("decide")
+    wake("decide")
+    assert queue(redis).count == 2
+
+
+def test_without_redis_a_wake_up_is_no_error_and_takes_no_time(tmp_path: Path) -> None:
+    wake = Wake(f"unix://{tmp_path}/nobody.sock")
+    started = time.monotonic()
+    assert not wake("decide")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda q: q.enqueue_call("os.system", args=("true",)),
+        lambda q: q.enqueue_call("hub.work.jobs.run", args=("unheard-of",)),
+        lambda q: q.enqueue_call("hub.work.jobs.run", args=("decide", "more")),
+        lambda q: q.enqueue_call("hub.work.jobs.run", args=("decide",), kwargs={"more": 1}),
+        lambda q: q.enqueue_call("hub.work.jobs.preload"),
+    ],
+)
+def test_a_job_that_is_not_ours_is_refused_and_never_runs(redis: Redis, put: object, tmp_path: Path) -> None:
+    job = put(queue(redis))  # type: ignore[operator]
+    make_worker(redis).work(burst=True, logging_level="CRITICAL")
+    assert not Job.exists(job.id, connection=redis)
+    assert queue(redis).failed_job_registry.count == 0
+
+
+def test_a_callback_makes_a_job_not_ours(redis: Redis) -> None:
+    ours = queue(redis).enqueue_call("hub.work.jobs.run", args=("decide",))
+    assert is_ours(ours)
+    redis.hset(ours.key, "success_callback_name", "os.system")
+    assert not is_ours(Job.fetch(ours.id, connection=redis, serializer=JSONSerializer))
+
+
+def test_a_worker_is_seen_again_after_redis_was_emptied(redis: Redis, hub: Hub) -> None:
+    worker = make_worker(redis)
+    worker.register_birth()
+    redis.flushall()
+    assert Worker.all(redis) == []
+    worker.heartbeat()
+    (seen,) = Worker.all(redis)
+    assert seen.name == worker.name
+    assert [check.ok for check in readiness(hub) if check.name == "workers"] == [True]
+    worker.register_death()
+
+
+def test_nothing_to_do_wakes_nobody(hub: Hub) -> None:
+    assert due_jobs(hub) == []
+
+
+def test_what_came_in_while_nobody_was_there_is_found(hub: Hub, redis: Redis) -> None:
+    accept(hub, userId="ada", traits={"email": "ada@acme.example"})
+    schedule = Schedule(hub, Wake(hub.settings.effective_redis_url))
+    assert schedule.tick() == ["decide"]
+    JOBS["decide"](hub)
+    assert schedule.tick() == ["deliver"]
+    assert queue(redis).count == 2
+
+
+def test_work_of_a_paused_survey_and_of_a_paused_channel_wakes_nobody(hub: Hub) -> None:
+    accept(hub, userId="ada", traits={"email": "ada@acme.example"})
+    decide.drain(hub, until=1e12)
+    assert due_jobs(hub) == ["deliver"]
+    JOBS["deliver"](hub)  # the mail server of this hub is not there: the channel is paused
+    assert due_jobs(hub) == []
+
+
+def test_leases_of_lost_workers_are_swept(hub: Hub) -> None:
+    accept(hub, userId="ada", traits={"email": "ada@acme.example"})
+    decide.drain(hub, until=1e12)
+    long_ago = hub.now() - timedelta(hours=1)
+    with hub.store.write() as connection:
+        connection.execute(tables.invitation.update().values(state="claimed", claim="lost", lease_until=long_ago))
+    assert due_jobs(hub) == ["sweep"]
+    assert JOBS["sweep"](hub) == ["deliver"]
+    assert due_jobs(hub) == ["deliver"]
+
+
+def test_a_run_with_nothing_left_ends(hub: Hub) -> None:
+    assert sync.start_now(hub) == ["product"]
+    assert due_jobs(hub) == ["sync"]
+    JOBS["sync"](hub)
+    assert due_jobs(hub) == []
+
+
+def test_health_says_what_is_missing(hub: Hub) -> None:
+    found = {check.name: check for check in readiness(hub)}
+    assert found["database"].ok
+    assert found["schema"].ok
+    assert found["redis"].ok
+    assert "hub worker" in found["workers"].sentence
+    assert "hub scheduler" in found["scheduler"].sentence
+    Schedule(hub, Wake(hub.settings.effective_redis_url)).tick()
+    assert {check.name for check in readiness(hub) if not check.ok} == {"workers"}
