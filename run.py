@@ -120,6 +120,11 @@ def passes(name: str, line: Sequence[str]) -> bool:
     return done.returncode == 0
 
 
+def docs(arguments: Sequence[str]) -> int:
+    """Write the pages of the documentation that come from the code."""
+    return become("python", str(ROOT / "docs" / "generate.py"))
+
+
 def become(program: str, *arguments: str) -> int:
     """Replace this process by a program of the environment: signals and the exit code are its own."""
     path = BIN / program
@@ -135,6 +140,7 @@ COMMANDS = {
     "demo": Command(extra="demo", run=demo, help="see the hub at work on this machine; --check: try it and stop"),
     "test": Command(extra="test", run=test, help="check the source and run all tests; arguments go to pytest"),
     "lint": Command(extra="test", run=lint, help="check the source only"),
+    "docs": Command(extra="test", run=docs, help="write the pages of docs/ that come from the code"),
     "setup": Command(extra="test", run=setup, help="make the environment and do nothing else"),
 }
 

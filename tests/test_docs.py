@@ -1,0 +1,187 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import pytest
+
+import hub.plugin
+from hub.__main__ import main
+from hub.admin import document
+from hub.cli import reference
+from hub.domain.reasons import SENTENCES
+from hub.domain.settings import SurveyRules
+from hub.domain.states import MOVES
+from hub.plugin import EventSource, Provider, SurveyChannel, SyncTarget
+from hub.registry import HOOKS, find_plugins
+from tests import documents
+from tests.documents import ROOT, code
+
+PAGES = documents.pages()
+SET_UP_PAGES = ["README.md", "docs/operating.md", "plugins/segment/README.md", "plugins/email_smtp/README.md"]
+ENVIRONMENT = {"HUB_SEGMENT_KEY": "a" * 32, "SEGMENT_WRITE_KEY": "b" * 32, "SMTP_PASSWORD": "c" * 32}
+SIGNATURE = re.compile(r"`(Provider|EventSource|SurveyChannel|SyncTarget)\.(\w+)(\([^`]*\) -> [^`]*)`")
+
+
+# Links and commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    assert [link for link in documents.links(page.read_text()) if not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    parts = urlsplit(link)
+    if parts.scheme:
+        return parts.scheme in {"http", "https"}
+    target = page.parent / parts.path if parts.path else page
+    if not parts.fragment:
+        return target.exists()
+    return target.is_file() and parts.fragment in documents.anchors(target.read_text())
+
+
+def test_the_index_lists_every_page() -> None:
+    listed = set(documents.links(documents.read("docs/README.md")))
+    assert {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"} <= listed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
+def test_commands_exist(page: Path) -> None:
+    assert [line for line in commands_on(page.read_text()) if not is_a_command(line)] == []
+
+
+def commands_on(text: str) -> Iterator[str]:
+    for block in documents.blocks(text, "console"):
+        yield from re.findall(r"^\$ (?:.*\s)?(hub [a-z][^#\n]*)", block, re.MULTILINE)
+    yield from re.findall(r"`(hub [a-z][^`]*)`", documents.prose(text))
+
+
+def is_a_command(line: str) -> bool:
+    """Tell whether the words name a command and the options are its own."""
+    command: click.Command = main
+    for word in line.split()[1:]:
+        if isinstance(command, click.Group):
+            if word not in command.commands:
+                return command.invoke_without_command and word.isupper()
+            command = command.commands[word]
+        elif word.startswith("--") and word.split("=")[0] not in options_of(command):
+            return False
+    return not isinstance(command, click.Group) or command.invoke_without_command
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {"--help", *(option for parameter in command.params for option in parameter.opts)}
+
+
+# Configuration
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    assert documents.read(f"docs/{name}") == reference.pages(main)[name], "run: python3 run.py docs"
+
+
+@pytest.mark.parametrize("page", SET_UP_PAGES)
+def test_configuration_examples_apply(page: str) -> None:
+    for block in documents.blocks(documents.read(page), "toml"):
+        wanted = document.read(
+            document.parse(block), find_plugins(), environ=ENVIRONMENT, kept=lambda role, name, kind, key: None
+        )
+        assert wanted.problems == [], block
+
+
+def test_the_first_example_of_the_readme_is_a_whole_configuration() -> None:
+    raw = document.parse(documents.blocks(documents.read("README.md"), "toml")[0])
+    assert set(raw) == {"sources", "channels", "targets", "surveys"}
+
+
+# Rules and states
+
+
+def test_every_reason_is_documented_with_its_sentence() -> None:
+    rows = documents.table(documents.section(documents.read("docs/rules.md"), "## Reasons"), "reason")
+    assert {code(reason): sentence for reason, sentence in rows} == {str(key): text for key, text in SENTENCES.items()}
+
+
+def test_the_rules_are_numbered_through_and_name_known_reasons() -> None:
+    text = documents.read("docs/rules.md")
+    rows = [row for heading in RULE_SECTIONS for row in documents.table(documents.section(text, heading), "#")]
+    assert [row[0] for row in rows] == [str(number) for number in range(1, 20)]
+    named = {reason for row in rows for reason in re.findall(r"`(\w+)`", row[2])}
+    assert named <= set(SENTENCES)
+
+
+RULE_SECTIONS = ["## Once an event", "## Once for each survey that listens"]
+
+
+def test_every_setting_of_the_rules_is_documented() -> None:
+    rows = documents.table(documents.section(documents.read("docs/rules.md"), "## Settings"), "setting")
+    assert {code(row[0]) for row in rows} == set(SurveyRules.__dataclass_fields__)
+
+
+def test_the_documented_moves_are_the_moves() -> None:
+    rows = documents.table(documents.section(documents.read("docs/architecture.md"), "### Invitation"), "from")
+    moves = {start: {end for end in ends.split(", ") if end} for start, ends in rows}
+    assert moves == {str(start): {str(end) for end in ends} for start, ends in MOVES.items()}
+
+
+# Plugins
+
+
+def test_every_public_name_of_the_seam_is_documented() -> None:
+    section = documents.section(documents.read("docs/plugins.md"), "## Everything in hub.plugin")
+    assert sorted(code(row[0]) for row in documents.table(section, "name")) == sorted(hub.plugin.__all__)
+
+
+def test_every_hook_is_documented() -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), "## The package"), "hook")
+    assert {code(row[0]).removesuffix("()") for row in rows} == set(HOOKS.values())
+
+
+def test_documented_signatures_are_the_real_ones() -> None:
+    documented = {
+        (owner, name): signature
+        for owner, name, signature in SIGNATURE.findall(documents.read("docs/plugins.md").replace("\\|", "|"))
+    }
+    assert documented == {
+        (owner.__name__, name): str(inspect.signature(getattr(owner, name))).replace("'", "")
+        for owner in (Provider, EventSource, SurveyChannel, SyncTarget)
+        for name in public_methods(owner)
+    }
+
+
+def public_methods(owner: type) -> list[str]:
+    return [name for name in vars(owner) if not name.startswith("_") and callable(getattr(owner, name))]
+
+
+@pytest.mark.processes
+def test_the_plugins_of_the_page_pass_their_own_tests(tmp_path: Path) -> None:
+    files = dict(examples())
+    assert len(files) == 6
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    for block in documents.blocks(documents.read("docs/plugins.md"), "python"):
+        heading = re.match(r"# (\w+\.py)\n", block)
+        assert heading, f"the first line of an example names its file: {block[:60]}"
+        yield heading[1], block
+
+
+def test_the_documented_path_of_an_entry_point_is_the_one_that_is_searched() -> None:
+    assert "[project.entry-points.survey_hub]" in documents.read("docs/plugins.md")
