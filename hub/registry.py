@@ -159,12 +159,12 @@ def _refuse_shared_paths(plugins: Plugins) -> None:
         claims += [(path, kind) for path in cast("type[EventSource]", provider).paths]
     refused: dict[str, str] = {}
     for path, kind in claims:
-        if any(_overlap(path, reserved) for reserved in RESERVED_PATHS):
+        if any(overlap(path, reserved) for reserved in RESERVED_PATHS):
             refused[kind] = f"the source kind {kind!r} claims {path}, which belongs to the hub"
     claims = [(path, kind) for path, kind in claims if kind not in refused]
     for index, (path, kind) in enumerate(claims):
         for other_path, other in claims[:index]:
-            if other != kind and _overlap(path, other_path):
+            if other != kind and overlap(path, other_path):
                 message = f"the source kinds {other!r} ({other_path}) and {kind!r} ({path}) claim the same root path"
                 refused[kind] = refused[other] = f"{message}; uninstall one"
     for kind, problem in refused.items():
@@ -174,7 +174,8 @@ def _refuse_shared_paths(plugins: Plugins) -> None:
         owner.problems.append(problem)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Return whether two root paths (a trailing `/*` takes all below) could mean the same request."""
     first, second = one.removesuffix("/*"), other.removesuffix("/*")
     return first == second or f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/")
 
@@ -220,6 +221,10 @@ class Configuration:
     def named(self, role: Role, name: str) -> Connection | None:
         """Return the live connection of this name."""
         return next((connection for connection in self.live(role) if connection.stored.name == name), None)
+
+    def working_sources(self) -> list[str]:
+        """Return the ids of the sources that can read bodies, retired ones included."""
+        return [id for id, one in self.connections.items() if isinstance(one.provider, EventSource)]
 
     def source(self, connection_id: str) -> EventSource | None:
         """Return a working source."""

@@ -124,8 +124,8 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice(hub: RunningHub, sm
     client.shutdown()
     with hub.opened() as opened:
         hub.wait_for(lambda: not intake.is_anything_waiting(opened.store), "every body decided")
-        with opened.store.write() as connection:  # the lost workers' leases run out at once
-            connection.execute(tables.invitation.update().values(lease_until=tables.invitation.c.scheduled_at))
+        ended = tables.invitation.update().values(lease_until=tables.invitation.c.scheduled_at)
+        opened.store.transact(lambda connection: connection.execute(ended))  # lost workers' leases run out at once
         hub.wait_for(lambda: _states(hub).keys() <= {"sent", "unknown"}, "every invitation concluded")
         with opened.store.read() as connection:
             assert connection.scalar(select(func.count()).select_from(tables.event)) == CUSTOMERS

@@ -23,7 +23,7 @@ from hub.store.intake import AcceptedBody
 from hub.wake import QUEUE, Wake
 from hub.work.jobs import JOBS
 from hub.work.schedule import Schedule, due_jobs
-from hub.work.worker import is_ours, make_worker
+from hub.work.worker import HubJob, is_ours, make_worker
 from tests.configured import configured_hub
 
 
@@ -88,11 +88,22 @@ def test_a_job_that_is_not_ours_is_refused_and_never_runs(redis: Redis, put: obj
     assert queue(redis).failed_job_registry.count == 0
 
 
-def test_a_callback_makes_a_job_not_ours(redis: Redis) -> None:
+def test_callbacks_that_stand_in_redis_are_never_called(redis: Redis) -> None:
     ours = queue(redis).enqueue_call("hub.work.jobs.run", args=("decide",))
-    assert is_ours(ours)
-    redis.hset(ours.key, "success_callback_name", "os.system")
-    assert not is_ours(Job.fetch(ours.id, connection=redis, serializer=JSONSerializer))
+    for name in ("success", "failure", "stopped"):
+        redis.hset(ours.key, f"{name}_callback_name", "os.system")
+    fetched = HubJob.fetch(ours.id, connection=redis, serializer=JSONSerializer)
+    assert is_ours(fetched)
+    assert (fetched.success_callback, fetched.failure_callback, fetched.stopped_callback) == (None, None, None)
+
+
+def test_maintenance_calls_no_callback_of_a_planted_job(redis: Redis, tmp_path: Path) -> None:
+    planted = queue(redis).enqueue_call("hub.work.jobs.run", args=("decide",))
+    redis.hset(planted.key, mapping={"failure_callback_name": "os.mkdir", "status": "started"})
+    redis.zadd("rq:wip:hub", {f"{planted.id}:execution": 1})
+    make_worker(redis).run_maintenance_tasks()
+    seen = HubJob.fetch(planted.id, connection=redis, serializer=JSONSerializer)
+    assert seen.failure_callback is None
 
 
 def test_a_worker_is_seen_again_after_redis_was_emptied(redis: Redis, hub: Hub) -> None:

@@ -157,13 +157,20 @@ def _stored_form(
         variable = document.variable_of(value)
         if variable is not None:
             config[key] = {"env": variable}
-        elif stored is not None and (
-            value == KEPT or current.kept_secret(wanted.role, wanted.name, wanted.kind, key) == value
-        ):
-            config[key] = stored.config[key]
         else:
-            config[key] = {"sealed": hub.keys.seal(value)}
+            config[key] = _sealed(hub, current, wanted, key, value)
     return config
+
+
+def _sealed(hub: Hub, current: _Current, wanted: WantedConnection, key: str, value: str) -> Any:
+    """Return a secret as it is stored: as it was when it is the same, unless its encryption key was rotated out."""
+    kept = current.kept_secret(wanted.role, wanted.name, wanted.kind, key)
+    if value not in (KEPT, kept):
+        return {"sealed": hub.keys.seal(value)}
+    before = current.connections[wanted.role, wanted.name].config[key]
+    if "sealed" in before and not hub.keys.is_current(before["sealed"]):
+        return {"sealed": hub.keys.seal(str(kept))}
+    return before
 
 
 def _plan_survey(made: Plan, current: _Current, wanted: WantedSurvey) -> None:

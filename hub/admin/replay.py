@@ -22,8 +22,8 @@ from hub.domain.settings import SurveyRules, rules_of
 from hub.domain.states import WAITING, State
 from hub.domain.world import Invitation, Survey, World
 from hub.mail.addresses import check_address
-from hub.pipeline.decide import read_event
 from hub.pipeline.hub import Hub
+from hub.pipeline.read import read_event
 from hub.plugin import EventSource, Stored, Unreadable
 from hub.store.configuration import Role
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from hub import __version__
@@ -12,6 +14,7 @@ from hub.cli import configure, look, processes
 @click.version_option(__version__, prog_name="hub")
 def main() -> None:
     """A self-hosted survey hub: customer events in, surveys out, answers back."""
+    os.umask(0o077)  # what the hub writes holds addresses and keys: nobody else reads it
 
 
 for command in (*processes.COMMANDS, *configure.COMMANDS, *look.COMMANDS):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hub.cli.common import bring_up_to_date, explains_trouble
-from hub.cli.up import Supervisor, check_port, only_one
+from hub.cli.up import Supervisor, address_of, check_port, only_one
 from hub.config import Settings, load_settings
 from hub.logs import configure_logging
 
@@ -27,7 +27,8 @@ WEB_THREADS = 16
 @explains_trouble
 def up(host: str, port: int, workers: int) -> None:
     """Run everything on this machine: Redis, web, workers, scheduler."""
-    os.environ.setdefault("HUB_BASE_URL", f"http://{host}:{port}")
+    if not os.environ.get("HUB_BASE_URL_FILE"):
+        os.environ.setdefault("HUB_BASE_URL", address_of(host, port))
     settings = load_settings()
     check_port(host, port)
     bring_up_to_date(settings, postgresql=True)
@@ -41,6 +42,7 @@ def _supervise(settings: Settings, *, host: str, port: int, workers: int) -> Non
     _on_stop(supervisor.stop)
     try:
         supervisor.start()
+        supervisor.wait_until_at_work()
         click.echo(f"Survey Hub is up: {supervisor.address} (data in {settings.data_dir}; Ctrl-C stops it)")
         supervisor.watch()
     finally:

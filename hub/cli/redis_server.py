@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -38,7 +39,10 @@ def find_server(settings: Settings) -> Path:
 def options(settings: Settings) -> list[str]:
     """Return the options: a socket only this user can reach, and an append-only file."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    settings.redis_socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = settings.redis_socket.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder != settings.data_dir and (folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077):
+        raise ConfigError([f"{folder} belongs to somebody else; set HUB_DATA_DIR to a shorter path, or HUB_REDIS_URL"])
     return [
         *("--port", "0"),
         *("--unixsocket", str(settings.redis_socket)),

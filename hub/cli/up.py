@@ -27,8 +27,9 @@ from hub.wake import connect
 log = logging.getLogger(__name__)
 
 READY_WITHIN_S = 30.0
-STOP_WITHIN_S = 15.0
+STOP_WITHIN_S = 8.0
 LONGEST_PAUSE_S = 30.0
+AT_WORK_WITHIN_S = 10.0
 STEADY_S = 60.0
 """A child that ran so long before it ended is started again at once."""
 _POLL_S = 0.05
@@ -61,13 +62,17 @@ class Child:
             start_new_session=True,
         )
 
-    def stop(self) -> None:
-        """Ask it to stop; kill it when it doesn't."""
-        if self.process is None or self.process.poll() is not None:
+    def ask_to_stop(self) -> None:
+        """Ask it to stop."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def wait_until_stopped(self, give_up_at: float) -> None:
+        """Wait for its end; kill it when the monotonic clock passes `give_up_at`."""
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(STOP_WITHIN_S)
+            self.process.wait(max(0.0, give_up_at - time.monotonic()))
         except subprocess.TimeoutExpired:
             log.warning("%s did not stop within %.0f s and was killed", self.name, STOP_WITHIN_S)
             self.process.kill()
@@ -84,6 +89,12 @@ def only_one(settings: Settings) -> Iterator[None]:
         except BlockingIOError:
             raise ConfigError([f"Another `hub up` runs on {settings.data_dir}; stop it, or set HUB_DATA_DIR"]) from None
         yield
+
+
+def address_of(host: str, port: int) -> str:
+    """Return where to reach a server that listens there, from this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def check_port(host: str, port: int) -> None:
@@ -112,7 +123,7 @@ class Supervisor:
         stopping: threading.Event | None = None,
     ) -> None:
         self._settings = settings
-        self.address = f"http://{host}:{port}"
+        self.address = address_of(host, port)
         self._children = _children(settings, self.address, host=host, port=port, workers=workers)
         for child in self._children:
             child.output = output
@@ -126,6 +137,20 @@ class Supervisor:
             child.start()
             self._wait_until_ready(child)
 
+    def is_at_work(self) -> bool:
+        """Return whether every part says that it is ready; a Redis of somebody else's may be away for now."""
+        try:
+            return requests.get(f"{self.address}/readyz", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    def wait_until_at_work(self) -> None:
+        """Wait for workers and scheduler to be there, but not for long."""
+        give_up_at = time.monotonic() + AT_WORK_WITHIN_S
+        while not self.is_at_work() and time.monotonic() < give_up_at:
+            if self._stopping.wait(_POLL_S):
+                return
+
     def watch(self) -> None:
         """Keep everything running until `stop` is called."""
         while not self._stopping.wait(0.2):
@@ -137,9 +162,14 @@ class Supervisor:
         self._stopping.set()
 
     def shut_down(self) -> None:
-        """Stop everything, the last started first."""
-        for child in reversed(self._children):
-            child.stop()
+        """Stop everything: first who makes work, then who takes it in, at last what they need."""
+        for names in (("scheduler", "worker"), ("web",), ("redis",)):
+            group = [child for child in self._children if child.name.startswith(names)]
+            for child in group:
+                child.ask_to_stop()
+            give_up_at = time.monotonic() + STOP_WITHIN_S
+            for child in group:
+                child.wait_until_stopped(give_up_at)
 
     def ids(self) -> dict[str, int]:
         """Return the process ids of the children by name; each also leads a session of that id."""

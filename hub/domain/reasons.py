@@ -45,9 +45,7 @@ class Reason(StrEnum):
     QUOTA = "quota"
     SCHEDULED = "scheduled"
     WINDOW_MISSED = "window_missed"
-    ERASED = "erased"
     CANCELLED = "cancelled"
-    CHANNELS_FAILED = "channels_failed"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -70,14 +68,12 @@ SENTENCES: dict[Reason, str] = {
     Reason.TOO_OLD: "Not asked: the customer is older than the survey's maximum delay.",
     Reason.ALREADY_SCHEDULED: "An invitation of this survey already waits for this person.",
     Reason.THROTTLED: "Not asked: last asked less than the minimum interval ago.",
-    Reason.QUIET_PERIOD: "Not asked: another survey asked this person within the quiet period.",
+    Reason.QUIET_PERIOD: "Not asked: a survey asked this person within the quiet period.",
     Reason.HOLDOUT: "Not asked: this person belongs to the share that is never surveyed.",
     Reason.QUOTA: "Not asked: the survey's daily limit for that day was reached.",
     Reason.SCHEDULED: "Will be asked.",
     Reason.WINDOW_MISSED: "Not asked: the mail could not be sent within its grace time.",
-    Reason.ERASED: "The person was erased.",
     Reason.CANCELLED: "A person cancelled this invitation.",
-    Reason.CHANNELS_FAILED: "No channel of the survey could send the mail.",
 }
 
 

@@ -156,10 +156,10 @@ class _Case:
         created_at = read_created_at(raw)
         if created_at is UNREADABLE:
             return Reason.CREATED_AT_INVALID
-        if created_at > self.now:
-            self.person.future_created_at.setdefault(created_at, self.now)
         if created_at > self.now + FUTURE_ALLOWED:
             return Reason.CREATED_AT_FUTURE
+        if created_at > self.now:
+            self.person.future_created_at.setdefault(created_at, self.now)
         self.created_at = created_at
         return self._too_old()
 
@@ -177,7 +177,7 @@ class _Case:
         brings_time = brought is not None and read_created_at(brought) is not UNREADABLE
         if brings_time and self.created_at is not None and self.created_at != waiting.created_at:
             due_at = due_time(self.survey, self._effective_created_at(), self.now)
-            self.world.move(waiting, due_at, self.created_at)
+            self.world.move(waiting, due_at, self.created_at, brake=self.rules.surge_brake)
         return Decision(
             survey_id=self.survey.id,
             outcome=Outcome.MERGED,

@@ -36,7 +36,7 @@ class Person:
     stored_identities: int = 0
     """How many of `identities` the store knows already."""
     future_created_at: dict[datetime, datetime] = field(default_factory=dict)
-    """createdAt values that lay ahead, with the moment of the first decision that saw each (rule 13)."""
+    """createdAt values up to 24 h ahead, with the moment of the first decision that saw each so (rule 13)."""
 
     @property
     def has_user_id(self) -> bool:
@@ -226,7 +226,10 @@ class World:
         return Person(id=self.new_id(), first_seen_at=None, first_id=first.value)
 
     def _join(self, person: Person, other: Person) -> None:
-        if other.first_seen_at and (person.first_seen_at is None or other.first_seen_at < person.first_seen_at):
+        is_older = other.first_seen_at is not None and (
+            person.first_seen_at is None or other.first_seen_at < person.first_seen_at
+        )
+        if is_older:
             person.first_seen_at, person.first_id = other.first_seen_at, other.first_id
         join_profiles(person.profile, other.profile, check_address=self.check_address)
         person.locale = person.locale or other.locale
@@ -234,8 +237,10 @@ class World:
         for value, moment in other.future_created_at.items():
             person.future_created_at[value] = min(moment, person.future_created_at.get(value, moment))
         for identity in other.identities:
-            person.identities.append(identity)
             self.people[identity] = person
+        in_order = (other, person) if is_older else (person, other)
+        person.identities = [identity for one in in_order for identity in one.identities]
+        person.stored_identities = 0
         self._unite_invitations(person.id, other.id)
         self.readdress(person)
         self.joined[other.id] = person.id
@@ -261,13 +266,13 @@ class World:
         self.place(invitation)
         self.changed[invitation.id] = invitation
 
-    def _is_surge(self, invitation: Invitation) -> bool:
-        within_the_hour = self.hours.at(invitation.survey_id, invitation.due_at)
+    def _is_surge(self, invitation: Invitation, *, itself: int = 0) -> bool:
+        within_the_hour = self.hours.at(invitation.survey_id, invitation.due_at) - itself
         if within_the_hour < BRAKE_MINIMUM:
             return False
         return within_the_hour >= BRAKE_FACTOR * self._busiest_hour(invitation.survey_id)
 
-    def move(self, invitation: Invitation, due_at: datetime, created_at: datetime) -> None:
+    def move(self, invitation: Invitation, due_at: datetime, created_at: datetime, *, brake: bool) -> None:
         """Give a waiting invitation another due time, unless a worker has it in hand."""
         if invitation.state not in MOVABLE:
             return
@@ -276,6 +281,9 @@ class World:
             tally.add(invitation.survey_id, due_at, 1)
         invitation.due_at = due_at
         invitation.created_at = created_at
+        if brake and invitation.state is State.SCHEDULED and self._is_surge(invitation, itself=1):
+            self.hours.add(invitation.survey_id, due_at, -1)
+            invitation.state, invitation.reason = State.HELD, "surge"
         self.changed[invitation.id] = invitation
 
     def readdress(self, person: Person) -> None:

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
-from hub.domain.identity import Identity, IdKind, identities_of, mailbox_of
+from hub.domain.identity import mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
-from hub.domain.traits import resolve_spellings
 from hub.domain.world import World
 from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_people
 from hub.pipeline.hub import Hub
-from hub.plugin import Event, Stored, Unreadable
+from hub.pipeline.read import MAX_DEATHS, ReadEvent, read_body
 from hub.registry import Configuration
 from hub.store import intake, tables, worlds
-from hub.store.engine import lock_until_commit
+from hub.store.engine import Stale, lock_until_commit
 from hub.store.intake import AcceptedBody
 from hub.store.sql import is_among
-from hub.store.types import is_storable, new_id, storable
+from hub.store.types import new_id
 
 log = logging.getLogger(__name__)
 
 CHUNK_BODIES = 1_000
 CHUNK_BYTES = 2_000_000
-MAX_DEATHS = 3
-MAX_MESSAGE_ID = 300
-MAX_ID = 500
-"""Characters: PostgreSQL's indexes take 2,704 bytes a row."""
 PAUSE_S = 0.005
 """Between chunks on SQLite, so that votes get their turn at the only write lock."""
 
@@ -52,7 +47,7 @@ def drain(hub: Hub, *, until: float) -> int:
         if connection is None:
             return 0
         while bodies := _next_bodies(hub):
-            decided += _decide_bodies(hub, bodies)
+            decided += _decide_chunk(hub, bodies)
             if time.monotonic() > until:
                 break
             if hub.store.is_sqlite:
@@ -62,9 +57,37 @@ def drain(hub: Hub, *, until: float) -> int:
 
 def _next_bodies(hub: Hub) -> list[AcceptedBody]:
     """Return a chunk of waiting bodies, without those whose plugin is missing or broken: these wait."""
-    configuration = hub.registry.current()
-    working = [id for id, connection in configuration.connections.items() if connection.provider is not None]
-    return intake.first(hub.store, sources=working, limit=CHUNK_BODIES, max_bytes=CHUNK_BYTES)
+    return intake.first(
+        hub.store, sources=hub.registry.current().working_sources(), limit=CHUNK_BODIES, max_bytes=CHUNK_BYTES
+    )
+
+
+def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
+    """Decide bodies together; when one of them cannot be, each alone, so that the others do not wait for it."""
+    try:
+        return _decide_bodies(hub, bodies)
+    except Exception as error:
+        if not _may_be_a_body(error):
+            raise
+        log.exception("A chunk of bodies could not be decided; each is tried alone")
+    return sum(_decide_alone(hub, body) for body in bodies)
+
+
+def _decide_alone(hub: Hub, body: AcceptedBody) -> int:
+    try:
+        return _decide_bodies(hub, [body])
+    except Exception as error:
+        if not _may_be_a_body(error):
+            raise
+        log.exception("A body could not be decided; it is rejected as poison")
+        return _decide_bodies(hub, [replace(body, deaths=MAX_DEATHS)])
+
+
+def _may_be_a_body(error: Exception) -> bool:
+    """Return whether what a body holds may have caused this; otherwise the database did, and everything waits."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return not isinstance(error, Stale)
 
 
 def _decide_bodies(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
@@ -72,134 +95,15 @@ def _decide_bodies(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
     ids = [body.id for body in bodies if body.id is not None]
     intake.begin_work(hub.store, ids)
     try:
-        events = [event for body in bodies for event in _read(configuration, body)]
+        events = [event for body in bodies for event in read_body(configuration, body)]
         hub.store.prepare_and_write(lambda connection: _prepare(connection, configuration, events, hub.now()), _write)
     except Exception:
-        intake.leave_work(hub.store, ids)
+        with contextlib.suppress(SQLAlchemyError):  # the database may be what is away
+            intake.leave_work(hub.store, ids)
         raise
     _erase_deleted(hub, events)
     intake.remove(hub.store, ids)
     return len(events)
-
-
-# Reading bodies
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadEvent:
-    """An event on its way into the rules; `fault` when it never gets there."""
-
-    source_id: str
-    type: str
-    message_id: str
-    arrived_at: datetime
-    timestamp: datetime
-    payload: bytes
-    incoming: Incoming | None = None
-    fault: Reason | None = None
-    why: str | None = None
-
-
-def _read(configuration: Configuration, body: AcceptedBody) -> list[ReadEvent]:
-    source = configuration.source(body.source_id)
-    if body.deaths >= MAX_DEATHS:
-        return [_faulty(body, Unreadable(why=f"{MAX_DEATHS} workers died while working on it"), Reason.POISON)]
-    assert source is not None, "bodies of missing plugins wait in the log"
-    namespace = configuration.namespace_of(body.source_id)
-    events: list[ReadEvent] = []
-    try:
-        for item in source.read(Stored(body=body.body, arrived_at=body.arrived_at, hint=body.hint)):
-            if isinstance(item, Unreadable):
-                events.append(_faulty(body, item, Reason.UNREADABLE))
-            else:
-                events.append(read_event(body.source_id, namespace, item, body.arrived_at))
-    except Exception as error:
-        log.exception("The source of a stored body could not read it; it was rejected")
-        why = f"the source's plugin failed: {type(error).__name__}"
-        events.append(_faulty(body, Unreadable(why=why), Reason.UNREADABLE))
-    return events
-
-
-def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetime) -> ReadEvent:
-    """Return an event as the rules want it: ids in their namespace, traits under one spelling, a sane timestamp."""
-    payload = json.dumps(event.payload, separators=(",", ":"), default=str).encode()
-    message_id = event.message_id or _derived_id(_content(event), arrived_at)
-    timestamp = min(event.timestamp or arrived_at, arrived_at)
-    user, anonymous = identities_of(namespace, event.user_id, event.anonymous_id)
-    traits = resolve_spellings(event.traits, event.fallback_traits)
-    why = _storage_fault(message_id, traits, user, anonymous)
-    if len(message_id) > MAX_MESSAGE_ID:
-        message_id = _derived_id(_content(event), arrived_at)
-    read = ReadEvent(
-        source_id=source_id,
-        type=storable(event.type),
-        message_id=storable(message_id),
-        arrived_at=arrived_at,
-        timestamp=timestamp,
-        payload=payload,
-    )
-    if why is not None:
-        return replace(read, fault=Reason.UNREADABLE, why=why)
-    incoming = Incoming(
-        source=source_id,
-        type=event.type,
-        message_id=message_id,
-        user=user,
-        anonymous=anonymous,
-        traits=traits,
-        timestamp=timestamp,
-        arrived_at=arrived_at,
-        locale=storable(event.locale) if event.locale else None,
-        timezone=storable(event.timezone) if event.timezone else None,
-        is_echo=event.echo,
-        is_active=event.active,
-    )
-    return replace(read, incoming=incoming)
-
-
-def _faulty(body: AcceptedBody, item: Unreadable, reason: Reason) -> ReadEvent:
-    kept = body.body if item.payload is None else json.dumps(item.payload, default=str).encode()
-    message_id = item.message_id or ""
-    if not 0 < len(message_id) <= MAX_MESSAGE_ID or not is_storable(message_id):
-        message_id = _derived_id(kept, body.arrived_at)
-    return ReadEvent(
-        source_id=body.source_id,
-        type="",
-        message_id=message_id,
-        arrived_at=body.arrived_at,
-        timestamp=body.arrived_at,
-        payload=kept,
-        fault=reason,
-        why=storable(item.why),
-    )
-
-
-def _content(event: Event) -> bytes:
-    """Return what an event says, without the time of sending, which changes when an SDK tries again."""
-    content = {name: value for name, value in event.payload.items() if name != "sentAt"}
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()
-
-
-def _derived_id(payload: bytes, arrived_at: datetime) -> str:
-    day = arrived_at.astimezone(UTC).date().isoformat()
-    return "derived-" + hashlib.sha256(day.encode() + payload).hexdigest()[:40]
-
-
-def _storage_fault(message_id: str, traits: Mapping[str, Any], *identities: Identity | None) -> str | None:
-    """Return why the databases could not keep an event: it must not stop those that come with it."""
-    names = {IdKind.USER: "userId", IdKind.ANONYMOUS: "anonymousId"}
-    texts = [("messageId", message_id, MAX_MESSAGE_ID)]
-    texts += [(names[identity.kind], identity.value, MAX_ID) for identity in identities if identity is not None]
-    for name, text, longest in texts:
-        if len(text) > longest:
-            return f"{name} has {len(text)} characters; {longest} are the most"
-        if not is_storable(text):
-            return f"{name} holds a NUL character or half a surrogate pair"
-    try:
-        json.dumps(traits)
-    except (TypeError, ValueError) as error:
-        return f"a trait cannot be kept: {error}"
-    return None
 
 
 # Deciding a chunk
@@ -307,7 +211,7 @@ def _event_row(event_id: str, event: ReadEvent, ruling: Ruling) -> dict[str, Any
         "outcome": ruling.outcome or "decided",
         "reason": ruling.reason,
         "note": event.why,
-        "payload": event.payload,
+        "payload": None if ruling.reason is Reason.ECHO and ruling.person is None else event.payload,
     }
 
 

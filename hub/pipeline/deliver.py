@@ -18,7 +18,7 @@ from hub.domain.identity import mailbox_of
 from hub.domain.reasons import Reason
 from hub.domain.rules import recheck
 from hub.domain.traits import display_name, language_of, value_of
-from hub.domain.world import Person, World
+from hub.domain.world import Person, Survey, World
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
 from hub.pipeline.hub import Hub
@@ -95,22 +95,22 @@ def _check_due(connection: Connection, configuration: Configuration, now: dateti
     paused = channels.paused(connection, now)
     verdicts: list[_Verdict] = []
     people: dict[str, Person] = {}
-    for survey in configuration.rules:
-        free = [
-            channel
-            for channel in configuration.surveys[survey.id].connections[Role.CHANNEL]
-            if channel not in paused and configuration.channel(channel) is not None
-        ]
-        room = CLAIM_SIZE - len(verdicts)
-        if not survey.enabled or not free or room <= 0:
-            continue
-        rows = deliveries.due(connection, survey.id, now, room)
+    sending = {survey.id: free for survey in configuration.rules if (free := _free(configuration, survey, paused))}
+    for survey_id, free in sending.items():
+        room = max(1, CLAIM_SIZE // len(sending))
+        rows = deliveries.due(connection, survey_id, now, room)
         world = worlds.new_world(connection, check_address, now)
         ids = {row.person_id for row in rows}
         worlds.load(connection, world, ids=ids, surveys=configuration.rules, now=now)
         people |= {person.id: person for person in world.people.values()}
-        verdicts += _recheck_all(world, configuration, survey.id, rows, people, free, now)
+        verdicts += _recheck_all(world, configuration, survey_id, rows, people, free, now)
     return _Checked(verdicts=verdicts, people=people)
+
+
+def _free(configuration: Configuration, survey: Survey, paused: Collection[str]) -> list[str]:
+    """Return the channels that a survey may send by right now; none while it is off."""
+    channel_ids = configuration.surveys[survey.id].connections[Role.CHANNEL] if survey.enabled else []
+    return [id for id in channel_ids if id not in paused and configuration.channel(id) is not None]
 
 
 def _recheck_all(

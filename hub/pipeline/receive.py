@@ -11,6 +11,9 @@ from hub.store.engine import Store
 from hub.store.group_commit import GroupCommit
 from hub.store.intake import AcceptedBody
 
+TIMEOUT_S = 10
+"""Senders give up after 5 to 15 seconds, and send again."""
+
 
 class Receiver:
     """Appends bodies to the intake log; requests that come together share one commit."""
@@ -20,9 +23,10 @@ class Receiver:
         self._commits: GroupCommit[AcceptedBody, None] = GroupCommit(self._append, name="intake")
 
     def store(self, source_id: str, accepted: Accepted, arrived_at: datetime) -> None:
-        """Return once the body is safe. Raises Overloaded, or the database's error: then nothing was stored."""
+        """Return once the body is safe. Raises Overloaded, the database's error, or TimeoutError: send it again."""
         self._commits.submit(
-            AcceptedBody(source_id=source_id, hint=accepted.hint, arrived_at=arrived_at, body=accepted.body)
+            AcceptedBody(source_id=source_id, hint=accepted.hint, arrived_at=arrived_at, body=accepted.body),
+            timeout_s=TIMEOUT_S,
         )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from hub.domain.reasons import Stop
-from hub.domain.states import ANSWERABLE, State
+from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.domain.traits import language_of
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
@@ -22,7 +22,7 @@ from hub.store.types import storable
 CHANGE_OF_MIND = timedelta(hours=24)
 """How long an answer may be changed after it was first given."""
 _LIVE = frozenset(ANSWERABLE | {State.QUEUED, State.CLAIMED})
-_ARRIVED = (State.QUEUED, State.CLAIMED, State.SENDING, State.UNKNOWN)
+_ARRIVED = sorted(sources_of(State.SENT))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,14 @@ def start_daily_runs(hub: Hub) -> list[str]:
     started = []
     for target in configuration.live(Role.TARGET):
         slot = _latest_slot(target, now)
-        if target.stored.created_at < slot and _start(hub, target, DAILY, slot.isoformat(), now):
-            started.append(target.stored.name)
+        if target.stored.created_at < slot and not _is_started(hub, target, slot):
+            started += [target.stored.name] if _start(hub, target, DAILY, slot.isoformat(), now) else []
     return started
+
+
+def _is_started(hub: Hub, target: Target, slot: datetime) -> bool:
+    with hub.store.read() as connection:
+        return outboxes.is_run_started(connection, target.id, DAILY, slot.isoformat())
 
 
 def start_now(hub: Hub) -> list[str]:

@@ -12,6 +12,8 @@ from hub.store.tables import channel_state as table
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_ASKED_S = 86_400.0
+"""A provider that asks for more than a day is asked again after a day."""
 
 
 def paused(connection: Connection, now: datetime) -> dict[str, tuple[datetime, str]]:
@@ -22,9 +24,10 @@ def paused(connection: Connection, now: datetime) -> dict[str, tuple[datetime, s
 
 def pause(connection: Connection, channel_id: str, *, why: str, after_s: float | None, now: datetime) -> datetime:
     """Leave a channel alone, longer at each failure in a row; return until when."""
-    failures = (connection.scalar(select(table.c.failures).where(table.c.channel_id == channel_id)) or 0) + 1
-    backoff = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-    until = now + (backoff if after_s is None else timedelta(seconds=after_s))
+    before: int | None = connection.scalar(select(table.c.failures).where(table.c.channel_id == channel_id))
+    failures = (before or 0) + 1
+    backoff = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
+    until = now + max(backoff, timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S)))
     row = {"channel_id": channel_id, "paused_until": until, "why": why, "failures": failures}
     upsert(connection, table, [row], update=["paused_until", "why", "failures"])
     return until
@@ -35,8 +38,3 @@ def worked(connection: Connection, channel_ids: Collection[str]) -> None:
     if channel_ids:
         condition = table.c.channel_id.in_(list(channel_ids)) & (table.c.failures > 0)
         connection.execute(table.update().where(condition).values(failures=0, paused_until=None, why=None))
-
-
-def resume(connection: Connection, channel_id: str) -> None:
-    """End a pause."""
-    worked(connection, [channel_id])

@@ -133,16 +133,23 @@ def _connection(row: Any) -> StoredConnection:
 def save_connection(
     connection: Connection, *, role: Role, name: str, kind: str, config: Mapping[str, Any], options: Any, now: datetime
 ) -> str:
-    """Create or change a live connection and return its id. Another kind under the same name is a new connection."""
+    """Create or change a connection and return its id. One that was retired comes back as itself.
+
+    Another kind under the same name is another connection.
+    """
     table = tables.connection
-    found = connection.execute(
-        select(table).where(table.c.role == role, table.c.name == name, table.c.retired_at.is_(None))
-    ).one_or_none()
-    if found is not None and found.kind == kind:
-        connection.execute(update(table).where(table.c.id == found.id).values(config=config, options=options))
+    namesakes = connection.execute(
+        select(table).where(table.c.role == role, table.c.name == name).order_by(table.c.retired_at.desc())
+    ).all()
+    for other in namesakes:
+        if other.retired_at is None and other.kind != kind:
+            retire_connection(connection, other.id, now=now)
+    same = [other for other in namesakes if other.kind == kind]
+    if same:
+        found = min(same, key=lambda one: one.retired_at is not None)
+        values = {"config": config, "options": options, "retired_at": None}
+        connection.execute(update(table).where(table.c.id == found.id).values(**values))
         return str(found.id)
-    if found is not None:
-        retire_connection(connection, found.id, now=now)
     connection_id = new_id()
     row = {"id": connection_id, "role": role, "name": name, "kind": kind, "config": config, "options": options}
     connection.execute(insert(table).values(**row, created_at=now))
@@ -164,10 +171,13 @@ def save_survey(
     connections: Mapping[Role, Sequence[str]],
     now: datetime,
 ) -> str:
-    """Create or change a survey and return its id. Switching it on is remembered as `resumed_at`."""
+    """Create or change a survey and return its id. Switching it on is remembered as `resumed_at`.
+
+    One that was retired comes back with its history: its interval still counts.
+    """
     table = tables.survey
-    found = connection.execute(select(table).where(table.c.name == name, table.c.retired_at.is_(None))).one_or_none()
-    values: dict[str, Any] = {"enabled": enabled, "settings": settings}
+    found = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+    values: dict[str, Any] = {"enabled": enabled, "settings": settings, "retired_at": None}
     if enabled and (found is None or not found.enabled):
         values["resumed_at"] = now
     if found is None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, text, update
 
 from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason, Stop
-from hub.domain.states import ANSWERABLE, State
+from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
-from hub.store.sql import is_among, upsert
+from hub.store.channels import LONGEST_ASKED_S
+from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
 from hub.store.types import new_id, storable
@@ -23,6 +24,8 @@ SENDING_LEASE = timedelta(seconds=180)
 """A channel's own time limits have to end well before this."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=2)
+DUE = (State.SCHEDULED, State.QUEUED)
+IN_HAND = (State.CLAIMED, State.SENDING)
 _DEPARTED = sorted(ANSWERABLE)
 _LONGEST_NOTE = 500
 
@@ -47,7 +50,7 @@ def due(connection: Connection, survey_id: str, now: datetime, limit: int) -> Se
         select(table)
         .where(
             table.c.survey_id == survey_id,
-            table.c.state.in_([State.SCHEDULED, State.QUEUED]),
+            in_states(table.c.state, *DUE),
             table.c.next_attempt_at <= now,
         )
         .order_by(table.c.next_attempt_at, table.c.id)
@@ -62,7 +65,7 @@ def next_due_at(connection: Connection, survey_ids: Collection[str]) -> datetime
     moments = [
         connection.scalar(
             select(table.c.next_attempt_at)
-            .where(table.c.survey_id == survey_id, table.c.state.in_([State.SCHEDULED, State.QUEUED]))
+            .where(table.c.survey_id == survey_id, in_states(table.c.state, *DUE))
             .order_by(table.c.next_attempt_at)
             .limit(1)
         )
@@ -209,12 +212,7 @@ class Concluded:
     """The survey's channels: after a channel's fault the next one that was not tried takes over."""
 
 
-_FROM: Mapping[type, Sequence[State]] = {
-    Sent: (State.QUEUED, State.CLAIMED, State.SENDING, State.UNKNOWN),
-    NotSent: (State.CLAIMED, State.SENDING),
-    Rejected: (State.CLAIMED, State.SENDING, State.UNKNOWN),
-    Unknown: (State.CLAIMED, State.SENDING),
-}
+_LEADS_TO = {Sent: State.SENT, NotSent: State.QUEUED, Rejected: State.REJECTED, Unknown: State.UNKNOWN}
 
 
 def conclude(connection: Connection, concluded: Concluded, now: datetime) -> None:
@@ -225,7 +223,9 @@ def conclude(connection: Connection, concluded: Concluded, now: datetime) -> Non
     claimed, outcome = concluded.claimed, concluded.outcome
     values = _values_of(concluded, now)
     statement = update(table).where(
-        table.c.id == claimed.id, table.c.claim == claimed.claim, table.c.state.in_(_FROM[type(outcome)])
+        table.c.id == claimed.id,
+        table.c.claim == claimed.claim,
+        table.c.state.in_(sorted(sources_of(_LEADS_TO[type(outcome)]))),
     )
     if values["state"] is State.QUEUED:
         statement = statement.where(~_another_open())
@@ -261,7 +261,7 @@ def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict
     has_next = outcome.channel_fault and any(channel not in tried for channel in concluded.channels)
     delay = min(FIRST_RETRY * 2 ** min(claimed.attempts, 10), LONGEST_RETRY)
     if outcome.retry_after_s is not None:
-        delay = max(delay, timedelta(seconds=outcome.retry_after_s))
+        delay = max(delay, timedelta(seconds=min(outcome.retry_after_s, LONGEST_ASKED_S)))
     return {
         "state": State.QUEUED,
         "note": _note(outcome.why),
@@ -326,7 +326,7 @@ def expire_leases(connection: Connection, now: datetime) -> tuple[int, int]:
 
     What never departed is certain not to have left; what departed nobody can know about.
     """
-    expired = table.c.lease_until < now
+    expired = and_(table.c.lease_until < now, in_states(table.c.state, *IN_HAND))
     back = update(table).where(expired, table.c.state == State.CLAIMED)
     values = {"claim": None, "lease_until": None, "revision": table.c.revision + 1}
     requeued = connection.execute(back.values(state=State.QUEUED, **values)).rowcount
@@ -340,11 +340,9 @@ def expire_leases(connection: Connection, now: datetime) -> tuple[int, int]:
 
 def has_expired_leases(connection: Connection, now: datetime) -> bool:
     """Return whether any worker left something in hand."""
-    return bool(connection.scalar(select(exists().where(table.c.lease_until < now, _in_hand()))))
-
-
-def _in_hand() -> ColumnElement[bool]:
-    return or_(table.c.state == State.CLAIMED, table.c.state == State.SENDING)
+    return bool(
+        connection.scalar(select(exists().where(table.c.lease_until < now, in_states(table.c.state, *IN_HAND))))
+    )
 
 
 def suppress(connection: Connection, mailbox: str, reason: Stop, *, now: datetime, note: str | None = None) -> None:

@@ -45,7 +45,12 @@ class Store:
                 max_overflow=pool_size,
                 pool_pre_ping=True,
                 hide_parameters=True,
-                connect_args={"connect_timeout": 5, "application_name": "survey-hub"},
+                connect_args={
+                    "connect_timeout": 5,
+                    "tcp_user_timeout": 10_000,
+                    "application_name": "survey-hub",
+                    "options": "-c timezone=UTC",
+                },
             )
             self.intake = self.hub
             self._lock_dir = settings.data_dir

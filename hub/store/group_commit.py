@@ -36,9 +36,12 @@ class GroupCommit(Generic[Item, Result]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, item: Item) -> Result:
-        """Return the result for `item` once its group is committed. Raises Overloaded, or what `write` raised."""
-        return self.post(item).result()
+    def submit(self, item: Item, *, timeout_s: float | None = None) -> Result:
+        """Return the result for `item` once its group is committed.
+
+        Raises Overloaded, what `write` raised, or TimeoutError: then it may or may not be written yet.
+        """
+        return self.post(item).result(timeout_s)
 
     def post(self, item: Item) -> Future[Result]:
         """Return the coming result for `item` without waiting for it. Raises Overloaded."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
@@ -36,18 +37,24 @@ def first(store: Store, *, sources: Collection[str], limit: int, max_bytes: int)
 
     One that was in hand when a worker died comes alone.
     """
-    chunk: list[AcceptedBody] = []
-    size = 0
+    sizes = select(body.c.id, body.c.deaths, func.length(body.c.body).label("size"))
     with store.intake.connect() as connection, connection.begin():
-        rows = connection.execute(select(body).where(body.c.source_id.in_(sources)).order_by(body.c.id).limit(limit))
-        for row in rows:
-            if chunk and (row.deaths or size + len(row.body) > max_bytes):
-                break
-            chunk.append(AcceptedBody(**row._mapping))
-            size += len(row.body)
-            if row.deaths:
-                break
-    return chunk
+        found = connection.execute(sizes.where(body.c.source_id.in_(sources)).order_by(body.c.id).limit(limit))
+        rows = connection.execute(select(body).where(_within(_chunk_of(found, max_bytes))).order_by(body.c.id))
+        return [AcceptedBody(**row._mapping) for row in rows]
+
+
+def _chunk_of(rows: Iterable[Any], max_bytes: int) -> list[int]:
+    ids: list[int] = []
+    size = 0
+    for row in rows:
+        if ids and (row.deaths or size + row.size > max_bytes):
+            break
+        ids.append(row.id)
+        size += row.size
+        if row.deaths:
+            break
+    return ids
 
 
 def begin_work(store: Store, ids: Collection[int]) -> None:
@@ -82,7 +89,7 @@ def waiting(store: Store) -> tuple[int, datetime | None]:
     return count, oldest
 
 
-def is_anything_waiting(store: Store) -> bool:
-    """Return whether any body waits."""
+def is_anything_waiting(store: Store, sources: Collection[str]) -> bool:
+    """Return whether a body of any of these sources waits."""
     with store.intake.connect() as connection, connection.begin():
-        return connection.scalar(select(body.c.id).limit(1)) is not None
+        return connection.scalar(select(body.c.id).where(body.c.source_id.in_(sources)).limit(1)) is not None

@@ -21,6 +21,7 @@ class Keys:
     """Encrypts secrets and signs survey links. The first key is used for new ones, every key for old ones."""
 
     def __init__(self, secret_keys: tuple[str, ...]) -> None:
+        self._newest = Fernet(_derive(secret_keys[0], "seal"))
         self._fernet = MultiFernet([Fernet(_derive(key, "seal")) for key in secret_keys])
         self._signing = [_derive(key, "sign") for key in secret_keys]
         self.fingerprints = [hashlib.sha256(_derive(key, "fingerprint")).hexdigest()[:16] for key in secret_keys]
@@ -28,6 +29,14 @@ class Keys:
     def seal(self, text: str) -> str:
         """Return `text` encrypted."""
         return self._fernet.encrypt(text.encode()).decode()
+
+    def is_current(self, sealed: str) -> bool:
+        """Return whether `sealed` was encrypted with the first key."""
+        try:
+            self._newest.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def unseal(self, sealed: str) -> str:
         """Return what was sealed. Raises ConfigError when no key fits."""

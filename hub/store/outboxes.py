@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, or_, select, update
 
 from hub.plugin import Done, Parked, Retry
-from hub.store.sql import insert_missing, is_among
+from hub.store.channels import LONGEST_ASKED_S
+from hub.store.sql import in_states, insert_missing, is_among
 from hub.store.tables import outbox, response, survey, sync_run
 from hub.store.types import storable
 
+OPEN = in_states(outbox.c.state, "pending", "leased")
 LEASE = timedelta(minutes=5)
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
@@ -38,6 +40,12 @@ def start_run(connection: Connection, target_id: str, kind: str, slot: str, now:
     return insert_missing(connection, sync_run, row)
 
 
+def is_run_started(connection: Connection, target_id: str, kind: str, slot: str) -> bool:
+    """Return whether a run was started before."""
+    run = (sync_run.c.target_id == target_id, sync_run.c.kind == kind, sync_run.c.slot == slot)
+    return bool(connection.scalar(select(exists().where(*run))))
+
+
 def unfinished_runs(connection: Connection) -> Sequence[Any]:
     """Return the sync runs that have not ended."""
     return connection.execute(select(sync_run).where(sync_run.c.finished_at.is_(None))).all()
@@ -52,12 +60,22 @@ def add_to_run(connection: Connection, run: Any, counts: Mapping[str, int], fini
 
 
 def lease(connection: Connection, target_id: str, *, claim: str, limit: int, now: datetime) -> list[Pending]:
-    """Take the newest answer of some people in hand; what a newer one has overtaken is superseded."""
+    """Take the newest answer of some people in hand; what a newer one has overtaken is superseded.
+
+    A person with an answer under way waits until its outcome is known, so that an older one never arrives last.
+    """
     _expire(connection, target_id, now)
     _supersede(connection, target_id, now)
+    under_way = outbox.alias("under_way")
+    is_under_way = exists().where(
+        under_way.c.target_id == target_id,
+        under_way.c.person_id == outbox.c.person_id,
+        under_way.c.state == "leased",
+    )
     ids = connection.scalars(
         select(outbox.c.message_id)
-        .where(outbox.c.target_id == target_id, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
+        .where(outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
+        .where(~is_under_way)
         .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
         .limit(limit)
     ).all()
@@ -86,7 +104,7 @@ def lease(connection: Connection, target_id: str, *, claim: str, limit: int, now
 
 
 def _expire(connection: Connection, target_id: str, now: datetime) -> None:
-    condition = (outbox.c.target_id == target_id, outbox.c.state == "leased", outbox.c.lease_until < now)
+    condition = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "leased", outbox.c.lease_until < now)
     connection.execute(update(outbox).where(*condition).values(state="pending", claim=None, lease_until=None))
 
 
@@ -100,7 +118,7 @@ def _supersede(connection: Connection, target_id: str, now: datetime) -> None:
             (newer.c.created_at == outbox.c.created_at) & (newer.c.message_id > outbox.c.message_id),
         ),
     )
-    condition = (outbox.c.target_id == target_id, outbox.c.state == "pending", overtaken)
+    condition = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", overtaken)
     connection.execute(update(outbox).where(*condition).values(state="superseded", done_at=now))
 
 
@@ -131,7 +149,7 @@ def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -
             return "parked", {"state": "parked", "done_at": now, "code": storable(code), "note": _note(why)}
         case Retry(why=why, after_s=after_s):
             backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
-            delay = max(backoff, timedelta(seconds=after_s or 0))
+            delay = max(backoff, timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S)))
             return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": _note(why)}
 
 
@@ -143,14 +161,12 @@ def is_due(connection: Connection, target_id: str, now: datetime) -> bool:
     """Return whether anything could be pushed right now."""
     free = (outbox.c.state == "pending") & (outbox.c.next_attempt_at <= now)
     expired = (outbox.c.state == "leased") & (outbox.c.lease_until < now)
-    return bool(connection.scalar(select(exists().where(outbox.c.target_id == target_id, or_(free, expired)))))
+    return bool(connection.scalar(select(exists().where(outbox.c.target_id == target_id, OPEN, or_(free, expired)))))
 
 
 def is_open(connection: Connection, target_id: str, before: datetime) -> bool:
     """Return whether anything older than `before` still has to reach a target."""
-    open_rows = exists().where(
-        outbox.c.target_id == target_id, outbox.c.state.in_(["pending", "leased"]), outbox.c.created_at <= before
-    )
+    open_rows = exists().where(outbox.c.target_id == target_id, OPEN, outbox.c.created_at <= before)
     return bool(connection.scalar(select(open_rows)))
 
 

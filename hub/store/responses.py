@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from hub.store.tables import outbox, response, response_version
 from hub.store.types import new_id
+
+ONE_LATER = timedelta(microseconds=1)
+"""A newer answer is later than those before it, whatever the clock says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +65,11 @@ def _queue(
     now: datetime,
 ) -> None:
     for target_id in targets:
-        older = update(outbox).where(
-            outbox.c.target_id == target_id, outbox.c.person_id == person_id, outbox.c.state == "pending"
+        mine = (outbox.c.target_id == target_id, outbox.c.person_id == person_id)
+        connection.execute(
+            update(outbox).where(*mine, outbox.c.state == "pending").values(state="superseded", done_at=now)
         )
-        connection.execute(older.values(state="superseded", done_at=now))
+        newest_at = connection.scalar(select(func.max(outbox.c.created_at)).where(*mine))
         row = {
             "target_id": target_id,
             "message_id": f"hub-{hub_id}-{response_id}-{version}",
@@ -74,7 +78,7 @@ def _queue(
             "version": version,
             "state": "pending",
             "next_attempt_at": now,
-            "created_at": now,
+            "created_at": now if newest_at is None else max(now, newest_at + ONE_LATER),
         }
         connection.execute(insert(outbox), [row])
 

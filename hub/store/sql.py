@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, func, select, type_coerce
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, func, literal_column, select, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -17,6 +17,11 @@ def is_among(connection: Connection, column: Column[str], values: Collection[str
     if connection.dialect.name == "postgresql":
         return column == func.any(type_coerce(list(values), ARRAY(Text)))
     return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+
+
+def in_states(column: Column[str], *states: str) -> ColumnElement[bool]:
+    """Return the condition that a state is one of some, in the words of a partial index, so that it is used."""
+    return column.in_([literal_column(f"'{state}'") for state in states])
 
 
 def upsert(

@@ -71,13 +71,12 @@ survey = Table(
     "survey",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", Text, nullable=False, unique=True),
     Column("enabled", Boolean, nullable=False),
     Column("resumed_at", Instant),
     Column("settings", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("retired_at", Instant),
-    _partial_index("survey_name", "name", unique=True, where="retired_at IS NULL"),
 )
 
 survey_connection = Table(

@@ -14,7 +14,7 @@ from hub.domain.states import SENT_STATES, WAITING, State
 from hub.domain.traits import Profile, Trait, value_of
 from hub.domain.world import Invitation, Person, Survey, World
 from hub.store.engine import Stale
-from hub.store.sql import is_among, upsert
+from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import event, identity, invitation, outbox, person, response, suppression
 from hub.store.types import new_id
 
@@ -113,7 +113,7 @@ def _load_invitations(
     connection: Connection, world: World, *, people: Collection[str], mailboxes: Collection[str], since: datetime
 ) -> None:
     counts = or_(
-        invitation.c.state.in_(sorted(WAITING)),
+        in_states(invitation.c.state, *sorted(WAITING)),
         (invitation.c.state.in_(sorted(SENT_STATES))) & (invitation.c.sent_at > since),
     )
     seen: set[str] = set()
@@ -227,15 +227,15 @@ class _BusiestHours:
 def save(connection: Connection, world: World, *, now: datetime) -> None:
     """Write the people and invitations that changed. Raises Stale when an invitation changed under our hands."""
     for other_id, person_id in world.joined.items():
-        for table in (identity, event, invitation, response, outbox):
-            statement = update(table).where(table.c.person_id == other_id).values(person_id=person_id)
-            if table is not invitation:
-                connection.execute(statement)
+        # An answer in this very moment holds the invitation: it is waited for, and then moved with the others.
+        connection.execute(select(invitation.c.id).where(invitation.c.person_id == other_id).with_for_update())
+        for table in (event, response, outbox):
+            connection.execute(update(table).where(table.c.person_id == other_id).values(person_id=person_id))
         connection.execute(delete(person).where(person.c.id == other_id))
     touched = sorted(world.touched.values(), key=lambda one: one.id)
     columns = ["first_seen_at", "first_id", "mailbox", "profile", "locale", "timezone", "future_created_at"]
     upsert(connection, person, [_person_row(world, one) for one in touched], update=columns)
-    upsert(connection, identity, _identity_rows(touched))
+    upsert(connection, identity, _identity_rows(touched), update=["person_id", "position"])
     _save_invitations(connection, world, now)
 
 
@@ -263,7 +263,7 @@ def _identity_rows(people: Iterable[Person]) -> list[dict[str, Any]]:
 
 
 def _save_invitations(connection: Connection, world: World, now: datetime) -> None:
-    changed = [_changed_row(one) for one in world.changed.values() if one.revision is not None]
+    changed = [_changed_row(one, now) for one in world.changed.values() if one.revision is not None]
     for row in sorted(changed, key=lambda one: one["state"] != State.CANCELLED):
         statement = update(invitation).where(invitation.c.id == row["id"], invitation.c.revision == row["revision"])
         values = {name: value for name, value in row.items() if name != "id"} | {"revision": row["revision"] + 1}
@@ -276,7 +276,7 @@ def _save_invitations(connection: Connection, world: World, now: datetime) -> No
         connection.execute(insert(invitation), fresh)
 
 
-def _changed_row(one: Invitation) -> dict[str, Any]:
+def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
     return {
         "id": one.id,
         "revision": one.revision,
@@ -285,8 +285,9 @@ def _changed_row(one: Invitation) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "due_at": one.due_at,
-        "next_attempt_at": one.due_at,
+        **({} if one.state is State.QUEUED else {"next_attempt_at": one.due_at}),
         "created_at_basis": one.created_at,
+        "concluded_at": now if one.state is State.CANCELLED else None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,8 @@ from hub.web.look import HEADERS, STYLE
 from hub.web.words import words_for
 
 log = logging.getLogger(__name__)
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class HubApp(Flask):
@@ -58,7 +61,7 @@ def _add_health(app: Flask, hub: Hub) -> None:
 def _add_status(app: Flask, hub: Hub) -> None:
     @app.get("/")
     def status() -> Any:
-        if not _is_from_this_machine():
+        if not _is_from_this_machine(hub):
             return _trouble("Survey Hub", "This survey hub is running.", 200)
         now = overview(hub)
         page = render_template(
@@ -74,10 +77,14 @@ def _add_status(app: Flask, hub: Hub) -> None:
         return page, HEADERS
 
 
-def _is_from_this_machine() -> bool:
-    """The status page shows scores, and there is no login yet: nobody but this machine's people sees it."""
+def _is_from_this_machine(hub: Hub) -> bool:
+    """The status page shows scores, and there is no login yet: only a hub that is not public shows it, and only here.
+
+    A proxy's requests come from this machine too, with or without a header that says so.
+    """
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return not is_forwarded and request.remote_addr in ("127.0.0.1", "::1")
+    hosts = (urlsplit(hub.settings.base_url).hostname, urlsplit(request.host_url).hostname, request.remote_addr)
+    return not is_forwarded and all(host in LOOPBACK for host in hosts)
 
 
 def _add_errors(app: Flask) -> None:

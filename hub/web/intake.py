@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
 from hub.plugin import Accepted, EventSource, InboundRequest, Reply
-from hub.registry import Configuration
+from hub.registry import RESERVED_PATHS, Configuration, overlap
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key
@@ -71,7 +71,7 @@ class Intake:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         kind = self._kind_of(path)
-        if kind is None and not path.startswith(NAMED):
+        if kind is None and not path.startswith(NAMED) and not self._may_be_of_a_missing_plugin(environ, path):
             return self._app(environ, start_response)
         reply = self._answer(environ, path, kind)
         status = _STATUS_LINES.get(reply.status, f"{reply.status} Status")
@@ -89,6 +89,13 @@ class Intake:
                 return kind
         return None
 
+    def _may_be_of_a_missing_plugin(self, environ: WSGIEnvironment, path: str) -> bool:
+        """Return whether this may be an event for a source whose plugin is not installed now: never throw it away."""
+        if environ["REQUEST_METHOD"] != "POST" or path == "/" or any(overlap(path, own) for own in RESERVED_PATHS):
+            return False
+        known = self._configuration
+        return known is not None and any(source.stored.kind not in self._kinds for source in known.live(Role.SOURCE))
+
     def _answer(self, environ: WSGIEnvironment, path: str, kind: str | None) -> Reply:
         configuration: Configuration | None
         try:
@@ -97,7 +104,7 @@ class Intake:
             log.warning("The configuration could not be read: %s", type(error).__name__)
             configuration = self._configuration
         connection_id = None
-        if kind is None and configuration is not None:
+        if kind is None and configuration is not None and path.startswith(NAMED):
             named = configuration.named(Role.SOURCE, path.removeprefix(NAMED).rstrip("/"))
             if named is None:
                 return EventSource.trouble(404, f"There is no source at {path}.")
@@ -124,12 +131,11 @@ class Intake:
                 key = source_class.key(request)
                 connection_id = configuration.source_of_key.get(hash_key(key)) if key else None
             if connection_id is None:
-                message = "The write key is missing or unknown. Use the API key of a source of this hub."
-                return source_class.without_key(request) or source_class.trouble(401, message)
+                return source_class.without_key(request) or _unknown_key(source_class, configuration)
             return self._receive(configuration.source(connection_id), connection_id, request)
         except _Refused as refused:
             return source_class.trouble(refused.status, str(refused))
-        except (Overloaded, SQLAlchemyError) as error:
+        except (Overloaded, SQLAlchemyError, TimeoutError) as error:
             log.warning("A body could not be stored: %s", type(error).__name__)
         except Exception:
             log.exception("A source failed to take a request")
@@ -173,6 +179,15 @@ class Intake:
             headers=headers,
             body=body,
         )
+
+
+def _unknown_key(source_class: type[EventSource], configuration: Configuration) -> Reply:
+    """Refuse a key, unless it may be that of a source that does not work now: then it is our trouble."""
+    of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
+    if any(one.provider is None for one in of_this_kind):
+        return source_class.trouble(503, "A source of this hub does not work right now; please retry.", RETRY_AFTER_S)
+    message = "The write key is missing or unknown. Use the API key of a source of this hub."
+    return source_class.trouble(401, message)
 
 
 def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:

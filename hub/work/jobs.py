@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from hub.config import load_settings
+from hub.lifeline import die_with_parent
 from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.registry import Plugins, find_plugins
@@ -29,6 +30,7 @@ def preload() -> None:
 
 def run(name: str) -> None:
     """Do the work of this name. Every job of the hub is this function: workers refuse all others."""
+    die_with_parent()
     settings = load_settings()
     wake = Wake(settings.effective_redis_url)
     wake.started(name)
@@ -48,7 +50,9 @@ def _decide(hub: Hub) -> list[str]:
     count = decide.drain(hub, until=time.monotonic() + BOX_S)
     if count:
         log.info("Decided on %d events", count)
-    again = ["decide"] if count and intake.is_anything_waiting(hub.store) else []
+    again = (
+        ["decide"] if count and intake.is_anything_waiting(hub.store, hub.registry.current().working_sources()) else []
+    )
     return [*again, "deliver"] if count else again
 
 

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.pipeline import sync
 from hub.pipeline.hub import Hub
+from hub.registry import Configuration
 from hub.store import channels, deliveries, intake, outboxes, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
@@ -45,7 +46,7 @@ class Schedule:
         while not self._stopped.wait(TICK_S):
             try:
                 self.tick()
-            except DBAPIError as error:
+            except SQLAlchemyError as error:
                 if not is_away:
                     log.exception("The database cannot be reached: %s", type(error).__name__)
                 is_away = True
@@ -87,7 +88,7 @@ def due_jobs(hub: Hub) -> list[str]:
     """Return the names of the jobs that would find something to do right now."""
     now = hub.now()
     configuration = hub.registry.current()
-    names = ["decide"] if intake.is_anything_waiting(hub.store) else []
+    names = ["decide"] if intake.is_anything_waiting(hub.store, configuration.working_sources()) else []
     with hub.store.read() as connection:
         if deliveries.has_expired_leases(connection, now):
             names.append("sweep")
@@ -104,9 +105,15 @@ def due_jobs(hub: Hub) -> list[str]:
         due_at = deliveries.next_due_at(connection, sending)
         if due_at is not None and due_at <= now:
             names.append("deliver")
-        if any(_has_work(connection, run, now) for run in outboxes.unfinished_runs(connection)):
+        runs = [run for run in outboxes.unfinished_runs(connection) if not _waits_for_its_plugin(configuration, run)]
+        if any(_has_work(connection, run, now) for run in runs):
             names.append("sync")
     return names
+
+
+def _waits_for_its_plugin(configuration: Configuration, run: Any) -> bool:
+    target = configuration.connections[run.target_id]
+    return target.provider is None and target.stored.retired_at is None
 
 
 def _has_work(connection: Connection, run: Any, now: datetime) -> bool:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis import Redis
 from rq import Queue, Worker, worker_registration
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
 from hub.wake import JOB_FUNCTION, QUEUE
 from hub.work import jobs
-
-if TYPE_CHECKING:
-    from rq.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +20,23 @@ WORKER_TTL_S = 60
 """A worker says every so often that it is alive; after this long without a word it counts as gone."""
 
 
+class HubJob(Job):
+    """A job without callbacks and webhooks, whatever Redis says: RQ calls them also for jobs it never ran."""
+
+    def restore(self, raw_data: Any) -> None:
+        """Take in what Redis holds, but nothing that RQ would call beside the job."""
+        super().restore(raw_data)
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+        self.webhooks = []
+
+
 def is_ours(job: Job) -> bool:
-    """Return whether a job is one of ours, without callbacks: anything else was put into Redis by somebody else."""
-    callbacks = ("_success_callback_name", "_failure_callback_name", "_stopped_callback_name", "webhooks")
+    """Return whether a job is one of ours: anything else was put into Redis by somebody else."""
     try:
-        is_known = job.func_name == JOB_FUNCTION and len(job.args) == 1 and job.args[0] in jobs.JOBS and not job.kwargs
+        return job.func_name == JOB_FUNCTION and len(job.args) == 1 and job.args[0] in jobs.JOBS and not job.kwargs
     except Exception:
         log.exception("A job could not be read")
         return False
-    return is_known and not any(getattr(job, name, None) for name in callbacks)
 
 
 class HubWorker(Worker):
@@ -56,9 +62,10 @@ def make_worker(redis: Redis) -> HubWorker:
     """Return a worker on the hub's queue."""
     jobs.preload()
     return HubWorker(
-        [Queue(QUEUE, connection=redis, serializer=JSONSerializer)],
+        [Queue(QUEUE, connection=redis, serializer=JSONSerializer, job_class=HubJob)],
         connection=redis,
         serializer=JSONSerializer,
+        job_class=HubJob,
         worker_ttl=WORKER_TTL_S,
         maintenance_interval=60,
         log_job_description=False,

@@ -225,10 +225,9 @@ class Hub:
 
         starts_at = created_at
         if created_at is not None:
-            first_sight = person.first_sights.setdefault(created_at, now)
             if created_at - now > timedelta(hours=24):
                 return line(event, "skipped", "created_at_future")  # 13
-            starts_at = min(created_at, first_sight)
+            starts_at = min(created_at, person.first_sights.setdefault(created_at, now))
         elif self.settings["on_missing_created_at"] == "skip":
             return line(event, "skipped", "no_created_at")  # 14
         elif self.settings["on_missing_created_at"] == "first_seen":

@@ -286,14 +286,7 @@ def upgrade_hub() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("retired_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(
-        "survey_name",
-        "survey",
-        ["name"],
-        unique=True,
-        sqlite_where=sa.text("retired_at IS NULL"),
-        postgresql_where=sa.text("retired_at IS NULL"),
+        sa.UniqueConstraint("name"),
     )
     op.create_table(
         "sync_run",
