@@ -123,7 +123,7 @@ def test_killed_processes_lose_nothing_and_mail_nobody_twice(hub: RunningHub, sm
             _kill_and_start_again(hub, dice.choice(["worker-1", "worker-2", "scheduler", "web"]))
     client.shutdown()
     with hub.opened() as opened:
-        hub.wait_for(lambda: not intake.is_anything_waiting(opened.store), "every body decided")
+        hub.wait_for(lambda: intake.waiting(opened.store)[0] == 0, "every body decided")
         ended = tables.invitation.update().values(lease_until=tables.invitation.c.scheduled_at)
         opened.store.transact(lambda connection: connection.execute(ended))  # lost workers' leases run out at once
         hub.wait_for(lambda: _states(hub).keys() <= {"sent", "unknown"}, "every invitation concluded")
