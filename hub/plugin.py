@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
 import pluggy
@@ -38,6 +39,7 @@ __all__ = [
     "Provider",
     "Rejected",
     "Reply",
+    "ReportKind",
     "Retry",
     "Secret",
     "Sent",
@@ -198,7 +200,8 @@ class Event:
     `timestamp` is when it happened, already corrected for the sender's clock; None means "when it arrived".
     `traits` are the customer's attributes as sent; `fallback_traits` fill what `traits` lack (Segment's
     `context.traits`). `echo` marks our own sync coming back. `payload` is the event as received, kept for people
-    to look at. Without a `message_id` the hub derives one from the payload and the day of arrival.
+    to look at. Without a `message_id` the hub derives one from the payload and the day of arrival. `name` and
+    `properties` are a `track` event's: a survey may name one as its trigger.
     """
 
     type: str
@@ -209,6 +212,7 @@ class Event:
     traits: Mapping[str, Any] = field(default_factory=dict)
     fallback_traits: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
     timestamp: datetime | None = None
     locale: str | None = None
     timezone: str | None = None
@@ -233,8 +237,9 @@ class EventSource(Provider):
     """Root paths of this kind; a trailing `/*` takes everything below. `/sources/<name>` always works."""
     cors: ClassVar[bool] = False
     """Whether browsers may send from other origins: the hub answers preflights and adds the headers."""
-    max_body: ClassVar[int] = 512_000
-    """Bytes of a body after decompression; more is refused with 413."""
+    max_body: int = 512_000
+    """Bytes of a body after decompression; more is refused with 413. An instance may set its own, which counts for
+    `/sources/<name>`."""
 
     @classmethod
     def key(cls, request: InboundRequest) -> str | None:
@@ -291,11 +296,16 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class NotSent:
-    """The message certainly did not leave; the hub tries again later. `channel_fault`: try the next channel."""
+    """The message certainly did not leave; the hub tries again later.
+
+    `channel_fault`: try the next channel. `pause`: leave this channel alone, for `retry_after_s` or as long as the
+    hub chooses (a refused key, a quota used up); messages not handed over yet take the next channel.
+    """
 
     why: str
     retry_after_s: float | None = None
     channel_fault: bool = False
+    pause: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,12 +326,32 @@ class Unknown:
 Outcome: TypeAlias = Sent | NotSent | Rejected | Unknown
 
 
+class ReportKind(StrEnum):
+    """What a provider may report about a message after it took it."""
+
+    DELIVERED = "delivered"
+    """The mailbox took it."""
+    DEFERRED = "deferred"
+    """Not yet; the provider goes on trying. Only noted."""
+    DROPPED = "dropped"
+    """The provider never sent it: it does not count as sent."""
+    BOUNCED = "bounced"
+    """The mailbox refused it. Unless the report says otherwise that is for good, and it is never mailed again."""
+    COMPLAINED = "complained"
+    """Its reader called it spam: never mailed again."""
+    UNSUBSCRIBED = "unsubscribed"
+    """Its reader wants no more: never mailed again."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryReport:
-    """What a provider says later about a message. `kind`: delivered, bounced, complained, unsubscribed, dropped."""
+    """What a provider says later about a message; `message_id` is the `Message.id` it was sent under.
+
+    `permanent=False`: a bounce that says nothing about the mailbox (blocked as spam, say); it may be mailed again.
+    """
 
     message_id: str
-    kind: str
+    kind: ReportKind
     at: datetime
     detail: str = ""
     permanent: bool = True
@@ -411,7 +441,10 @@ class SurveyChannel(Provider):
         return message.id, outcome
 
     def reports(self, request: InboundRequest) -> Sequence[DeliveryReport] | Reply:
-        """Return what the provider's call on `/channels/<id>/events` reports; refuse a forged one with a reply."""
+        """Return what the provider's call on `/channels/<id>/events` reports; refuse a forged one with a reply.
+
+        Reports may come twice, in any order, and before `send` returned; about unknown messages they are ignored.
+        """
         return Reply.json({"code": "not_found", "message": "This channel takes no reports."}, status=404)
 
 

@@ -199,6 +199,7 @@ class _Run:
         self._departed: set[str] = set()
         self._refused: set[str] = set()
         self._concluded: set[str] = set()
+        self._paused: ChannelPaused | None = None
         self._writes: list[Future[set[str]]] = []
         self._commits: GroupCommit[Sequence[Claimed] | Concluded, set[str]] = GroupCommit(
             self._write, name=f"deliver-{channel.name}"
@@ -206,22 +207,21 @@ class _Run:
 
     def send(self) -> int:
         """Return how many messages were handed over."""
-        paused: ChannelPaused | None = None
         try:
             for message_id, outcome in self._channel.send_many(self._messages(), self._point_of_no_return):
                 self._conclude(message_id, outcome)
         except ChannelPaused as error:
-            paused = error
+            self._paused = error
         except Exception as error:
             log.exception("Channel %s failed", self._channel.name)
-            paused = ChannelPaused(f"{type(error).__name__}: {error}")
+            self._paused = ChannelPaused(f"{type(error).__name__}: {error}")
         finally:
-            self._finish(paused)
+            self._finish(self._paused)
         return len(self._concluded)
 
     def _messages(self) -> Iterator[Message]:
         for claimed in self._claimed.values():
-            if time.monotonic() > self._until:
+            if self._paused is not None or time.monotonic() > self._until:
                 return
             message = self._render(claimed)
             if message is not None:
@@ -264,6 +264,8 @@ class _Run:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
             return
         outcome = said if isinstance(said, Outcome) else self._no_outcome(message_id, said)
+        if isinstance(outcome, NotSent) and outcome.pause:
+            self._paused = self._paused or ChannelPaused(outcome.why, retry_after_s=outcome.retry_after_s)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
         concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)

@@ -257,8 +257,9 @@ def _first_known(now: datetime) -> Any:
 
 def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict[str, Any]:
     claimed = concluded.claimed
-    tried = [*claimed.tried, claimed.channel_id] if outcome.channel_fault else list(claimed.tried)
-    has_next = outcome.channel_fault and any(channel not in tried for channel in concluded.channels)
+    is_channel_fault = outcome.channel_fault or outcome.pause
+    tried = [*claimed.tried, claimed.channel_id] if is_channel_fault else list(claimed.tried)
+    has_next = is_channel_fault and any(channel not in tried for channel in concluded.channels)
     delay = min(FIRST_RETRY * 2 ** min(claimed.attempts, 10), LONGEST_RETRY)
     if outcome.retry_after_s is not None:
         delay = max(delay, timedelta(seconds=min(outcome.retry_after_s, LONGEST_ASKED_S)))

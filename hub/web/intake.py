@@ -125,8 +125,9 @@ class Intake:
     ) -> Reply:
         if environ["REQUEST_METHOD"] == "OPTIONS" and source_class.cors:
             return Reply(status=204, content_type="text/plain")
+        source = configuration.source(connection_id) if connection_id is not None else None
         try:
-            request = self._request(environ, source_class.max_body)
+            request = self._request(environ, (source or source_class).max_body)
             if connection_id is None:
                 key = source_class.key(request)
                 connection_id = configuration.source_of_key.get(hash_key(key)) if key else None

@@ -8,6 +8,7 @@ import pytest
 
 from hub.plugin import ChannelPaused, NotSent, Rejected, Sent, Unknown
 from hub.store import tables
+from hub.store.configuration import Role
 from tests.clock import days, seconds
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -204,6 +205,18 @@ def test_paused_channel_hands_over_to_the_next(lab):
     lab.deliver()
     assert {name for name, _ in lab.office.mails} == {"spare"}
     assert lab.states() == ["sent"] * 20
+
+
+def test_channel_that_asks_for_a_pause_after_the_point_of_no_return_gets_one(lab):
+    lab.configure(TWO_CHANNELS)
+    refused = NotSent(why="401: the key is refused", pause=True)
+    lab.office.behaviour["relay"] = returning(refused, departed=True)
+    lab.decide(*[identify(f"u{number}") for number in range(20)])
+    lab.deliver()
+    tried_first = [name for name, _ in lab.office.mails].count("relay")
+    assert 1 <= tried_first <= 16, "those in flight, and none after them"
+    assert lab.states() == ["sent"] * 20
+    assert {row.channel_id for row in lab.rows(tables.channel_state)} == {lab.id_of(Role.CHANNEL, "relay")}
 
 
 def test_invitation_waits_where_the_one_channel_it_did_not_try_is_away_and_then_goes(lab):

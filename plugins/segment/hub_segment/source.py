@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import Schema
 
@@ -52,7 +52,7 @@ class SegmentSource(EventSource):
     config_schema = SourceSettings
     paths = ("/v1/*",)
     cors = True
-    max_body: ClassVar[int] = MAX_BATCH_BYTES
+    max_body = MAX_BATCH_BYTES
 
     @classmethod
     def key(cls, request: InboundRequest) -> str | None:
