@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 from hub.plugin import (
     Accepted,
     CustomerUpdate,
+    DeliveryReport,
     Done,
     Event,
     EventSource,
@@ -22,6 +23,7 @@ from hub.plugin import (
     Parked,
     Person,
     Reply,
+    ReportKind,
     Retry,
     Secret,
     Sent,
@@ -77,6 +79,11 @@ def send_away(message: Message, point_of_no_return: Callable[[], None]) -> Outco
     return Sent(provider_id=f"p-{message.id}")
 
 
+def read_report(item: dict[str, Any]) -> DeliveryReport:
+    """Return a report of the fake provider: `[{"id": ..., "kind": ..., "at": ...}]`."""
+    return DeliveryReport(message_id=item["id"], kind=ReportKind(item["kind"]), at=datetime.fromisoformat(item["at"]))
+
+
 @dataclass
 class PostOffice:
     """What fake channels do, by connection name, and what left them."""
@@ -104,6 +111,11 @@ class PostOffice:
                     office.mails.append((self.name, message))
 
                 return office.behaviour.get(self.name, send_away)(message, depart)
+
+            def reports(self, request: InboundRequest) -> Sequence[DeliveryReport] | Reply:
+                if request.headers.get("x-signature") != "genuine":
+                    return Reply.json({"code": "401", "message": "forged"}, status=401)
+                return [read_report(item) for item in json.loads(request.body)]
 
             def erase(self, person: Person) -> None:
                 office.erased.append(person)

@@ -184,6 +184,12 @@ _OUTCOMES = {
     "not_sent": "not sent, to be tried again.",
     "rejected": "refused for good.",
     "unknown": "nobody can know whether it left; it is not sent again by itself.",
+    "delivered": "its provider reports that the mailbox took it.",
+    "deferred": "its provider reports that the mailbox did not take it yet.",
+    "dropped": "its provider reports that it was never sent.",
+    "bounced": "its provider reports that the mailbox refused it.",
+    "complained": "its reader called it spam.",
+    "unsubscribed": "its reader unsubscribed at the provider.",
 }
 _SYNC_STATES = {
     "pending": "waits for the next sync.",

@@ -31,23 +31,25 @@ SENT_STATES = frozenset({State.SENT, State.UNKNOWN, State.BOUNCED, State.COMPLAI
 ANSWERABLE = frozenset({State.SENDING, State.SENT, State.UNKNOWN, State.BOUNCED, State.COMPLAINED})
 """The mail left or may have left, so its link may be in somebody's hands."""
 
+_REPORTED = frozenset({State.SENT, State.REJECTED, State.BOUNCED, State.COMPLAINED})
+"""Where a provider's report or an answer leads, also one that comes before our own record of what happened."""
+
 MOVES: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.CLAIMED, State.HELD, State.CANCELLED}),
     State.HELD: frozenset({State.SCHEDULED, State.CANCELLED}),
-    State.QUEUED: frozenset({State.CLAIMED, State.CANCELLED, State.SENT, State.BOUNCED}),
-    State.CLAIMED: frozenset(
-        {State.SENDING, State.QUEUED, State.CANCELLED, State.REJECTED, State.SENT, State.UNKNOWN, State.BOUNCED}
-    ),
-    State.SENDING: frozenset({State.SENT, State.QUEUED, State.REJECTED, State.UNKNOWN, State.BOUNCED, State.CANCELLED}),
-    State.UNKNOWN: frozenset({State.SENT, State.REJECTED, State.BOUNCED, State.CANCELLED}),
-    State.SENT: frozenset({State.BOUNCED, State.COMPLAINED}),
+    State.QUEUED: frozenset({State.CLAIMED, State.CANCELLED}) | _REPORTED,
+    State.CLAIMED: frozenset({State.SENDING, State.QUEUED, State.CANCELLED, State.UNKNOWN}) | _REPORTED,
+    State.SENDING: frozenset({State.QUEUED, State.UNKNOWN, State.CANCELLED}) | _REPORTED,
+    State.UNKNOWN: frozenset({State.CANCELLED}) | _REPORTED,
+    State.SENT: frozenset({State.REJECTED, State.BOUNCED, State.COMPLAINED}),
     State.REJECTED: frozenset(),
-    State.BOUNCED: frozenset(),
+    State.BOUNCED: frozenset({State.COMPLAINED}),
     State.COMPLAINED: frozenset(),
     State.CANCELLED: frozenset(),
 }
 """Which state may follow which. `unknown` never goes back to be sent again; `sending` is cancelled only when it
-certainly did not leave and another invitation of the person waits by then."""
+certainly did not leave and another invitation of the person waits by then; `sent` becomes `rejected` when the
+provider that took the mail reports that it never sent it."""
 
 
 def sources_of(target: State) -> frozenset[State]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, select, text, update
 
 from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason, Stop
@@ -17,7 +17,7 @@ from hub.store.channels import LONGEST_ASKED_S
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
-from hub.store.types import new_id, storable
+from hub.store.types import Instant, new_id, storable
 
 CLAIM_LEASE = timedelta(seconds=120)
 SENDING_LEASE = timedelta(seconds=180)
@@ -212,6 +212,8 @@ class Concluded:
     """The survey's channels: after a channel's fault the next one that was not tried takes over."""
 
 
+_UNSETTLED = frozenset({State.CLAIMED, State.SENDING, State.UNKNOWN})
+"""What a claimant may still conclude; anything else was settled by an answer, a report or a person meanwhile."""
 _LEADS_TO = {Sent: State.SENT, NotSent: State.QUEUED, Rejected: State.REJECTED, Unknown: State.UNKNOWN}
 
 
@@ -225,7 +227,7 @@ def conclude(connection: Connection, concluded: Concluded, now: datetime) -> Non
     statement = update(table).where(
         table.c.id == claimed.id,
         table.c.claim == claimed.claim,
-        table.c.state.in_(sorted(sources_of(_LEADS_TO[type(outcome)]))),
+        table.c.state.in_(sorted(sources_of(_LEADS_TO[type(outcome)]) & _UNSETTLED)),
     )
     if values["state"] is State.QUEUED:
         statement = statement.where(~_another_open())
@@ -251,8 +253,8 @@ def _values_of(concluded: Concluded, now: datetime) -> dict[str, Any]:
             return _retry_values(concluded, not_sent, now)
 
 
-def _first_known(now: datetime) -> Any:
-    return func.coalesce(table.c.sent_at, now)
+def _first_known(moment: datetime) -> Any:
+    return func.coalesce(table.c.sent_at, literal(moment, Instant))
 
 
 def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict[str, Any]:
@@ -344,6 +346,44 @@ def has_expired_leases(connection: Connection, now: datetime) -> bool:
     return bool(
         connection.scalar(select(exists().where(table.c.lease_until < now, in_states(table.c.state, *IN_HAND))))
     )
+
+
+# Reports
+
+
+def note_report(
+    connection: Connection, invitation_id: str, channel_id: str, what: str, *, at: datetime, detail: str
+) -> bool:
+    """Keep what a provider reported for people; return False when it was known already."""
+    same = (
+        attempt.c.invitation_id == invitation_id,
+        attempt.c.channel_id == channel_id,
+        attempt.c.outcome == what,
+        attempt.c.at == at,
+    )
+    if connection.scalar(select(exists().where(*same))):
+        return False
+    row = {"id": new_id(), "invitation_id": invitation_id, "channel_id": channel_id, "at": at, "outcome": what}
+    connection.execute(insert(attempt), [{**row, "detail": _note(detail)}])
+    return True
+
+
+def settle(
+    connection: Connection, invitation_id: str, state: State, *, at: datetime, now: datetime, note: str = ""
+) -> bool:
+    """Move an invitation to what a report or a person says of it, from wherever that may be; return whether it moved.
+
+    The mail counts as sent at `at` unless a time is known already; one that was never sent has none.
+    """
+    statement = update(table).where(table.c.id == invitation_id, table.c.state.in_(sorted(sources_of(state))))
+    values: dict[str, Any] = {"state": state, "lease_until": None, "revision": table.c.revision + 1}
+    if state is State.REJECTED:
+        values |= {"sent_at": None, "concluded_at": now}
+    else:
+        values["sent_at"] = _first_known(at)
+    if note and state is not State.SENT:
+        values["note"] = _note(note)
+    return connection.execute(statement.values(**values)).rowcount == 1
 
 
 def suppress(connection: Connection, mailbox: str, reason: Stop, *, now: datetime, note: str | None = None) -> None:

@@ -15,7 +15,7 @@ from hub.admin.health import readiness
 from hub.admin.overview import overview
 from hub.pipeline.hub import Hub
 from hub.wake import BackgroundWake, Wake
-from hub.web import survey_pages
+from hub.web import reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import HEADERS, STYLE
@@ -36,6 +36,7 @@ def create_app(hub: Hub) -> HubApp:
     """Return the application of a hub whose schema is there."""
     app = HubApp("hub.web", static_folder=None)
     app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
+    app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
     _add_status(app, hub)
     _add_errors(app)

@@ -84,6 +84,7 @@ def test_mail_that_is_later_than_its_grace_is_cancelled(scheduled):
     ("behaviour", "state"),
     [
         (returning(Sent(), departed=True), "sent"),
+        (returning(Sent(), departed=False), "sent"),
         (returning(NotSent(why="busy"), departed=False), "queued"),
         (returning(NotSent(why="busy"), departed=True), "queued"),
         (returning(Rejected(why="no"), departed=False), "rejected"),
