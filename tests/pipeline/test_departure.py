@@ -14,7 +14,7 @@ import pytest
 from hub.admin import people
 from hub.domain.reasons import Stop
 from hub.domain.states import State
-from hub.pipeline import deliver
+from hub.pipeline import claim as claiming
 from hub.plugin import NotSent, Rejected, Sent, Unknown
 from hub.store import deliveries, tables
 from hub.store.deliveries import Claimed, Concluded
@@ -26,7 +26,7 @@ INTERVAL = timedelta(weeks=26)
 
 def claim(lab: Lab) -> list[Claimed]:
     """Take what is due in hand, as a worker does."""
-    batch = deliver._claim(lab.hub, lab.hub.registry.current())
+    batch = claiming.claim(lab.hub, lab.hub.registry.current())
     return [] if batch is None else list(batch.claimed)
 
 
