@@ -264,7 +264,7 @@ def _survey_rules(survey: StoredSurvey) -> Survey:
         rules=rules_of(survey.settings),
         enabled=survey.enabled,
         sources=frozenset(survey.connections[Role.SOURCE]),
-        resumed_at=survey.resumed_at,
+        pauses=survey.pauses,
     )
 
 

@@ -14,7 +14,7 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import intake
 from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
-from hub.store.outboxes import LEASE
+from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
 
 SLOWEST_DECISION = timedelta(minutes=10)
@@ -107,12 +107,7 @@ def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:
 def _newest_answer_wins(connection: Connection) -> Finding:
     newer = outbox.alias("newer")
     is_newest = ~exists().where(
-        newer.c.target_id == outbox.c.target_id,
-        newer.c.person_id == outbox.c.person_id,
-        or_(
-            newer.c.created_at > outbox.c.created_at,
-            (newer.c.created_at == outbox.c.created_at) & (newer.c.message_id > outbox.c.message_id),
-        ),
+        newer.c.target_id == outbox.c.target_id, newer.c.person_id == outbox.c.person_id, is_newer(newer, outbox)
     )
     lost = connection.scalar(select(func.count()).where(outbox.c.state == "superseded", is_newest))
     return _finding(

@@ -9,7 +9,7 @@ from hub.admin.health import Check, readiness
 from hub.domain.scores import net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import channels, responses
+from hub.store import pauses, responses
 from hub.store.configuration import Role, StoredSurvey
 
 FEW = 10
@@ -48,7 +48,7 @@ def overview(hub: Hub) -> Overview:
     configuration = hub.registry.current()
     checks = readiness(hub)
     with hub.store.read() as connection:
-        paused = channels.paused(connection, hub.now())
+        paused = pauses.paused(connection, hub.now())
         scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
     return Overview(
         hints=_hints(configuration, checks),

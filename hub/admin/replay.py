@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import RAISE, ValidationError
+from sqlalchemy import select
 
 from hub.admin.document import problems_of
 from hub.admin.schemas import SurveySchema
@@ -26,6 +27,7 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.read import read_event
 from hub.plugin import EventSource, Stored, Unreadable
 from hub.store.configuration import Role
+from hub.store.tables import echo_trait
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,9 @@ def replay(hub: Hub, survey_name: str, lines: Iterable[str], changes: Mapping[st
     source = next((one for one in sources if one is not None), None)
     if source is None:
         raise ConfigError([f"The survey {survey_name!r} listens to no working source, which could read the events"])
-    return _replay(source, _changed(stored.settings, changes), lines)
+    with hub.store.read() as connection:
+        echo_traits = SYNC_TRAITS | set(connection.scalars(select(echo_trait.c.name)))
+    return _replay(source, _changed(stored.settings, changes), lines, echo_traits)
 
 
 def _changed(settings: Mapping[str, Any], changes: Mapping[str, str]) -> SurveyRules:
@@ -90,7 +94,9 @@ def _number(text: str) -> Any:
         return text
 
 
-def _replay(source: EventSource, rules: SurveyRules, lines: Iterable[str]) -> Iterator[Line]:
+def _replay(
+    source: EventSource, rules: SurveyRules, lines: Iterable[str], echo_traits: frozenset[str]
+) -> Iterator[Line]:
     counter = itertools.count()
     world = World(new_id=lambda: f"{next(counter):020x}", check_address=check_address)
     survey = Survey(id="replay", name="replay", rules=rules, enabled=True, sources=frozenset({"replay"}))
@@ -110,9 +116,11 @@ def _replay(source: EventSource, rules: SurveyRules, lines: Iterable[str]) -> It
                 yield _unreadable(world, Unreadable(why="", message_id=event.message_id))
                 continue
             incoming = event.incoming
-            if brings_only_sync_traits(incoming.traits, SYNC_TRAITS):
+            if brings_only_sync_traits(incoming.traits, echo_traits):
                 incoming = replace(incoming, is_echo=True)
             ruling = decide(world, incoming, [survey], clock)
+            if incoming.type == "delete" and ruling.reason is not Reason.DUPLICATE:
+                world.forget(incoming.user, incoming.anonymous)
             mail.watch(world)
             if ruling.outcome is not None and ruling.reason is not None:
                 yield Line(message_id=event.message_id, outcome=ruling.outcome, reason=ruling.reason)

@@ -6,8 +6,9 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
+from hub.domain.rates import read_rate
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
 from hub.store.configuration import Role
 
@@ -66,8 +67,10 @@ class SurveySchema(Schema):
         validate=_NOT_NEGATIVE,
         metadata={"help": "Most invitations a UTC day; 0: no limit."},
     )
-    send_grace_hours = _number(
-        _DEFAULTS.send_grace_hours, "How late a mail may still go, when channels or workers were away."
+    send_grace_hours = fields.Float(
+        load_default=_DEFAULTS.send_grace_hours,
+        validate=validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}"),
+        metadata={"help": "How late a mail may still go, when channels or workers were away."},
     )
     surge_brake = fields.Boolean(
         load_default=_DEFAULTS.surge_brake,
@@ -95,10 +98,28 @@ class SourceOptions(Schema):
 class ChannelOptions(Schema):
     """What the hub itself wants to know of a channel."""
 
+    rate = fields.String(
+        load_default="",
+        metadata={"help": "Most messages in a span of time, such as 14/second, 600/minute or 10000/day. Default: any."},
+    )
+
+    @validates("rate")
+    def check_rate(self, value: str, **_: Any) -> None:
+        """Refuse what is no rate."""
+        try:
+            read_rate(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
 
 class TargetOptions(Schema):
     """What the hub itself wants to know of a target."""
 
+    namespace = fields.String(
+        load_default="",
+        validate=validate.Length(max=63),
+        metadata={"help": "Whose ids the target knows: the namespace of the sources whose people it is told about."},
+    )
     sync_at = fields.String(
         load_default="03:00",
         validate=validate.Regexp(_SYNC_AT.pattern + r"\Z", error="write a time of day such as 03:00"),

@@ -59,4 +59,4 @@ def is_held_out(survey_id: str, first_id: str, percent: float) -> bool:
     if percent <= 0:
         return False
     digest = hashlib.sha256(f"{survey_id}{first_id}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest) % 10_000 < percent * 100
+    return int.from_bytes(digest) % 10_000 < round(percent * 100, 6)

@@ -97,8 +97,10 @@ def _update_person(world: World, event: Incoming) -> Person:
         message_id=event.message_id,
         check_address=world.check_address,
     )
-    person.locale = event.locale or person.locale
-    person.timezone = event.timezone or person.timezone
+    if person.locale_at is None or event.timestamp >= person.locale_at:
+        person.locale = event.locale or person.locale
+        person.timezone = event.timezone or person.timezone
+        person.locale_at = event.timestamp
     world.readdress(person)
     return person
 
@@ -159,7 +161,7 @@ class _Case:
         if created_at > self.now + FUTURE_ALLOWED:
             return Reason.CREATED_AT_FUTURE
         if created_at > self.now:
-            self.person.future_created_at.setdefault(created_at, self.now)
+            self.person.remember_future(created_at, self.now)
         self.created_at = created_at
         return self._too_old()
 
@@ -173,9 +175,8 @@ class _Case:
         return effective_created_at(self.survey, self.person, self.created_at)
 
     def _merge(self, waiting: Invitation) -> Decision:
-        brought = self.event.traits.get("createdAt")
-        brings_time = brought is not None and read_created_at(brought) is not UNREADABLE
-        if brings_time and self.created_at is not None and self.created_at != waiting.created_at:
+        brought = read_created_at(self.event.traits.get("createdAt"))
+        if brought is not UNREADABLE and self.created_at is not None and brought != waiting.created_at:
             due_at = due_time(self.survey, self._effective_created_at(), self.now)
             self.world.move(waiting, due_at, self.created_at, brake=self.rules.surge_brake)
         return Decision(
@@ -244,10 +245,7 @@ class _Case:
 
 
 def recheck(world: World, survey: Survey, person: Person, invitation: Invitation, now: datetime) -> Reason | None:
-    """Return why an invitation must not be sent after all, or None: rules 9, 10, 15, 17 and 18 as they now stand.
-
-    Lateness counts from the due time, from the last time the survey was switched on, or from a release.
-    """
+    """Return why an invitation must not be sent after all, or None: rules 9, 10, 15, 17 and 18 as they now stand."""
     address = world.check_address(value_of(person.profile, "email"))
     if address is None:
         return Reason.BAD_EMAIL
@@ -263,13 +261,7 @@ def _recheck_times(
     world: World, survey: Survey, person: Person, invitation: Invitation, mailbox: str, now: datetime
 ) -> Reason | None:
     rules = survey.rules
-    starts = (
-        invitation.due_at,
-        survey.resumed_at or invitation.due_at,
-        invitation.late_from or invitation.due_at,
-    )
-    lateness = now - max(starts)
-    if _is_too_old_to_send(survey, person, invitation.due_at + lateness):
+    if _is_too_old_to_send(survey, person, now):
         return Reason.TOO_OLD
     own = (invitation.due_at, invitation.id)
     last = last_sent(world, person.id, mailbox, survey_id=survey.id, before=own)
@@ -282,17 +274,24 @@ def _recheck_times(
         return Reason.HOLDOUT
     if rules.daily_limit and world.ahead_on_its_day(invitation) >= rules.daily_limit:
         return Reason.QUOTA
-    return Reason.WINDOW_MISSED if lateness > rules.send_grace else None
+    return Reason.WINDOW_MISSED if _lateness(survey, invitation, now) > rules.send_grace else None
 
 
-def _is_too_old_to_send(survey: Survey, person: Person, moment: datetime) -> bool:
+def _lateness(survey: Survey, invitation: Invitation, now: datetime) -> timedelta:
+    """Return how late an invitation is, from its due time or its release; time in which its survey was off is not."""
+    since = max(invitation.due_at, invitation.late_from or invitation.due_at)
+    paused = sum((min(end, now) - max(start, since) for start, end in survey.pauses if end > since), timedelta(0))
+    return now - since - paused
+
+
+def _is_too_old_to_send(survey: Survey, person: Person, now: datetime) -> bool:
     raw = value_of(person.profile, "createdAt")
     created_at = None if raw is None else read_created_at(raw)
     if created_at is UNREADABLE or not survey.rules.max_delay:
         return False
     effective = effective_created_at(survey, person, created_at)
     limit = survey.rules.max_delay + survey.rules.send_grace
-    return effective is not None and moment - effective > limit
+    return effective is not None and now - effective > limit
 
 
 def effective_created_at(survey: Survey, person: Person, created_at: datetime | None) -> datetime | None:

@@ -7,7 +7,7 @@ on one that starts empty.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -19,6 +19,9 @@ from hub.domain.traits import Profile, join_profiles, value_of
 BRAKE_MINIMUM = 500
 BRAKE_FACTOR = 10
 """More than so many invitations, and so many times the busiest hour of 28 days, falling due in an hour are a surge."""
+
+MOST_FUTURES = 20
+"""A sender whose clock is ahead may send one createdAt after the other."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -33,6 +36,8 @@ class Person:
     identities: list[Identity] = field(default_factory=list)
     locale: str | None = None
     timezone: str | None = None
+    locale_at: datetime | None = None
+    """Timestamp of the event that `locale` and `timezone` are of."""
     stored_identities: int = 0
     """How many of `identities` the store knows already."""
     future_created_at: dict[datetime, datetime] = field(default_factory=dict)
@@ -42,6 +47,12 @@ class Person:
     def has_user_id(self) -> bool:
         """Return whether a userId is known."""
         return any(identity.kind is IdKind.USER for identity in self.identities)
+
+    def remember_future(self, created_at: datetime, now: datetime) -> None:
+        """Keep the moment of the first decision that saw a createdAt ahead of the clock; the newest of very many."""
+        self.future_created_at.setdefault(created_at, now)
+        if len(self.future_created_at) > MOST_FUTURES:
+            del self.future_created_at[min(self.future_created_at, key=self.future_created_at.__getitem__)]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,14 +77,14 @@ class Invitation:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """A survey as rules see it. `resumed_at` is when it was last switched on."""
+    """A survey as rules see it. `pauses` are the spans in which it was off, oldest first, without the current one."""
 
     id: str
     name: str
     rules: SurveyRules
     enabled: bool
     sources: frozenset[str] = frozenset()
-    resumed_at: datetime | None = None
+    pauses: Sequence[tuple[datetime, datetime]] = ()
 
 
 def no_count(survey_id: str, start: datetime | date) -> int:
@@ -211,7 +222,7 @@ class World:
             if identity is not None and identity not in self.people:
                 person.identities.append(identity)
                 self.people[identity] = person
-        if person.first_seen_at is None:
+        if seen_at is not None and (person.first_seen_at is None or seen_at < person.first_seen_at):
             person.first_seen_at = seen_at
         self.touched[person.id] = person
         return person
@@ -232,8 +243,7 @@ class World:
         if is_older:
             person.first_seen_at, person.first_id = other.first_seen_at, other.first_id
         join_profiles(person.profile, other.profile, check_address=self.check_address)
-        person.locale = person.locale or other.locale
-        person.timezone = person.timezone or other.timezone
+        _join_locales(person, other)
         for value, moment in other.future_created_at.items():
             person.future_created_at[value] = min(moment, person.future_created_at.get(value, moment))
         for identity in other.identities:
@@ -281,10 +291,34 @@ class World:
             tally.add(invitation.survey_id, due_at, 1)
         invitation.due_at = due_at
         invitation.created_at = created_at
-        if brake and invitation.state is State.SCHEDULED and self._is_surge(invitation, itself=1):
+        is_released = invitation.late_from is not None
+        if brake and not is_released and invitation.state is State.SCHEDULED and self._is_surge(invitation, itself=1):
             self.hours.add(invitation.survey_id, due_at, -1)
             invitation.state, invitation.reason = State.HELD, "surge"
         self.changed[invitation.id] = invitation
+
+    def forget(self, user: Identity | None, anonymous: Identity | None) -> None:
+        """Forget the people with these ids and never mail them again, as erasing does in the store."""
+        for named in (user, anonymous):
+            if named is None:
+                continue
+            person = self.people.get(named)
+            identities = [named, *(person.identities if person else ())]
+            self.suppressed |= {fingerprint(one.kind, one.namespace, one.value) for one in identities}
+            for identity in identities:
+                self.people.pop(identity, None)
+            if person is not None:
+                self._forget_mailboxes(person)
+
+    def _forget_mailboxes(self, person: Person) -> None:
+        address = self.check_address(value_of(person.profile, "email"))
+        mailboxes = {mailbox_of(address)} if address else set()
+        for invitation in self._by_person.pop(person.id, []):
+            mailboxes.add(invitation.mailbox)
+            self._by_mailbox[invitation.mailbox].remove(invitation)
+            self.days.add(invitation.survey_id, invitation.due_at, -1)
+            invitation.state = State.CANCELLED
+        self.suppressed |= {fingerprint("mailbox", mailbox) for mailbox in mailboxes}
 
     def readdress(self, person: Person) -> None:
         """Let a person's waiting invitations follow them to their newest mailbox."""
@@ -307,6 +341,16 @@ class World:
         invitation.state = State.CANCELLED
         invitation.reason = reason
         self.changed[invitation.id] = invitation
+
+
+def _join_locales(person: Person, other: Person) -> None:
+    if other.locale_at is not None and (person.locale_at is None or other.locale_at > person.locale_at):
+        person.locale = other.locale or person.locale
+        person.timezone = other.timezone or person.timezone
+        person.locale_at = other.locale_at
+    else:
+        person.locale = person.locale or other.locale
+        person.timezone = person.timezone or other.timezone
 
 
 def _loser(first: Invitation, second: Invitation) -> Invitation:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
-from hub.domain.identity import mailbox_of
+from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
-from hub.domain.world import World
+from hub.domain.world import Person, World
 from hub.mail.addresses import check_address
-from hub.pipeline.erase import erase_people
+from hub.pipeline.erase import erase_within, tell_providers
 from hub.pipeline.hub import Hub
-from hub.pipeline.read import MAX_DEATHS, ReadEvent, read_body
+from hub.pipeline.read import ReadEvent, read_body
 from hub.registry import Configuration
 from hub.store import intake, tables, worlds
 from hub.store.engine import Stale, lock_until_commit
@@ -63,47 +63,71 @@ def _next_bodies(hub: Hub) -> list[AcceptedBody]:
 
 
 def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
-    """Decide bodies together; when one of them cannot be, each alone, so that the others do not wait for it."""
-    try:
-        return _decide_bodies(hub, bodies)
-    except Exception as error:
-        if not _may_be_a_body(error):
-            raise
-        log.exception("A chunk of bodies could not be decided; each is tried alone")
-    return sum(_decide_alone(hub, body) for body in bodies)
-
-
-def _decide_alone(hub: Hub, body: AcceptedBody) -> int:
-    try:
-        return _decide_bodies(hub, [body])
-    except Exception as error:
-        if not _may_be_a_body(error):
-            raise
-        log.exception("A body could not be decided; it is rejected as poison")
-        return _decide_bodies(hub, [replace(body, deaths=MAX_DEATHS)])
-
-
-def _may_be_a_body(error: Exception) -> bool:
-    """Return whether what a body holds may have caused this; otherwise the database did, and everything waits."""
-    if isinstance(error, DBAPIError):
-        return isinstance(error, DataError | IntegrityError)
-    return not isinstance(error, Stale)
-
-
-def _decide_bodies(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
+    """Decide bodies together; when one of their events makes that fail, each event alone, and set that one aside."""
     configuration = hub.registry.current()
     ids = [body.id for body in bodies if body.id is not None]
     intake.begin_work(hub.store, ids)
     try:
         events = [event for body in bodies for event in read_body(configuration, body)]
-        hub.store.prepare_and_write(lambda connection: _prepare(connection, configuration, events, hub.now()), _write)
+        for stretch in _up_to_deletes(events):
+            _decide_stretch(hub, configuration, stretch)
     except Exception:
         with contextlib.suppress(SQLAlchemyError):  # the database may be what is away
             intake.leave_work(hub.store, ids)
         raise
-    _erase_deleted(hub, events)
     intake.remove(hub.store, ids)
     return len(events)
+
+
+def _up_to_deletes(events: Sequence[ReadEvent]) -> Iterator[list[ReadEvent]]:
+    """Yield the events in stretches of which only the ends are `delete` events.
+
+    Whom these name is erased before anything that came after them is decided.
+    """
+    stretch: list[ReadEvent] = []
+    for event in events:
+        if stretch and stretch[-1].type == "delete" and event.type != "delete":
+            yield stretch
+            stretch = []
+        stretch.append(event)
+    if stretch:
+        yield stretch
+
+
+def _decide_stretch(hub: Hub, configuration: Configuration, events: Sequence[ReadEvent]) -> None:
+    try:
+        _decide_together(hub, configuration, events)
+    except Exception as error:
+        if not _may_be_an_event(error):
+            raise
+        log.exception("Events could not be decided together; each is tried alone")
+        for event in events:
+            _decide_alone(hub, configuration, event)
+
+
+def _decide_alone(hub: Hub, configuration: Configuration, event: ReadEvent) -> None:
+    try:
+        _decide_together(hub, configuration, [event])
+    except Exception as error:
+        if not _may_be_an_event(error):
+            raise
+        log.exception("An event could not be decided; it is rejected as poison")
+        why = f"deciding on it failed: {type(error).__name__}"
+        _decide_together(hub, configuration, [replace(event, incoming=None, fault=Reason.POISON, why=why)])
+
+
+def _may_be_an_event(error: Exception) -> bool:
+    """Return whether what an event holds may have caused this; otherwise the database did, and everything waits."""
+    if isinstance(error, SQLAlchemyError):
+        return isinstance(error, DataError | IntegrityError)
+    return not isinstance(error, Stale)
+
+
+def _decide_together(hub: Hub, configuration: Configuration, events: Sequence[ReadEvent]) -> None:
+    erased = hub.store.prepare_and_write(
+        lambda connection: _prepare(connection, configuration, events, hub.now()), _write
+    )
+    tell_providers(hub, erased)
 
 
 # Deciding a chunk
@@ -116,6 +140,8 @@ class Prepared:
     world: World
     events: Sequence[dict[str, Any]]
     decisions: Sequence[dict[str, Any]]
+    deleted: Sequence[Identity]
+    """Whom `delete` events name: erased after all that was said about them before."""
     now: datetime
 
 
@@ -138,6 +164,7 @@ def _prepare(
     echo_traits = SYNC_TRAITS | set(connection.scalars(select(tables.echo_trait.c.name)))
     event_rows: list[dict[str, Any]] = []
     decision_rows: list[dict[str, Any]] = []
+    deleted: list[Identity] = []
     for event in events:
         ruling = _rule(world, configuration, event, emitted, echo_traits, now)
         if ruling.reason is Reason.DUPLICATE:
@@ -145,9 +172,11 @@ def _prepare(
         event_id = new_id()
         event_rows.append(_event_row(event_id, event, ruling))
         decision_rows += _decision_rows(event_id, ruling, now)
+        if event.type == "delete" and event.incoming is not None:
+            deleted += [named for named in (event.incoming.user, event.incoming.anonymous) if named is not None]
     for row in event_rows:
         row["person_id"] = world.joined.get(row["person_id"], row["person_id"])
-    return Prepared(world=world, events=event_rows, decisions=decision_rows, now=now)
+    return Prepared(world=world, events=event_rows, decisions=decision_rows, deleted=deleted, now=now)
 
 
 def _rule(
@@ -233,17 +262,11 @@ def _decision_rows(event_id: str, ruling: Ruling, now: datetime) -> list[dict[st
     ]
 
 
-def _write(connection: Connection, prepared: Prepared) -> None:
+def _write(connection: Connection, prepared: Prepared) -> Sequence[Person]:
+    """Write a decided chunk down; return who was erased by it."""
     worlds.save(connection, prepared.world, now=prepared.now)
     if prepared.events:
         connection.execute(insert(tables.event), list(prepared.events))
     if prepared.decisions:
         connection.execute(insert(tables.decision), list(prepared.decisions))
-
-
-def _erase_deleted(hub: Hub, events: Iterable[ReadEvent]) -> None:
-    """Erase the people whom `delete` events name, after everything that was said about them before is decided."""
-    named = [event.incoming for event in events if event.incoming is not None and event.type == "delete"]
-    identities = [identity for event in named for identity in (event.user, event.anonymous) if identity]
-    if identities:
-        erase_people(hub, identities)
+    return erase_within(connection, prepared.deleted, prepared.now).people if prepared.deleted else ()

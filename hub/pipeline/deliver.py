@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.links import survey_url, unsubscribe_url
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, SurveyChannel, Unknown
 from hub.registry import Configuration
-from hub.store import channels, deliveries
+from hub.store import deliveries, pauses
 from hub.store.configuration import Role
 from hub.store.deliveries import Claimed, Concluded
 from hub.store.group_commit import GroupCommit
@@ -35,6 +36,11 @@ def drain(hub: Hub, *, until: float) -> int:
         batch = claim(hub, configuration)
         if batch is None:
             break
+        if isinstance(batch, timedelta):
+            if time.monotonic() + batch.total_seconds() > until:
+                break
+            time.sleep(batch.total_seconds())
+            continue
         for channel_id in {claimed.channel_id for claimed in batch.claimed}:
             members = [claimed for claimed in batch.claimed if claimed.channel_id == channel_id]
             sent += _Run(hub, configuration, channel_id, members, batch.people, until=until).send()
@@ -68,6 +74,10 @@ class _Run:
         self._refused: set[str] = set()
         self._concluded: set[str] = set()
         self._paused: ChannelPaused | None = None
+        self._worked = False
+        self._faults = 0
+        """Messages in a row that it failed or left in doubt."""
+        self._last_fault = ""
         self._writes: list[Future[set[str]]] = []
         self._commits: GroupCommit[Sequence[Claimed] | Concluded, set[str]] = GroupCommit(
             self._write, name=f"deliver-{channel.name}"
@@ -132,12 +142,22 @@ class _Run:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
             return
         outcome = said if isinstance(said, Outcome) else self._no_outcome(message_id, said)
-        if isinstance(outcome, NotSent) and outcome.pause:
-            self._paused = self._paused or ChannelPaused(outcome.why, retry_after_s=outcome.retry_after_s)
+        self._judge_channel(outcome)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
         concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)
         self._writes.append(self._commits.post(concluded))
+
+    def _judge_channel(self, outcome: Outcome) -> None:
+        """Notice a channel that fails one message after the other: nothing more is handed to it."""
+        if isinstance(outcome, NotSent) and outcome.pause:
+            self._paused = self._paused or ChannelPaused(outcome.why, retry_after_s=outcome.retry_after_s)
+        if not (isinstance(outcome, Unknown) or (isinstance(outcome, NotSent) and outcome.channel_fault)):
+            self._worked, self._faults = True, 0
+            return
+        self._faults, self._last_fault = self._faults + 1, outcome.why
+        if self._faults >= pauses.FAULTS_ALLOWED:
+            self._paused = self._paused or _broken(self._faults, outcome.why)
 
     def _no_outcome(self, message_id: str, said: object) -> Outcome:
         log.error("Channel %s gave something that is no outcome: %s", self._channel.name, type(said).__name__)
@@ -155,19 +175,33 @@ class _Run:
         left = [one for one in self._claimed.values() if one.id not in self._concluded]
         now = self._hub.now()
 
-        def write(connection: Connection) -> None:
-            if paused is not None:
-                until = channels.pause(
-                    connection, self._channel_id, why=paused.why, after_s=paused.retry_after_s, now=now
-                )
-                log.error("Channel %s is paused until %s: %s", self._channel.name, until, paused.why)
-            else:
-                channels.worked(connection, [self._channel_id] if self._departed else [])
-            deliveries.release(connection, left, tried=paused is not None)
+        def write(connection: Connection) -> ChannelPaused | None:
+            reason = paused or self._too_many_faults(connection)
+            if reason is not None:
+                self._pause(connection, reason, now)
+            deliveries.release(connection, left, tried=reason is not None)
+            return reason
 
         self._hub.store.transact(write)
         for written in self._writes:
             written.result()
+
+    def _too_many_faults(self, connection: Connection) -> ChannelPaused | None:
+        """Count what failed since the channel last worked, also in other runs and processes."""
+        if self._worked:
+            pauses.resume(connection, self._channel_id)
+        if not self._faults:
+            return None
+        faults = pauses.count_faults(connection, self._channel_id, self._faults)
+        return _broken(faults, self._last_fault) if faults >= pauses.FAULTS_ALLOWED else None
+
+    def _pause(self, connection: Connection, paused: ChannelPaused, now: datetime) -> None:
+        until, is_first = pauses.pause(
+            connection, self._channel_id, why=paused.why, after_s=paused.retry_after_s, now=now
+        )
+        # One alarm for one trouble, however often it is tried again.
+        level = logging.ERROR if is_first else logging.INFO
+        log.log(level, "Channel %s is paused until %s: %s", self._channel.name, until, paused.why)
 
     def _write(self, items: Sequence[Sequence[Claimed] | Concluded]) -> list[set[str]]:
         """Record outcomes and departures in one transaction; return for each departure the ids that may go."""
@@ -183,6 +217,10 @@ class _Run:
 
         gone = self._hub.store.transact(write)
         return [set() if isinstance(item, Concluded) else gone & {one.id for one in item} for item in items]
+
+
+def _broken(faults: int, why: str) -> ChannelPaused:
+    return ChannelPaused(f"{faults} messages in a row failed, the last one: {why}")
 
 
 def brand_of(hub: Hub, configuration: Configuration, survey_id: str, channel_id: str | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -24,39 +26,43 @@ def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
     """Forget the people with these ids; return how many rows of each kind were deleted.
 
     What stays: one-way fingerprints of their ids and mailboxes, so that they are never mailed again, and the bare
-    messageIds of their events, so that copies of them are recognised. The caller holds the decider's lock.
+    messageIds of their events and of what was synced, so that copies and echoes of them are recognised. The caller
+    holds the decider's lock.
     """
-    erased: list[Person] = []
-
-    def work(connection: Connection) -> dict[str, int]:
-        erased.clear()
-        ids = worlds.person_ids(connection, identities)
-        erased.extend(worlds.load_people(connection, ids).values())
-        return _erase(connection, erased, identities, hub)
-
-    counts = hub.store.transact(work)
-    for person in erased:
-        _tell_providers(hub, person)
-    return counts
+    erased = hub.store.transact(lambda connection: erase_within(connection, identities, hub.now()))
+    tell_providers(hub, erased.people)
+    return erased.counts
 
 
-def _erase(
-    connection: Connection, people: Collection[Person], identities: Collection[Identity], hub: Hub
-) -> dict[str, int]:
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """Who was forgotten, and how many rows of each kind were deleted."""
+
+    people: Sequence[Person]
+    counts: dict[str, int]
+
+
+def erase_within(connection: Connection, identities: Collection[Identity], now: datetime) -> Erased:
+    """Forget the people with these ids in a transaction of the caller's, who tells the providers afterwards."""
+    people = list(worlds.load_people(connection, worlds.person_ids(connection, identities)).values())
     ids = [person.id for person in people]
     counts: Counter[str] = Counter()
     invitations = _lock_invitations(connection, ids)
-    _suppress(connection, people, identities, hub)
+    _suppress(connection, people, identities, now)
     counts["events"] = connection.execute(
         update(tables.event)
         .where(is_among(connection, tables.event.c.person_id, ids))
         .values(person_id=None, payload=None, note=None)
     ).rowcount
+    counts["sync entries"] = connection.execute(
+        update(tables.outbox)
+        .where(is_among(connection, tables.outbox.c.person_id, ids))
+        .values(person_id="", response_id="", state="done", note=None, code=None, claim=None, lease_until=None)
+    ).rowcount
     responses = connection.scalars(
         select(tables.response.c.id).where(is_among(connection, tables.response.c.person_id, ids))
     ).all()
     for name, table, column, values in (
-        ("sync entries", tables.outbox, tables.outbox.c.person_id, ids),
         ("answer versions", tables.response_version, tables.response_version.c.response_id, responses),
         ("answers", tables.response, tables.response.c.id, responses),
         ("delivery attempts", tables.attempt, tables.attempt.c.invitation_id, invitations),
@@ -65,7 +71,7 @@ def _erase(
         ("people", tables.person, tables.person.c.id, ids),
     ):
         counts[name] = connection.execute(delete(table).where(is_among(connection, column, values))).rowcount
-    return dict(counts)
+    return Erased(people=people, counts=dict(counts))
 
 
 def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Sequence[str]:
@@ -75,7 +81,9 @@ def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Se
     return connection.scalars(statement).all()
 
 
-def _suppress(connection: Connection, people: Collection[Person], identities: Collection[Identity], hub: Hub) -> None:
+def _suppress(
+    connection: Connection, people: Collection[Person], identities: Collection[Identity], now: datetime
+) -> None:
     keys = {(i.kind.value, fingerprint(i.kind, i.namespace, i.value)) for i in identities}
     mailboxes = set(
         connection.scalars(
@@ -91,10 +99,16 @@ def _suppress(connection: Connection, people: Collection[Person], identities: Co
     table = tables.suppression
     connection.execute(delete(table).where(is_among(connection, table.c.mailbox, mailboxes)))
     rows = [
-        {"key": key, "subject": subject, "mailbox": None, "reason": Stop.ERASED, "created_at": hub.now(), "note": None}
+        {"key": key, "subject": subject, "mailbox": None, "reason": Stop.ERASED, "created_at": now, "note": None}
         for subject, key in sorted(keys)
     ]
     upsert(connection, table, rows, update=["reason", "mailbox", "note"])
+
+
+def tell_providers(hub: Hub, people: Collection[Person]) -> None:
+    """Ask every connection to forget people."""
+    for person in people:
+        _tell_providers(hub, person)
 
 
 def _tell_providers(hub: Hub, person: Person) -> None:

@@ -20,7 +20,7 @@ from hub.pipeline.hub import Hub
 from hub.plugin import CustomerUpdate, Done, Limits, Parked, Person, Retry, SyncTarget
 from hub.registry import Configuration
 from hub.registry import Connection as Target
-from hub.store import outboxes, worlds
+from hub.store import outboxes, pauses, worlds
 from hub.store.configuration import Role
 from hub.store.outboxes import Pending
 
@@ -93,8 +93,8 @@ def _work_on(hub: Hub, run: Any, *, until: float) -> int:
     if target is None and configuration.connections[run.target_id].stored.retired_at is None:
         return 0
     counts: Counter[str] = Counter()
-    while target is not None and time.monotonic() < until:
-        pushed = _push_batch(hub, configuration, run.target_id, target)
+    while target is not None and time.monotonic() < until and not _is_paused(hub, run.target_id):
+        pushed = _push_batch(hub, configuration, run, target)
         if not pushed:
             break
         counts.update(pushed)
@@ -107,25 +107,65 @@ def _work_on(hub: Hub, run: Any, *, until: float) -> int:
     return counts["done"]
 
 
-def _push_batch(hub: Hub, configuration: Configuration, target_id: str, target: SyncTarget) -> dict[str, int]:
+def _is_paused(hub: Hub, target_id: str) -> bool:
+    with hub.store.read() as connection:
+        return target_id in pauses.paused(connection, hub.now())
+
+
+def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTarget) -> dict[str, int]:
     """Push one batch; return what became of it, or nothing when there was none."""
     claim = secrets.token_hex(12)
     size = max(1, min(BATCH, target.limits.count * 10))
+    namespace = str(configuration.connections[run.target_id].stored.options.get("namespace", ""))
 
     def take(connection: Connection) -> tuple[list[Pending], list[CustomerUpdate]]:
-        pending = outboxes.lease(connection, target_id, claim=claim, limit=size, now=hub.now())
-        return pending, _updates(connection, pending)
+        pending = outboxes.lease(
+            connection, run.target_id, before=run.started_at, claim=claim, limit=size, now=hub.now()
+        )
+        return pending, _updates(connection, pending, namespace)
 
     pending, updates = hub.store.transact(take)
     if not pending:
         return {}
+    results, trouble = _push_parts(target, updates)
+    pairs = list(zip(pending, results, strict=True))
+
+    def record(connection: Connection) -> dict[str, int]:
+        if trouble is None:
+            pauses.resume(connection, run.target_id)
+        else:
+            pauses.pause(connection, run.target_id, why=trouble.why, after_s=trouble.after_s, now=hub.now())
+        return outboxes.conclude(connection, run.target_id, claim, pairs, hub.now())
+
+    return hub.store.transact(record)
+
+
+def _push_parts(
+    target: SyncTarget, updates: Sequence[CustomerUpdate]
+) -> tuple[list[Done | Retry | Parked], Retry | None]:
+    """Return a result for each update, and the trouble that ended it early: a target that takes nothing is left alone.
+
+    What was not tried by then waits as long as what was.
+    """
     results: list[Done | Retry | Parked] = []
     for part in _parts(updates, target.limits.count):
         started = time.monotonic()
-        results += _push(target, part)
+        said = _push(target, part)
+        results += said
+        trouble = _trouble(said)
+        if trouble is not None:
+            return [*results, *[trouble] * (len(updates) - len(results))], trouble
         _keep_to_rate(target.limits, len(part), started)
-    pairs = list(zip(pending, results, strict=True))
-    return hub.store.transact(lambda connection: outboxes.conclude(connection, target_id, claim, pairs, hub.now()))
+    return results, None
+
+
+def _trouble(said: Sequence[Done | Retry | Parked]) -> Retry | None:
+    """Return why a target takes nothing at all right now, None when it may be about a single update."""
+    refused = [result for result in said if isinstance(result, Retry)]
+    longest = max(refused, key=lambda one: one.after_s or 0, default=None)
+    if longest is None or len(refused) < len(said) or (len(said) == 1 and longest.after_s is None):
+        return None
+    return longest
 
 
 def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[CustomerUpdate]]:
@@ -157,12 +197,12 @@ def _checked(target: SyncTarget, result: object) -> Done | Retry | Parked:
     return Retry(why=f"the target's plugin gave a {type(result).__name__} for a result")
 
 
-def _updates(connection: Connection, pending: Sequence[Pending]) -> list[CustomerUpdate]:
+def _updates(connection: Connection, pending: Sequence[Pending], namespace: str) -> list[CustomerUpdate]:
     people = worlds.load_people(connection, {one.person_id for one in pending})
     return [
         CustomerUpdate(
             message_id=one.message_id,
-            person=_person(people.get(one.person_id)),
+            person=_person(people.get(one.person_id), namespace),
             survey=one.survey,
             rating=one.score,
             comment=one.comment,
@@ -172,11 +212,13 @@ def _updates(connection: Connection, pending: Sequence[Pending]) -> list[Custome
     ]
 
 
-def _person(found: Any) -> Person:
+def _person(found: Any, namespace: str) -> Person:
+    """Return a person by the ids that mean something at the target: those of its namespace."""
     if found is None:
         return Person(user_id=None)
-    users = [identity.value for identity in found.identities if identity.kind is IdKind.USER]
-    anonymous = tuple(identity.value for identity in found.identities if identity.kind is IdKind.ANONYMOUS)
+    known = [identity for identity in found.identities if identity.namespace == namespace]
+    users = [identity.value for identity in known if identity.kind is IdKind.USER]
+    anonymous = tuple(identity.value for identity in known if identity.kind is IdKind.ANONYMOUS)
     email = value_of(found.profile, "email")
     return Person(
         user_id=users[0] if users else None,

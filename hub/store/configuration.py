@@ -9,11 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from hub.store import tables
 from hub.store.sql import insert_missing, upsert
-from hub.store.types import new_id
+from hub.store.types import Instant, new_id
+
+_PAUSES_KEPT = 100
 
 
 class Role(StrEnum):
@@ -52,7 +54,8 @@ class StoredSurvey:
     enabled: bool
     settings: Mapping[str, Any]
     connections: Mapping[Role, Sequence[str]]
-    resumed_at: datetime | None = None
+    pauses: Sequence[tuple[datetime, datetime]] = ()
+    """Spans in which it was off, oldest first, without the one that lasts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ def snapshot(connection: Connection) -> Snapshot:
                 enabled=row.enabled,
                 settings=row.settings,
                 connections={role: links.get(row.id, {}).get(role, []) for role in Role},
-                resumed_at=row.resumed_at,
+                pauses=[(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in row.pauses],
             )
             for row in surveys
         ],
@@ -171,20 +174,20 @@ def save_survey(
     connections: Mapping[Role, Sequence[str]],
     now: datetime,
 ) -> str:
-    """Create or change a survey and return its id. Switching it on is remembered as `resumed_at`.
+    """Create or change a survey and return its id. The spans in which it was off are remembered.
 
     One that was retired comes back with its history: its interval still counts.
     """
     table = tables.survey
     found = connection.execute(select(table).where(table.c.name == name)).one_or_none()
     values: dict[str, Any] = {"enabled": enabled, "settings": settings, "retired_at": None}
-    if enabled and (found is None or not found.enabled):
-        values["resumed_at"] = now
     if found is None:
         survey_id = new_id()
-        connection.execute(insert(table).values(id=survey_id, name=name, created_at=now, **values))
+        values |= {"paused_at": None if enabled else now, "pauses": [], "created_at": now}
+        connection.execute(insert(table).values(id=survey_id, name=name, **values))
     else:
         survey_id = found.id
+        values |= _pauses_of(found, enabled=enabled, now=now)
         connection.execute(update(table).where(table.c.id == survey_id).values(**values))
     links = tables.survey_connection
     connection.execute(delete(links).where(links.c.survey_id == survey_id))
@@ -198,7 +201,17 @@ def save_survey(
     return survey_id
 
 
+def _pauses_of(survey: Any, *, enabled: bool, now: datetime) -> dict[str, Any]:
+    """Return how switching a survey on or off changes what is known of its pauses; the newest of very many are kept."""
+    if enabled and survey.paused_at is not None:
+        span = [survey.paused_at.isoformat(), now.isoformat()]
+        return {"paused_at": None, "pauses": [*survey.pauses, span][-_PAUSES_KEPT:]}
+    return {} if enabled or survey.paused_at is not None else {"paused_at": now}
+
+
 def retire_survey(connection: Connection, survey_id: str, *, now: datetime) -> None:
     """Take a survey out of use. Its history stays; what waits is cancelled by the caller."""
     table = tables.survey
-    connection.execute(update(table).where(table.c.id == survey_id).values(retired_at=now, enabled=False))
+    paused_at = func.coalesce(table.c.paused_at, literal(now, Instant))
+    values = {"retired_at": now, "enabled": False, "paused_at": paused_at}
+    connection.execute(update(table).where(table.c.id == survey_id).values(**values))

@@ -13,7 +13,7 @@ from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason, Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
-from hub.store.channels import LONGEST_ASKED_S
+from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table

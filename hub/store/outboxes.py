@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from hub.plugin import Done, Parked, Retry
-from hub.store.channels import LONGEST_ASKED_S
+from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, insert_missing, is_among
 from hub.store.tables import outbox, response, survey, sync_run
 from hub.store.types import storable
@@ -59,13 +59,16 @@ def add_to_run(connection: Connection, run: Any, counts: Mapping[str, int], fini
     connection.execute(update(sync_run).where(*key).values(counts=total, finished_at=finished_at))
 
 
-def lease(connection: Connection, target_id: str, *, claim: str, limit: int, now: datetime) -> list[Pending]:
+def lease(
+    connection: Connection, target_id: str, *, before: datetime, claim: str, limit: int, now: datetime
+) -> list[Pending]:
     """Take the newest answer of some people in hand; what a newer one has overtaken is superseded.
 
-    A person with an answer under way waits until its outcome is known, so that an older one never arrives last.
+    What came after `before` waits for the next run. A person with an answer under way waits until its outcome is
+    known, so that an older one never arrives last.
     """
     _expire(connection, target_id, now)
-    _supersede(connection, target_id, now)
+    supersede(connection, outbox.c.target_id == target_id, now=now)
     under_way = outbox.alias("under_way")
     is_under_way = exists().where(
         under_way.c.target_id == target_id,
@@ -75,7 +78,7 @@ def lease(connection: Connection, target_id: str, *, claim: str, limit: int, now
     ids = connection.scalars(
         select(outbox.c.message_id)
         .where(outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
-        .where(~is_under_way)
+        .where(outbox.c.created_at <= before, ~is_under_way)
         .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
         .limit(limit)
     ).all()
@@ -108,18 +111,25 @@ def _expire(connection: Connection, target_id: str, now: datetime) -> None:
     connection.execute(update(outbox).where(*condition).values(state="pending", claim=None, lease_until=None))
 
 
-def _supersede(connection: Connection, target_id: str, now: datetime) -> None:
-    newer = outbox.alias("newer")
-    overtaken = exists().where(
-        newer.c.target_id == outbox.c.target_id,
-        newer.c.person_id == outbox.c.person_id,
-        or_(
-            newer.c.created_at > outbox.c.created_at,
-            (newer.c.created_at == outbox.c.created_at) & (newer.c.message_id > outbox.c.message_id),
+def is_newer(one: Any, other: Any) -> ColumnElement[bool]:
+    """Return the condition that `one` holds a newer answer of a person than `other`: the later rating, then version."""
+    return or_(
+        one.c.rated_at > other.c.rated_at,
+        and_(one.c.rated_at == other.c.rated_at, one.c.version > other.c.version),
+        and_(
+            one.c.rated_at == other.c.rated_at, one.c.version == other.c.version, one.c.message_id > other.c.message_id
         ),
     )
-    condition = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", overtaken)
-    connection.execute(update(outbox).where(*condition).values(state="superseded", done_at=now))
+
+
+def supersede(connection: Connection, *mine: ColumnElement[bool], now: datetime) -> None:
+    """Give up what waits and was overtaken by a newer answer of the same person to the same target."""
+    newer = outbox.alias("newer")
+    overtaken = exists().where(
+        newer.c.target_id == outbox.c.target_id, newer.c.person_id == outbox.c.person_id, is_newer(newer, outbox)
+    )
+    statement = update(outbox).where(*mine, OPEN, outbox.c.state == "pending", overtaken)
+    connection.execute(statement.values(state="superseded", done_at=now))
 
 
 def conclude(
@@ -157,15 +167,21 @@ def _note(text: str) -> str:
     return storable(text)[:500]
 
 
-def is_due(connection: Connection, target_id: str, now: datetime) -> bool:
-    """Return whether anything could be pushed right now."""
+def is_due(connection: Connection, target_id: str, before: datetime, now: datetime) -> bool:
+    """Return whether anything of a run that started at `before` could be pushed right now."""
     free = (outbox.c.state == "pending") & (outbox.c.next_attempt_at <= now)
     expired = (outbox.c.state == "leased") & (outbox.c.lease_until < now)
-    return bool(connection.scalar(select(exists().where(outbox.c.target_id == target_id, OPEN, or_(free, expired)))))
+    return bool(
+        connection.scalar(
+            select(
+                exists().where(outbox.c.target_id == target_id, OPEN, outbox.c.created_at <= before, or_(free, expired))
+            )
+        )
+    )
 
 
 def is_open(connection: Connection, target_id: str, before: datetime) -> bool:
-    """Return whether anything older than `before` still has to reach a target."""
+    """Return whether anything of a run that started at `before` still has to reach its target."""
     open_rows = exists().where(outbox.c.target_id == target_id, OPEN, outbox.c.created_at <= before)
     return bool(connection.scalar(select(open_rows)))
 

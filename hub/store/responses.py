@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
+from hub.store.outboxes import supersede
 from hub.store.tables import outbox, response, response_version
 from hub.store.types import new_id
 
@@ -41,46 +42,62 @@ def record(
         return
     values: dict[str, Any] = {"score": answer.score, "comment": answer.comment, "updated_at": now}
     if known is None:
-        response_id, version = new_id(), 1
+        response_id, version, rated_at = new_id(), 1, _after_all_others(connection, invitation.person_id, now)
         values |= {"id": response_id, "invitation_id": invitation.id, "survey_id": invitation.survey_id}
-        values |= {"person_id": invitation.person_id, "version": 1, "first_rated_at": now, "rated_at": now}
+        values |= {"person_id": invitation.person_id, "version": 1, "first_rated_at": now, "rated_at": rated_at}
         connection.execute(insert(response), [values])
     else:
-        response_id, version = known.id, known.version + 1
-        rated_at = known.rated_at if known.score == answer.score else now
+        response_id, version, rated_at = known.id, known.version + 1, known.rated_at
+        if known.score != answer.score:
+            rated_at = _after_all_others(connection, invitation.person_id, now)
         changes = {**values, "version": version, "rated_at": rated_at}
         connection.execute(update(response).where(response.c.id == response_id).values(**changes))
     row = {"response_id": response_id, "version": version, "score": answer.score, "comment": answer.comment, "at": now}
     connection.execute(insert(response_version), [row])
-    _queue(connection, response_id, version, invitation.person_id, targets, hub_id, now)
-
-
-def _queue(
-    connection: Connection,
-    response_id: str,
-    version: int,
-    person_id: str,
-    targets: Collection[str],
-    hub_id: str,
-    now: datetime,
-) -> None:
+    queued = {"response_id": response_id, "version": version, "person_id": invitation.person_id, "rated_at": rated_at}
     for target_id in targets:
-        mine = (outbox.c.target_id == target_id, outbox.c.person_id == person_id)
-        connection.execute(
-            update(outbox).where(*mine, outbox.c.state == "pending").values(state="superseded", done_at=now)
-        )
-        newest_at = connection.scalar(select(func.max(outbox.c.created_at)).where(*mine))
-        row = {
-            "target_id": target_id,
-            "message_id": f"hub-{hub_id}-{response_id}-{version}",
-            "person_id": person_id,
-            "response_id": response_id,
-            "version": version,
-            "state": "pending",
-            "next_attempt_at": now,
-            "created_at": now if newest_at is None else max(now, newest_at + ONE_LATER),
-        }
-        connection.execute(insert(outbox), [row])
+        message_id = f"hub-{hub_id}-{response_id}-{version}"
+        _queue(connection, {**queued, "target_id": target_id, "message_id": message_id}, answer, now)
+
+
+def _after_all_others(connection: Connection, person_id: str, now: datetime) -> datetime:
+    """Return when a score was given: now, or later than a person's others where the clock was set back."""
+    newest = connection.scalar(select(func.max(response.c.rated_at)).where(response.c.person_id == person_id))
+    return now if newest is None else max(now, newest + ONE_LATER)
+
+
+def _queue(connection: Connection, row: Mapping[str, Any], answer: Answer, now: datetime) -> None:
+    """Queue an answer for a target; at once done where the target has exactly this already (docs/rules.md, "Echo")."""
+    mine = (outbox.c.target_id == row["target_id"], outbox.c.person_id == row["person_id"])
+    told = ("done", row["response_id"], row["rated_at"], answer.score, answer.comment)
+    values: dict[str, Any] = {**row, "state": "pending", "next_attempt_at": now, "created_at": now}
+    if _last_told(connection, mine) == told:
+        values |= {"state": "done", "done_at": now, "note": "The target has this answer already."}
+    connection.execute(insert(outbox), [values])
+    supersede(connection, *mine, now=now)
+
+
+def _last_told(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> tuple[Any, ...] | None:
+    """Return what a target was told last about a person, or is being told: state, answer, rating, score, comment."""
+    is_version = and_(
+        response_version.c.response_id == outbox.c.response_id, response_version.c.version == outbox.c.version
+    )
+    said = (
+        outbox.c.state,
+        outbox.c.response_id,
+        outbox.c.rated_at,
+        response_version.c.score,
+        response_version.c.comment,
+    )
+    statement = (
+        select(*said)
+        .join(response_version, is_version)
+        .where(*mine, outbox.c.state.in_(["done", "leased"]))
+        .order_by(outbox.c.rated_at.desc(), outbox.c.version.desc())
+        .limit(1)
+    )
+    found = connection.execute(statement).one_or_none()
+    return None if found is None else tuple(found)
 
 
 def counts_by_score(connection: Connection, survey_id: str) -> dict[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -73,7 +74,8 @@ survey = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("enabled", Boolean, nullable=False),
-    Column("resumed_at", Instant),
+    Column("paused_at", Instant),
+    Column("pauses", Json, nullable=False),
     Column("settings", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("retired_at", Instant),
@@ -98,6 +100,7 @@ person = Table(
     Column("profile", Json, nullable=False),
     Column("locale", Text),
     Column("timezone", Text),
+    Column("locale_at", Instant),
     Column("future_created_at", Json, nullable=False),
     Index("person_mailbox", "mailbox"),
 )
@@ -253,6 +256,7 @@ outbox = Table(
     Column("lease_until", Instant),
     Column("code", Text),
     Column("note", Text),
+    Column("rated_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     _partial_index("outbox_next", "target_id", "next_attempt_at", where=_state_in("pending", "leased")),
@@ -271,13 +275,17 @@ sync_run = Table(
     Column("counts", Json, nullable=False),
 )
 
-channel_state = Table(
-    "channel_state",
+connection_state = Table(
+    "connection_state",
     metadata,
-    Column("channel_id", Text, primary_key=True),
+    Column("connection_id", Text, primary_key=True),
     Column("paused_until", Instant),
     Column("why", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("faults", Integer, nullable=False, server_default="0"),
+    Column("tokens", Double),
+    Column("refilled_at", Instant),
+    comment="How channels and targets do: paused or not, failures and faults in a row, the bucket of a rate",
 )
 
 echo_trait = Table(

@@ -6,7 +6,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, delete, func, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.rules import REFUSAL_COUNTS
@@ -16,7 +29,7 @@ from hub.domain.world import Invitation, Person, Survey, World
 from hub.store.engine import Stale
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import event, identity, invitation, outbox, person, response, suppression
-from hub.store.types import new_id
+from hub.store.types import Instant, new_id
 
 BRAKE_LOOKS_BACK = timedelta(days=28)
 _COUNTED = sorted(WAITING | SENT_STATES)
@@ -75,6 +88,7 @@ def load_people(connection: Connection, person_ids: Collection[str]) -> dict[str
             profile=_profile(row.profile),
             locale=row.locale,
             timezone=row.timezone,
+            locale_at=row.locale_at,
             future_created_at={_moment(key): _moment(value) for key, value in row.future_created_at.items()},
         )
         for row in connection.execute(select(person).where(is_among(connection, person.c.id, person_ids)))
@@ -233,7 +247,16 @@ def save(connection: Connection, world: World, *, now: datetime) -> None:
             connection.execute(update(table).where(table.c.person_id == other_id).values(person_id=person_id))
         connection.execute(delete(person).where(person.c.id == other_id))
     touched = sorted(world.touched.values(), key=lambda one: one.id)
-    columns = ["first_seen_at", "first_id", "mailbox", "profile", "locale", "timezone", "future_created_at"]
+    columns = [
+        "first_seen_at",
+        "first_id",
+        "mailbox",
+        "profile",
+        "locale",
+        "timezone",
+        "locale_at",
+        "future_created_at",
+    ]
     upsert(connection, person, [_person_row(world, one) for one in touched], update=columns)
     upsert(connection, identity, _identity_rows(touched), update=["person_id", "position"])
     _save_invitations(connection, world, now)
@@ -249,6 +272,7 @@ def _person_row(world: World, one: Person) -> dict[str, Any]:
         "profile": {name: [trait.value, trait.timestamp, trait.message_id] for name, trait in one.profile.items()},
         "locale": one.locale,
         "timezone": one.timezone,
+        "locale_at": one.locale_at,
         "future_created_at": {_text(key): _text(value) for key, value in one.future_created_at.items()},
     }
 
@@ -285,7 +309,10 @@ def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "due_at": one.due_at,
-        **({} if one.state is State.QUEUED else {"next_attempt_at": one.due_at}),
+        # A new due time begins anew; a change of anything else leaves a retry where it is.
+        "next_attempt_at": case(
+            (invitation.c.due_at == one.due_at, invitation.c.next_attempt_at), else_=literal(one.due_at, Instant)
+        ),
         "created_at_basis": one.created_at,
         "concluded_at": now if one.state is State.CANCELLED else None,
     }

@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.pipeline import sync
 from hub.pipeline.hub import Hub
+from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration
-from hub.store import channels, deliveries, intake, outboxes, processes
+from hub.store import deliveries, intake, outboxes, pauses, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -92,20 +93,21 @@ def due_jobs(hub: Hub) -> list[str]:
     with hub.store.read() as connection:
         if deliveries.has_expired_leases(connection, now):
             names.append("sweep")
-        paused = channels.paused(connection, now)
+        turns = turns_to_see(connection, configuration, now)
         sending = [
             survey.id
             for survey in configuration.rules
-            if survey.enabled
-            and any(
-                channel not in paused and configuration.channel(channel)
-                for channel in configuration.surveys[survey.id].connections[Role.CHANNEL]
-            )
+            if survey.enabled and turns.room(configuration.surveys[survey.id].connections[Role.CHANNEL])
         ]
         due_at = deliveries.next_due_at(connection, sending)
         if due_at is not None and due_at <= now:
             names.append("deliver")
-        runs = [run for run in outboxes.unfinished_runs(connection) if not _waits_for_its_plugin(configuration, run)]
+        paused = pauses.paused(connection, now)
+        runs = [
+            run
+            for run in outboxes.unfinished_runs(connection)
+            if run.target_id not in paused and not _waits_for_its_plugin(configuration, run)
+        ]
         if any(_has_work(connection, run, now) for run in runs):
             names.append("sync")
     return names
@@ -117,5 +119,5 @@ def _waits_for_its_plugin(configuration: Configuration, run: Any) -> bool:
 
 
 def _has_work(connection: Connection, run: Any, now: datetime) -> bool:
-    is_due = outboxes.is_due(connection, run.target_id, now)
+    is_due = outboxes.is_due(connection, run.target_id, run.started_at, now)
     return is_due or not outboxes.is_open(connection, run.target_id, run.started_at)

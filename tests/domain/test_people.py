@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import permutations
+from hashlib import sha256
+from itertools import count, permutations
 
 import pytest
 from hypothesis import given
@@ -163,3 +164,21 @@ def test_mail_that_may_have_left_is_never_sent_again():
     assert sources_of(State.SENDING) == {State.CLAIMED}
     assert not WAITING & SENT_STATES
     assert set(MOVES) == set(State)
+
+
+def test_earliest_arrival_is_the_first_sight_in_whatever_order_events_are_decided(world):
+    earlier = NOW - timedelta(hours=5)
+    assert meet(world, "u1", None, NOW).first_seen_at == NOW
+    assert meet(world, "u1", None, earlier).first_seen_at == earlier
+    assert meet(world, "u1", None, NOW).first_seen_at == earlier
+
+
+@pytest.mark.parametrize(("percent", "first_bucket_out"), [(0.07, 7), (0.14, 14), (1.1, 110)])
+def test_holdout_takes_exactly_its_share_of_the_buckets(percent, first_bucket_out):
+    def bucket(first_id: str) -> int:
+        return int.from_bytes(sha256(f"survey{first_id}".encode()).digest()) % 10_000
+
+    last_in = next(str(n) for n in count() if bucket(str(n)) == first_bucket_out - 1)
+    first_out = next(str(n) for n in count() if bucket(str(n)) == first_bucket_out)
+    assert is_held_out("survey", last_in, percent)
+    assert not is_held_out("survey", first_out, percent)

@@ -6,7 +6,9 @@ import json
 import time
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from hub.admin import queue
 from hub.pipeline import decide
 from hub.store import intake, tables
 from hub.store.configuration import Role
@@ -277,3 +279,44 @@ def test_surge_is_held_beyond_500_in_an_hour(lab: Lab):
     lab.decide(*[identify(f"u{number}") for number in range(503)])
     states = lab.states()
     assert (states.count("scheduled"), states.count("held")) == (500, 3)
+
+
+def test_event_that_cannot_be_decided_is_set_aside_and_those_beside_it_are_not(lab, monkeypatch):
+    honest = decide.decide
+
+    def stumble(world, event, surveys, now):
+        if event.user.value == "odd":
+            raise RuntimeError("a bug")
+        return honest(world, event, surveys, now)
+
+    monkeypatch.setattr(decide, "decide", stumble)
+    lab.decide(identify("u1"), identify("odd"), identify("u2"))
+    assert lab.events() == {"m1": ("decided", None), "m2": ("rejected", "poison"), "m3": ("decided", None)}
+
+
+def test_database_that_is_busy_is_nobodys_fault(lab, monkeypatch):
+    def busy(*_):
+        raise PoolTimeout("no connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lab.hub.store, "prepare_and_write", busy)
+        with pytest.raises(PoolTimeout):
+            lab.decide(identify("u1"), identify("u2"))
+    lab.decide()
+    assert lab.events() == {"m1": ("decided", None), "m2": ("decided", None)}
+
+
+def test_released_invitation_is_not_held_again_when_its_due_time_moves(lab: Lab):
+    lab.set(surge_brake=True, min_delay_days=1)
+    lab.decide(*[identify(f"u{number}", createdAt=NOW.isoformat()) for number in range(501)])
+    queue.release(lab.hub, "onboarding")
+    held = next(row for row in lab.invitations() if row.late_from is not None)
+    user = next(row.value for row in lab.rows(tables.identity) if row.person_id == held.person_id)
+    lab.decide(identify(user, createdAt=(NOW + seconds(1)).isoformat()))
+    assert "held" not in lab.states()
+
+
+def test_language_follows_the_newest_event_and_not_the_last_to_arrive(lab):
+    lab.decide({**identify(), "locale": "de"})
+    lab.decide({**identify(), "locale": "fr", "timestamp": (NOW - seconds(60)).isoformat()})
+    assert [row.locale for row in lab.rows(tables.person)] == ["de"]

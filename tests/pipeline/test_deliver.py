@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from hub.plugin import ChannelPaused, NotSent, Rejected, Sent, Unknown
 from hub.store import tables
 from hub.store.configuration import Role
-from tests.clock import days, seconds
+from hub.work.schedule import due_jobs
+from tests.clock import NOW, days, seconds
 from tests.lab import SETUP, Lab, identify, survey_lines
 
 SPARE = """
@@ -217,7 +219,7 @@ def test_channel_that_asks_for_a_pause_after_the_point_of_no_return_gets_one(lab
     tried_first = [name for name, _ in lab.office.mails].count("relay")
     assert 1 <= tried_first <= 16, "those in flight, and none after them"
     assert lab.states() == ["sent"] * 20
-    assert {row.channel_id for row in lab.rows(tables.channel_state)} == {lab.id_of(Role.CHANNEL, "relay")}
+    assert {row.connection_id for row in lab.rows(tables.connection_state)} == {lab.id_of(Role.CHANNEL, "relay")}
 
 
 def test_invitation_waits_where_the_one_channel_it_did_not_try_is_away_and_then_goes(lab):
@@ -259,3 +261,170 @@ def test_newest_name_and_address_are_read_when_the_mail_is_made(lab):
     [(_, message)] = lab.office.mails
     assert message.to == "new@acme.example"
     assert "Grace" in message.text
+
+
+def test_retry_waits_for_a_due_time_that_moved_meanwhile(lab):
+    lab.set(min_delay_days=1)
+    lab.decide(identify(createdAt=(NOW - days(1)).isoformat()))
+    lab.office.behaviour["relay"] = returning(NotSent(why="450"), departed=False)
+    lab.deliver()
+    lab.decide(identify(createdAt=(NOW + seconds(3600)).isoformat()))
+    lab.office.behaviour.clear()
+    lab.clock.advance(seconds(3600))
+    assert lab.deliver() == 0
+    lab.clock.advance(days(1))
+    assert lab.deliver() == 1
+
+
+def test_time_before_a_pause_counts_as_late_and_the_pause_does_not(lab):
+    for wait, state in ((timedelta(hours=71), "sent"), (timedelta(hours=73), "cancelled")):
+        lab.set()
+        lab.decide(identify(state))
+        lab.clock.advance(wait)
+        lab.set(enabled=False)
+        lab.clock.advance(days(30))
+        lab.set()
+        lab.deliver()
+        assert lab.states()[-1] == state
+
+
+def test_time_that_a_draft_waited_is_no_time_at_all(lab):
+    lab.set(enabled=False)
+    lab.clock.advance(days(30))
+    lab.set()
+    lab.decide(identify())
+    lab.clock.advance(timedelta(hours=73))
+    lab.deliver()
+    assert [row.reason for row in lab.invitations()] == ["window_missed"]
+
+
+def test_customer_who_grew_too_old_in_a_pause_is_not_asked(lab):
+    lab.set(max_delay_days=14)
+    lab.decide(identify(createdAt=NOW.isoformat()))
+    lab.set(max_delay_days=14, enabled=False)
+    lab.clock.advance(days(18))
+    lab.set(max_delay_days=14)
+    lab.deliver()
+    assert [row.reason for row in lab.invitations()] == ["too_old"]
+
+
+def test_invitation_that_is_cancelled_keeps_no_other_survey_from_asking(lab):
+    second = survey_lines(quiet_period_hours=24, send_grace_hours=200)
+    lab.configure(
+        SETUP
+        + survey_lines(send_grace_hours=1)
+        + '[surveys.later]\nsources = ["product"]\nchannels = ["relay"]\n'
+        + second
+    )
+    lab.decide(identify())
+    lab.clock.advance(timedelta(hours=2))
+    lab.change(tables.invitation, state="scheduled", reason=None)
+    lab.deliver()
+    assert sorted(lab.states()) == ["cancelled", "sent"]
+
+
+# Failing channels
+
+
+def test_channel_that_leaves_one_message_after_the_other_in_doubt_is_left_alone(lab):
+    lab.configure(TWO_CHANNELS)
+    lab.office.behaviour["relay"] = returning(Unknown(why="timeout"), departed=True)
+    lab.decide(*[identify(f"u{number}") for number in range(60)])
+    lab.deliver()
+    in_doubt = lab.states().count("unknown")
+    assert 5 <= in_doubt <= 5 + 8, "five, and those in flight by then"
+    assert lab.states().count("sent") == 60 - in_doubt
+
+
+def test_faults_are_counted_across_runs_and_forgotten_once_the_channel_works(lab):
+    outcomes = ["doubt"] * 4 + ["fine"] + ["doubt"] * 5
+
+    def send(message, point_of_no_return):
+        point_of_no_return()
+        return Unknown(why="timeout") if outcomes.pop(0) == "doubt" else Sent()
+
+    lab.office.behaviour["relay"] = send
+    for number in range(10):
+        assert lab.rows(tables.connection_state) == [] or lab.rows(tables.connection_state)[0].paused_until is None
+        lab.decide(identify(f"u{number}"))
+        lab.deliver()
+    [state] = lab.rows(tables.connection_state)
+    assert state.paused_until == lab.clock() + seconds(60)
+    assert "5 messages in a row failed" in state.why
+
+
+def test_channel_that_failed_is_tried_with_one_message(lab):
+    lab.office.behaviour["relay"] = raising(ChannelPaused("login refused"), departed=False)
+    lab.decide(*[identify(f"u{number}") for number in range(30)])
+    lab.deliver()
+    lab.clock.advance(seconds(60))
+    tried = []
+
+    def send(message, point_of_no_return):
+        tried.append(message.id)
+        raise ChannelPaused("login refused")
+
+    lab.office.behaviour["relay"] = send
+    lab.deliver()
+    assert len(tried) == 1
+    lab.office.behaviour.clear()
+    lab.clock.advance(seconds(120))
+    assert lab.deliver() == 30
+
+
+def test_one_trouble_raises_one_alarm(lab, caplog):
+    lab.office.behaviour["relay"] = raising(ChannelPaused("login refused"), departed=False)
+    lab.decide(identify())
+    for _ in range(4):
+        lab.deliver()
+        lab.clock.advance(timedelta(hours=1))
+    alarms = [record for record in caplog.records if "is paused" in record.message and record.levelname == "ERROR"]
+    assert len(alarms) == 1
+
+
+# Rates
+
+
+RATED = (
+    SETUP.replace('[channels.relay]\nkind = "fake"', '[channels.relay]\nkind = "fake"\nrate = "10/hour"')
+    + survey_lines()
+)
+
+
+def test_channel_sends_no_more_than_its_rate(lab):
+    lab.configure(RATED)
+    lab.decide(*[identify(f"u{number}") for number in range(30)])
+    sent_at = []
+    for _ in range(60 * 5):
+        sent_at += [lab.clock()] * lab.deliver()
+        lab.clock.advance(seconds(60))
+    assert len(sent_at) == 30
+    spans = [sum(1 for at in sent_at if start <= at < start + timedelta(hours=1)) for start in sent_at]
+    assert max(spans) == 10
+
+
+def test_rate_is_kept_by_workers_together(lab):
+    lab.configure(RATED.replace("10/hour", "200/day"))
+    lab.decide(*[identify(f"u{number}") for number in range(40)])
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda _: lab.deliver(), range(4)))
+    assert sum(sent) == 10, "a twentieth of a day's rate at once"
+    assert lab.states().count("scheduled") == 30
+
+
+def test_channel_at_its_rate_is_waited_for_and_not_passed_over(lab):
+    lab.configure(RATED + SPARE)
+    lab.configure(RATED.replace('channels = ["relay"]', 'channels = ["relay", "spare"]') + SPARE)
+    lab.decide(*[identify(f"u{number}") for number in range(3)])
+    lab.deliver()
+    assert [name for name, _ in lab.office.mails] == ["relay"]
+
+
+def test_nobody_is_woken_for_a_channel_at_its_rate(lab):
+    lab.configure(RATED)
+    lab.decide(*[identify(f"u{number}") for number in range(3)])
+    assert due_jobs(lab.hub) == ["deliver"]
+    lab.deliver()
+    assert due_jobs(lab.hub) == []
+    lab.clock.advance(timedelta(minutes=6))
+    assert due_jobs(lab.hub) == ["deliver"]

@@ -58,13 +58,30 @@ def test_delete_event_erases(known):
     assert [canary for canary in CANARIES if canary in everything(known)] == []
 
 
-def test_delete_event_erases_what_was_said_in_the_same_body(lab):
-    lab.decide(
-        identify("canary-user"),
-        {"type": "delete", "user_id": "canary-user"},
-        {"user_id": "canary-user", "traits": {"name": "canary-name"}},
-    )
+def test_delete_event_erases_what_was_said_before_it_in_the_same_body(lab):
+    lab.decide(identify("canary-user", name="canary-name"), {"type": "delete", "user_id": "canary-user"})
     assert [canary for canary in CANARIES if canary in everything(lab)] == []
+
+
+def test_who_comes_back_behind_a_delete_in_the_same_body_is_not_asked(lab):
+    lab.decide(identify(), {"type": "delete", "user_id": "u1"}, identify())
+    assert lab.reasons() == ["scheduled", "suppressed"]
+    assert lab.invitations() == []
+
+
+def test_copy_of_a_delete_event_erases_nobody_again(lab):
+    lab.decide({"type": "delete", "user_id": "u1", "message_id": "gone"})
+    lab.decide({"type": "delete", "user_id": "u1", "message_id": "gone"}, identify())
+    lab.decide({"type": "delete", "user_id": "u1", "message_id": "gone"})
+    assert len(lab.rows(tables.person)) == 1
+
+
+def test_echo_of_what_was_synced_about_an_erased_person_is_still_known(known):
+    known.sync()
+    [update] = known.crm.updates
+    people.erase(known.hub, "canary-user")
+    known.decide({"user_id": "canary-user", "message_id": update.message_id, "traits": {"plan": "gold"}})
+    assert known.events()[update.message_id] == ("ignored", "echo")
 
 
 def test_other_people_stay(known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -158,7 +159,7 @@ def test_refused_update_is_parked_for_a_person_and_the_run_ends(answered):
 
 def test_worker_that_vanished_leaves_its_updates_to_the_next(answered):
     target_id = answered.id_of(Role.TARGET, "crm")
-    lease = {"claim": "gone", "limit": 10, "now": NOW}
+    lease = {"before": NOW, "claim": "gone", "limit": 10, "now": NOW}
     answered.hub.store.transact(lambda connection: outboxes.lease(connection, target_id, **lease))
     answered.clock.advance(outboxes.LEASE)
     assert answered.sync() == 0
@@ -234,3 +235,111 @@ def test_two_schedulers_start_one_run(lab):
         for _ in range(2)
     ]
     assert started == [True, False]
+
+
+def test_comment_on_an_older_answer_neither_goes_out_nor_overtakes_the_newest(lab):
+    lab.configure(SETUP + survey_lines() + second_survey())
+    lab.decide(identify())
+    lab.deliver()
+    answer(lab.hub, lab.token(0), 3, None)
+    lab.clock.advance(seconds(60))
+    answer(lab.hub, lab.token(1), 9, None)
+    lab.clock.advance(seconds(60))
+    answer(lab.hub, lab.token(0), 3, "slow support")
+    lab.sync()
+    assert [update.rating for update in lab.crm.updates] == [9]
+    answer(lab.hub, lab.token(0), 3, "very slow support")
+    lab.sync()
+    assert [update.rating for update in lab.crm.updates] == [9]
+
+
+def test_answer_that_changed_back_before_the_sync_is_not_synced_again(answered):
+    answered.sync()
+    answer(answered.hub, answered.token(), 9, "so so")
+    answer(answered.hub, answered.token(), 9, "lovely")
+    answered.sync()
+    assert len(answered.crm.updates) == 1
+    assert states(answered) == ["done", "superseded", "done"]
+
+
+def test_answer_that_changed_back_while_the_first_is_in_hand_is_synced(answered):
+    def change_back(updates):
+        if len(answered.crm.updates) == 1:
+            answer(answered.hub, answered.token(), 9, "so so")
+            answer(answered.hub, answered.token(), 9, "lovely")
+            raise OSError("cut off")
+        return [Done() for _ in updates]
+
+    answered.crm.answer = change_back
+    answered.sync()
+    answered.clock.advance(days(1))
+    answered.sync()
+    assert [update.comment for update in answered.crm.updates] == ["lovely", "lovely"]
+    assert states(answered).count("done") == 1
+
+
+def test_target_is_told_only_about_people_whose_ids_it_knows(lab):
+    two = SETUP.replace('kind = "fake"\n[channels', 'kind = "fake"\nnamespace = "shop"\n[channels', 1)
+    lab.configure(two + survey_lines())
+    lab.decide(identify("7"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    lab.crm.answer = lambda updates: [Done() if update.person.user_id else Parked(why="no id") for update in updates]
+    lab.sync()
+    assert [update.person.user_id for update in lab.crm.updates] == [None]
+    assert states(lab) == ["parked"]
+
+
+def test_target_of_a_namespace_knows_its_ids(lab):
+    shop = SETUP.replace('kind = "fake"\n[channels', 'kind = "fake"\nnamespace = "shop"\n[channels', 1)
+    shop = shop.replace('[targets.crm]\nkind = "fake"', '[targets.crm]\nkind = "fake"\nnamespace = "shop"')
+    lab.configure(shop + survey_lines())
+    lab.decide(identify("7"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    lab.sync()
+    assert [update.person.user_id for update in lab.crm.updates] == ["7"]
+
+
+@pytest.fixture
+def many(lab: Lab) -> Lab:
+    """A hub with more answers than a target takes in two calls."""
+    lab.decide(*[identify(f"u{number:03}") for number in range(250)])
+    lab.deliver()
+    for number in range(250):
+        answer(lab.hub, lab.token(number), 9, None)
+    return lab
+
+
+def test_target_that_asks_for_time_is_not_called_again_before_it_is_over(many):
+    many.crm.answer = lambda updates: [Retry(why="429", after_s=3600) for _ in updates]
+    many.sync()
+    assert len(many.crm.updates) == 100
+    many.clock.advance(seconds(3599))
+    many.sync()
+    assert len(many.crm.updates) == 100
+    many.crm.answer = lambda updates: [Done() for _ in updates]
+    many.clock.advance(seconds(1))
+    assert many.sync() == 250
+
+
+def test_one_update_that_fails_does_not_hold_up_the_others(many):
+    many.crm.answer = lambda updates: [
+        Retry(why="locked") if update.person.user_id == "u007" else Done() for update in updates
+    ]
+    assert many.sync() == 249
+
+
+def test_what_comes_after_a_run_began_waits_for_the_next(answered):
+    answered.crm.answer = lambda updates: [Retry(why="busy") for _ in updates]
+    answered.sync()
+    answered.decide(identify("u2"))
+    answered.deliver()
+    answered.clock.advance(seconds(1))
+    answer(answered.hub, answered.token(1), 3, None)
+    answered.crm.answer = lambda updates: [Done() for _ in updates]
+    answered.clock.advance(seconds(120))
+    sync.drain(answered.hub, until=time.monotonic() + 60)
+    assert [update.person.user_id for update in answered.crm.updates] == ["u1", "u1"]
+    answered.sync()
+    assert answered.crm.updates[-1].person.user_id == "u2"

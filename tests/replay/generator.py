@@ -319,7 +319,7 @@ class _Story:
         return max(self.clock, anchor.at + distance + self.rng.choice(BESIDE))
 
     def another_type(self) -> Event:
-        kind = self.rng.choice(["track", "page", "screen", "group", "alias"])
+        kind = self.rng.choice(["track", "page", "screen", "group", "alias", "delete"])
         if kind == "group":
             # The traits of a group are not the person's.
             return {
@@ -327,6 +327,8 @@ class _Story:
                 "groupId": "g1",
                 "traits": {"createdAt": "2020-01-01", "email": "", "name": "G"},
             }
+        if kind == "delete":
+            return {"type": kind if self.rng.random() < 0.4 else "page"}
         if kind == "alias":
             return {"type": kind, "previousId": "a1"}
         extra: Event = {"type": kind, "event": "Signed Up", "properties": {"createdAt": "yesterday"}}

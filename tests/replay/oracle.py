@@ -114,6 +114,7 @@ class Hub:
         self.message_ids: set[str] = set()
         self.people: list[Person] = []
         self.invitations: list[Invitation] = []
+        self.erased: set[tuple[str, str | None]] = set()
 
     def receive(self, event: Event) -> Line:
         """Take one event in and return its line."""
@@ -133,6 +134,8 @@ class Hub:
         if event.get("type") != "identify":  # 2
             if user_id or anonymous_id:
                 self.keep(self.person(user_id, anonymous_id), now)
+            if event.get("type") == "delete":
+                self.erase(user_id, anonymous_id)
             return line(event, "ignored", "not_a_trigger")
 
         timestamp = event_timestamp(event, arrived=now)
@@ -164,6 +167,23 @@ class Hub:
     def keep(self, person: Person, arrived: datetime) -> None:
         if person.first_seen is None:
             person.first_seen = arrived
+
+    def erase(self, user_id: str | None, anonymous_id: str | None) -> None:
+        """Forget whoever has one of the ids; neither their ids nor their mailboxes are ever asked again."""
+        for person in [p for p in self.people if (user_id and p.user_id == user_id) or anonymous_id in p.anonymous_ids]:
+            self.erased |= {("user", person.user_id)} | {("anonymous", one) for one in person.anonymous_ids}
+            if is_valid_address(person.address()):
+                self.erased.add(("mailbox", person.mailbox()))
+            theirs = [i for i in self.invitations if i.person is person]
+            self.erased |= {("mailbox", i.sent_to) for i in theirs if i.sent_to is not None}
+            self.invitations = [i for i in self.invitations if i.person is not person]
+            self.people.remove(person)
+        self.erased |= {("user", user_id), ("anonymous", anonymous_id)}
+        self.erased -= {("user", None), ("anonymous", None)}
+
+    def is_erased(self, person: Person) -> bool:
+        ids = {("user", person.user_id), ("mailbox", person.mailbox())}
+        return bool(self.erased & (ids | {("anonymous", one) for one in person.anonymous_ids}))
 
     def person(self, user_id: str | None, anonymous_id: str | None) -> Person:
         """Return whose event this is, after joining what it shows to be one person."""
@@ -205,7 +225,7 @@ class Hub:
         return [i for i in self.invitations if i.person is person and i.sent_to is None]
 
     def decide(self, event: Event, said: Identify, person: Person, now: datetime) -> Line:
-        """Rules 6 to 19; 6, 9 and 10 can't arise in a replay."""
+        """Rules 6 to 19; 6 and 10 can't arise in a replay, 9 only for people who were erased."""
         address = person.address()
         if address is None:
             return line(event, "skipped", "no_email")  # 7
@@ -213,6 +233,8 @@ class Hub:
             return line(event, "skipped", "bad_email")  # 8
         if not is_valid_address(address):
             return line(event, "skipped", "bad_email")  # 8
+        if self.is_erased(person):
+            return line(event, "skipped", "suppressed")  # 9
         if self.max_age and now - said.timestamp > self.max_age:
             return line(event, "skipped", "stale_event")  # 11
 
@@ -238,7 +260,8 @@ class Hub:
         due = now if starts_at is None else max(now, starts_at + self.min_delay)
 
         for invitation in self.waiting(person):  # 16
-            if brings_readable_created_at(said) and created_at != invitation.set_by:
+            brought = brought_created_at(said)
+            if brought is not None and brought != invitation.set_by:
                 invitation.due = due
                 invitation.set_by = created_at
             return line(event, "merged", "already_scheduled", due_at=invitation.due)
@@ -336,12 +359,12 @@ def mailbox_of(address: str) -> str:
     return unicodedata.normalize("NFC", address.strip()).casefold()
 
 
-def brings_readable_created_at(said: Identify) -> bool:
+def brought_created_at(said: Identify) -> datetime | None:
+    """Return the createdAt that an event itself brings, None when it brings none that can be read."""
     try:
-        parse_created_at(said.traits.get("createdAt"))
+        return parse_created_at(said.traits.get("createdAt"))
     except UnreadableError:
-        return False
-    return True
+        return None
 
 
 def parse_created_at(value: Any) -> datetime:

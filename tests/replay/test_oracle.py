@@ -504,8 +504,30 @@ def test_one_event_is_decided(one: Event, settings: dict[str, Any], expected: st
                 identify("2026-03-10T14:00Z", createdAt=NOON) | {"timestamp": "2026-03-10T12:30:00Z"},
             ],
             {"min_delay_days": 3},
+            "merged: already_scheduled due 2026-03-13T12:00:00.000000Z",
+            id="an event that repeats the createdAt which set the due time leaves it",
+        ),
+        pytest.param(
+            [
+                identify(createdAt=NOON),
+                identify("2026-03-10T13:00Z", createdAt="2026-03-09T12:00Z") | {"context": {"active": False}},
+                identify("2026-03-10T14:00Z", createdAt="2026-03-08T12:00Z") | {"timestamp": "2026-03-10T12:30:00Z"},
+            ],
+            {"min_delay_days": 3},
             "merged: already_scheduled due 2026-03-12T12:00:00.000000Z",
             id="the due time moves to the createdAt of the merged profile",
+        ),
+        pytest.param(
+            [identify(), event("2026-03-10T13:00Z", "delete"), identify("2026-03-10T14:00Z")],
+            {},
+            "skipped: suppressed",
+            id="whom a delete names is never asked again",
+        ),
+        pytest.param(
+            [identify(), event("2026-03-10T13:00Z", "delete"), identify("2026-03-10T14:00Z", user="u2")],
+            {},
+            "skipped: suppressed",
+            id="nor is their mailbox",
         ),
         pytest.param(
             [

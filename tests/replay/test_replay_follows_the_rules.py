@@ -27,6 +27,7 @@ REASONS_IN_A_REPLAY = {
     "unreadable",
     "no_email",
     "bad_email",
+    "suppressed",
     "stale_event",
     "created_at_invalid",
     "created_at_future",

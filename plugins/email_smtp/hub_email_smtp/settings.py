@@ -54,7 +54,7 @@ class SmtpSchema(Schema):
     )
     timeout_s = fields.Float(
         load_default=30.0,
-        validate=validate.Range(min=0, min_inclusive=False, max=600),
+        validate=validate.Range(min=0, min_inclusive=False, max=120),
         metadata={"help": "Seconds to wait for each answer of the server."},
     )
     helo = fields.String(

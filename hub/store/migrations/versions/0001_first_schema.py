@@ -52,14 +52,6 @@ def upgrade_hub() -> None:
     )
     op.create_index("attempt_invitation", "attempt", ["invitation_id"], unique=False)
     op.create_table(
-        "channel_state",
-        sa.Column("channel_id", sa.Text(), nullable=False),
-        sa.Column("paused_until", Instant(), nullable=True),
-        sa.Column("why", sa.Text(), nullable=True),
-        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("channel_id"),
-    )
-    op.create_table(
         "connection",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -79,6 +71,18 @@ def upgrade_hub() -> None:
         unique=True,
         sqlite_where=sa.text("retired_at IS NULL"),
         postgresql_where=sa.text("retired_at IS NULL"),
+    )
+    op.create_table(
+        "connection_state",
+        sa.Column("connection_id", sa.Text(), nullable=False),
+        sa.Column("paused_until", Instant(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("faults", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tokens", sa.Double(), nullable=True),
+        sa.Column("refilled_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("connection_id"),
+        comment="How channels and targets do: paused or not, failures and faults in a row, the bucket of a rate",
     )
     op.create_table(
         "decision",
@@ -193,6 +197,7 @@ def upgrade_hub() -> None:
         sa.Column("lease_until", Instant(), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("rated_at", Instant(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("done_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("target_id", "message_id"),
@@ -216,6 +221,7 @@ def upgrade_hub() -> None:
         sa.Column("profile", Json(), nullable=False),
         sa.Column("locale", sa.Text(), nullable=True),
         sa.Column("timezone", sa.Text(), nullable=True),
+        sa.Column("locale_at", Instant(), nullable=True),
         sa.Column("future_created_at", Json(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -281,7 +287,8 @@ def upgrade_hub() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
-        sa.Column("resumed_at", Instant(), nullable=True),
+        sa.Column("paused_at", Instant(), nullable=True),
+        sa.Column("pauses", Json(), nullable=False),
         sa.Column("settings", Json(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("retired_at", Instant(), nullable=True),
