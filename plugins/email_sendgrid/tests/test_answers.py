@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
+from hub.plugin import NotSent, Outcome, Rejected, Sent, Services, Unknown
 from hub.testing.channels import deliver
 from hub.testing.http_server import Answer, RecordingServer
 from hub.testing.messages import sample_message
 from hub.testing.values import NOW
 from hub_email_sendgrid import SendGridChannel
+from hub_email_sendgrid.answer import LONGEST_BODY, read_answer
 
 MakeChannel = Callable[..., SendGridChannel]
 
@@ -150,11 +151,23 @@ def test_no_address_is_kept_of_what_sendgrid_says(
     assert "fails." in outcome.why
 
 
+def test_address_in_odd_letters_is_not_kept_in_pieces(sendgrid: RecordingServer, channel: SendGridChannel) -> None:
+    sendgrid.answer(Answer(status=400, body=errors("No: O'Neil@customers.example.", "to")))
+    outcome = channel.send(sample_message(to="o'neil@customers.example"), lambda: None)
+    assert outcome == Rejected(why="SendGrid refused the mail (400). No: (address).")
+
+
 def test_long_words_are_cut(sendgrid: RecordingServer, channel: SendGridChannel) -> None:
     sendgrid.answer(Answer(status=400, body=errors("long " * 10_000)))
     outcome = send(channel)
     assert isinstance(outcome, Rejected)
     assert len(outcome.why) < 400
+
+
+def test_answer_without_end_is_not_read_to_it(http_server: RecordingServer, services: Services) -> None:
+    http_server.answer(Answer(body=b"x" * 1_000_000))
+    with services.http().get(http_server.url, stream=True, timeout=5) as response:
+        assert len(read_answer(response).body) == LONGEST_BODY
 
 
 def test_no_word_of_the_key_is_kept(sendgrid: RecordingServer, channel: SendGridChannel) -> None:
@@ -234,6 +247,7 @@ def check(channel: SendGridChannel) -> str:
         (Answer(status=401, body=errors("authorization required")), "authorization required Check `api_key`"),
         (Answer(status=403, body=errors("access forbidden")), "access forbidden Check that the key"),
         (Answer(status=404), "`host`"),
+        (Answer(status=500, body=b'{"scopes": ["mail.send"]}'), "500"),
         (Answer(status=301, headers={"Location": "/"}), "`host`"),
         (Answer(status=429), "slow down"),
         (Answer(status=500), "500"),

@@ -53,7 +53,12 @@ def test_region_or_host_says_where_to_call(settings: dict[str, Any], host: str) 
         ({"from": "Acme, Inc. <hello@acme.example>"}, "from"),
         ({"from": "a@acme.example, b@acme.example"}, "from"),
         ({"from": "Acme <hello@acme.example>\r\nBcc: all@acme.example"}, "from"),
+        ({"from": "Acme\u202e <hello@acme.example>"}, "from"),
         ({"from": "Acme <hellö@acme.example>"}, "from"),
+        ({"from": "Acme <hello@äcme.example>"}, "from"),
+        ({"from": "Acme <hello@acme.example"}, "from"),
+        ({"from": "Acme <hello@[127.0.0.1]>"}, "from"),
+        ({"from": 'Acme <"he llo"@acme.example>'}, "from"),
         ({"from": "Acme <hello@>"}, "from"),
     ],
 )

@@ -190,6 +190,7 @@ def test_key_on_another_curve_is_refused() -> None:
         ("bounce", {"reason": "550 spam", "type": "blocked"}, ReportKind.BOUNCED, False, "550 spam"),
         ("bounce", {"status": "4.4.7", "type": "expired"}, ReportKind.BOUNCED, False, "4.4.7"),
         ("spamreport", {}, ReportKind.COMPLAINED, True, ""),
+        ("spamreport", {"type": "other"}, ReportKind.COMPLAINED, True, ""),
         ("unsubscribe", {}, ReportKind.UNSUBSCRIBED, True, ""),
         ("group_unsubscribe", {"asm_group_id": 10}, ReportKind.UNSUBSCRIBED, True, ""),
     ],
@@ -241,6 +242,13 @@ def test_broken_event_does_not_lose_the_others(broken: Any, channel: SendGridCha
     assert [report.message_id for report in found] == ["a", "b"]
 
 
+def test_letters_that_are_no_utf8_lose_no_event(channel: SendGridChannel) -> None:
+    body = wire(event("bounce", reason="550 Gr?n"), event("delivered")).replace(b"?", b"\xfc")
+    found = channel.reports(call(body))
+    assert not isinstance(found, Reply)
+    assert [report.detail for report in found] == ["550 Gr\ufffdn", ""]
+
+
 @pytest.mark.parametrize(
     ("timestamp", "at"),
     [
@@ -264,6 +272,13 @@ def test_time_that_cannot_be_is_when_we_heard_of_it(timestamp: Any, at: datetime
     assert report.at == at
 
 
+def test_report_is_never_later_than_the_call(channel: SendGridChannel) -> None:
+    arrived_at = NOW - timedelta(days=1)
+    found = channel.reports(replace(call(wire(event("delivered"))), arrived_at=arrived_at))
+    assert not isinstance(found, Reply)
+    assert [report.at for report in found] == [arrived_at]
+
+
 @pytest.mark.parametrize(
     "reason",
     [
@@ -280,6 +295,12 @@ def test_detail_holds_no_address_and_can_be_stored(reason: str, channel: SendGri
     assert "\0" not in report.detail
     assert report.detail.encode()
     assert 0 < len(report.detail) <= 300
+
+
+def test_address_in_odd_letters_is_not_kept_in_pieces(channel: SendGridChannel) -> None:
+    address = "o'neil@customers.example"
+    (report,) = reports(channel, event("bounce", email=address, reason=f"550 {address} is unknown"))
+    assert report.detail == "550 (address) is unknown"
 
 
 def test_large_arrays_are_read_whole(channel: SendGridChannel) -> None:
