@@ -65,7 +65,8 @@ class SendGridChannel(SurveyChannel):
             raise
         except requests.RequestException as error:
             if body.departed:
-                return Unknown(why=f"{self._host} took the mail, or part of it, and gave no answer: {_name(error)}")
+                why = f"{self._host} took the mail, or part of it, and gave no answer ({type(error).__name__})."
+                return Unknown(why=why)
             raise ChannelPaused(unreachable(error, self._host), retry_after_s=RETRY_AFTER_S) from error
         if not body.departed:
             why = f"{self._host} answered {answer.status} before the mail was handed over."
@@ -118,7 +119,3 @@ class SendGridChannel(SurveyChannel):
 
 def _refusal(status: int, code: str, message: str) -> Reply:
     return Reply.json({"code": code, "message": message}, status=status)
-
-
-def _name(error: Exception) -> str:
-    return type(error).__name__

@@ -120,7 +120,8 @@ class _Words:
         found = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
         messages = [message for error in found if isinstance(message := error.get("message"), str)]
         fields = [str(error.get("field") or "").split(".")[0] for error in found]
-        return cls(text=without_addresses(" ".join(messages), recipient=recipient), about_sender="from" in fields)
+        text = without_addresses(" ".join(messages), recipient=recipient).rstrip(".")
+        return cls(text=f"{text}." if text else "", about_sender="from" in fields)
 
 
 def _trouble(status: int, said: _Words) -> str:

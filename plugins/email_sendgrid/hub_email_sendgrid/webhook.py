@@ -64,7 +64,7 @@ def read_reports(body: bytes, *, arrived_at: datetime) -> list[DeliveryReport]:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(events, list):
-        raise ValueError(f"it is a {type(events).__name__}")  # noqa: TRY004  the body is wrong, not the call
+        raise ValueError("it is another JSON value")  # noqa: TRY004  the body is wrong, not the call
     return [report for event in events if isinstance(event, dict) and (report := _report(event, arrived_at))]
 
 
