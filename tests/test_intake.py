@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
+from hub.admin import apply as applying
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store import intake, tables
 from hub.web.app import HubApp, create_app
-from tests.configured import API_KEY, configured_hub
+from tests.configured import API_KEY, TOML, configured_hub
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{API_KEY}:".encode()).decode()}
 IDENTIFY = {"userId": "ada", "messageId": "m1", "traits": {"email": "ada@acme.example"}}
@@ -201,6 +202,12 @@ def test_webhooks_may_be_larger_than_what_sdks_send(client: Client, hub: Hub, me
     assert client.open("/sources/product", method=method, data=body, headers=BASIC).get_data() == b'{"success":true}'
     assert send(client, "/v1/batch", {"batch": events}).status_code == 413
     assert len(reasons(hub)) == 100
+
+
+def test_large_webhook_for_a_source_that_does_not_work_is_sent_again(client: Client, hub: Hub) -> None:
+    toml = TOML.replace("[channels", 'header_secret = "$SET_WHERE_IT_WAS_APPLIED_ALONE"\n[channels', 1)
+    applying.apply(hub, applying.plan(hub, toml, environ={"SET_WHERE_IT_WAS_APPLIED_ALONE": "secret"}))
+    assert send(client, "/sources/product", b" " * 1_000_000).status_code == 503
 
 
 @pytest.mark.parametrize("timestamp", ["2026-03-11T01:00:00Z", "2099-01-01T00:00:00Z", "yesterday", None])
