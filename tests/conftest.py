@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import servers
+from tests import node, servers
 from tests.lab import Lab, open_lab
 
 settings.register_profile("local", print_blob=True)
@@ -29,11 +29,12 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip browser tests where there is no browser."""
-    if servers.find_chromium() is None:
+    """Skip tests whose marker names a program that this machine lacks."""
+    lacking = servers.left_out()
+    for marker, program in {"browser": "Chromium", "node": "Node.js", "openssl": "OpenSSL"}.items():
         for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+            if program in lacking and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{program} is not installed"))
 
 
 def describe_left_out() -> str:
@@ -100,6 +101,17 @@ def chromium_path() -> Path:
     if found is None:
         pytest.skip("Chromium is not installed")
     return found
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The folder of Segment's own SDKs, at the versions that `tests/sdks` names."""
+    try:
+        return node.installed_modules()
+    except node.NotInstalled as error:
+        if os.environ.get("HUB_REQUIRE_ALL") == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest.fixture

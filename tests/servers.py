@@ -245,12 +245,26 @@ def find_chromium() -> Path | None:
     return next((Path(found) for name in names if (found := shutil.which(name))), None)
 
 
+def find_node() -> Path | None:
+    """Return Node.js for tests with JavaScript; without npm beside it it is of no use."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    return Path(node) if node and npm else None
+
+
+def find_openssl() -> Path | None:
+    """Return the OpenSSL program for tests that sign as others do."""
+    found = shutil.which("openssl")
+    return Path(found) if found else None
+
+
 def left_out() -> dict[str, str]:
     """Return what this machine lacks, by name, each with the way to get it."""
     wanted = {
         "PostgreSQL": (find_postgres(), "package postgresql"),
         "Valkey": (find_valkey(), "package valkey-server or redis-server"),
         "Chromium": (find_chromium(), "package chromium"),
+        "Node.js": (find_node(), "packages nodejs and npm"),
+        "OpenSSL": (find_openssl(), "package openssl"),
     }
     return {name: cure for name, (found, cure) in wanted.items() if found is None}
 

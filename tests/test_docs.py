@@ -30,16 +30,14 @@ PAGES = documents.pages()
 SET_UP_PAGES = [
     "README.md",
     "docs/operating.md",
+    "docs/segment.md",
     "plugins/segment/README.md",
     "plugins/email_smtp/README.md",
     "plugins/email_sendgrid/README.md",
 ]
-ENVIRONMENT = {
-    "HUB_SEGMENT_KEY": "a" * 32,
-    "SEGMENT_WRITE_KEY": "b" * 32,
-    "SMTP_PASSWORD": "c" * 32,
-    "SENDGRID_API_KEY": "SG." + "d" * 32,
-}
+ENVIRONMENT = dict.fromkeys(
+    ["HUB_SEGMENT_KEY", "HUB_HEADER_SECRET", "HUB_SHARED_SECRET", "SEGMENT_WRITE_KEY", "SMTP_PASSWORD"], "a" * 32
+) | {"SENDGRID_API_KEY": "SG." + "d" * 32}
 SIGNATURE = re.compile(r"`(Provider|EventSource|SurveyChannel|SyncTarget)\.(\w+)(\([^`]*\) -> [^`]*)`")
 
 

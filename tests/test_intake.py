@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
+from hub.admin import apply as applying
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store import intake, tables
 from hub.web.app import HubApp, create_app
-from tests.configured import API_KEY, configured_hub
+from tests.configured import API_KEY, TOML, configured_hub
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{API_KEY}:".encode()).decode()}
 IDENTIFY = {"userId": "ada", "messageId": "m1", "traits": {"email": "ada@acme.example"}}
@@ -192,6 +193,38 @@ def test_a_named_source_has_an_address_of_its_own(client: Client, hub: Hub) -> N
     assert send(client, "/sources/product", body).status_code == 200
     assert client.post("/sources/product", data=json.dumps(body)).status_code == 401
     assert stored_bodies(hub) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_webhooks_may_be_larger_than_what_sdks_send(client: Client, hub: Hub, method: str) -> None:
+    events = [{"type": "page", "userId": "ada", "messageId": f"m{n}", "pad": "x" * 30_000} for n in range(100)]
+    body = json.dumps(events)
+    assert client.open("/sources/product", method=method, data=body, headers=BASIC).get_data() == b'{"success":true}'
+    assert send(client, "/v1/batch", {"batch": events}).status_code == 413
+    assert len(reasons(hub)) == 100
+
+
+def test_large_webhook_for_a_source_that_does_not_work_is_sent_again(client: Client, hub: Hub) -> None:
+    toml = TOML.replace("[channels", 'header_secret = "$SET_WHERE_IT_WAS_APPLIED_ALONE"\n[channels', 1)
+    applying.apply(hub, applying.plan(hub, toml, environ={"SET_WHERE_IT_WAS_APPLIED_ALONE": "secret"}))
+    assert send(client, "/sources/product", b" " * 1_000_000).status_code == 503
+
+
+@pytest.mark.parametrize("timestamp", ["2026-03-11T01:00:00Z", "2099-01-01T00:00:00Z", "yesterday", None])
+def test_deletion_that_a_webhook_brings_erases_the_person(client: Client, hub: Hub, timestamp: str | None) -> None:
+    send(client, "/sources/product", [{**IDENTIFY, "type": "identify"}])
+    assert reasons(hub) == [("decided", None)]
+    deletion = {"type": "delete", "userId": "ada", "timestamp": timestamp}
+    assert client.put("/sources/product", data=json.dumps(deletion), headers=BASIC).status_code == 200
+    assert reasons(hub) == [("decided", None), ("ignored", "not_a_trigger")]
+    with hub.store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.person)) == 0
+        assert connection.scalar(select(func.count()).select_from(tables.invitation)) == 0
+        assert set(connection.scalars(select(tables.event.c.payload))) == {None}
+    send(client, "/sources/product", {**IDENTIFY, "type": "identify", "messageId": "m2"})
+    reasons(hub)
+    with hub.store.read() as connection:
+        assert list(connection.scalars(select(tables.decision.c.reason))) == ["scheduled", "suppressed"]
 
 
 def test_trouble_of_ours_is_503_with_retry_after(client: Client, hub: Hub) -> None:

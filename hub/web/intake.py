@@ -126,6 +126,8 @@ class Intake:
         if environ["REQUEST_METHOD"] == "OPTIONS" and source_class.cors:
             return Reply(status=204, content_type="text/plain")
         source = configuration.source(connection_id) if connection_id is not None else None
+        if connection_id is not None and source is None:  # before its body is judged by another limit than its own
+            return _not_working(source_class)
         try:
             request = self._request(environ, (source or source_class).max_body)
             if connection_id is None:
@@ -186,9 +188,13 @@ def _unknown_key(source_class: type[EventSource], configuration: Configuration) 
     """Refuse a key, unless it may be that of a source that does not work now: then it is our trouble."""
     of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
     if any(one.provider is None for one in of_this_kind):
-        return source_class.trouble(503, "A source of this hub does not work right now; please retry.", RETRY_AFTER_S)
+        return _not_working(source_class)
     message = "The write key is missing or unknown. Use the API key of a source of this hub."
     return source_class.trouble(401, message)
+
+
+def _not_working(source_class: type[EventSource]) -> Reply:
+    return source_class.trouble(503, "A source of this hub does not work right now; please retry.", RETRY_AFTER_S)
 
 
 def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:

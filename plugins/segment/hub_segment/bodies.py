@@ -42,6 +42,7 @@ class _Outline(msgspec.Struct):
     writeKey: Raw = _NOTHING  # noqa: N815
 
 
+_array = msgspec.json.Decoder(list[Raw])
 _batch = msgspec.json.Decoder(Batch)
 _outline = msgspec.json.Decoder(_Outline)
 _value = msgspec.json.Decoder()
@@ -60,6 +61,29 @@ def check_event(body: bytes) -> None:
 def looks_like_batch(body: bytes) -> bool:
     """Tell whether the body is an object with a `batch`. Raises `BodyError` unless it is an object."""
     return bool(bytes(_parse(_outline, body).batch))
+
+
+def is_array(body: bytes) -> bool:
+    """Tell whether the body is a JSON array, if it is JSON at all."""
+    return _ARRAY.match(body) is not None
+
+
+_ARRAY = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*")
+
+
+def split_array(body: bytes) -> list[Raw]:
+    """Return the elements of an array as JSON text. Raises `BodyError` unless it is an array."""
+    return _parse(_array, body)
+
+
+def first_of(body: bytes, elements: list[Raw]) -> bytes:
+    """Return the text of an array's first element exactly as it came, halves of surrogate pairs included.
+
+    `elements` may have been mended, which leaves their lengths as they were.
+    """
+    opening = _ARRAY.match(body)
+    start = opening.end() if opening else 0
+    return body[start : start + len(bytes(elements[0]))]
 
 
 def write_key(body: bytes) -> str | None:

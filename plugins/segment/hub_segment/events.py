@@ -16,7 +16,6 @@ from msgspec import Meta
 
 from hub.plugin import Event, Unreadable
 from hub_segment.echo import is_echo
-from hub_segment.timestamps import corrected
 
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "delete"]
 TYPES: tuple[str, ...] = ("identify", "track", "page", "screen", "group", "alias", "delete")
@@ -27,12 +26,13 @@ MAX_ID = 512
 _INT64 = 2**63
 
 
-def event_from(payload: dict[str, Any], *, arrived_at: datetime, hub_id: str) -> Event | Unreadable:
-    """Return a decoded event in the hub's words, or what is wrong with it."""
+def event_from(payload: dict[str, Any], *, timestamp: datetime | None, hub_id: str) -> Event | Unreadable:
+    """Return a decoded event that happened at `timestamp` in the hub's words, or what is wrong with it."""
     faults = find_faults(payload)
     if faults:
         return Unreadable(why=faults, payload=payload, message_id=readable_message_id(payload))
     context = payload.get("context") or {}
+    is_track = payload["type"] == "track"
     return Event(
         type=payload["type"],
         payload=payload,
@@ -42,8 +42,9 @@ def event_from(payload: dict[str, Any], *, arrived_at: datetime, hub_id: str) ->
         # A group's traits are a company's, not the customer's.
         traits={} if payload["type"] == "group" else payload.get("traits") or {},
         fallback_traits=context.get("traits") or {},
-        name=_text(payload.get("event" if payload["type"] == "track" else "name")),
-        timestamp=corrected(payload.get("timestamp"), sent_at=payload.get("sentAt"), arrived_at=arrived_at),
+        name=_text(payload.get("event" if is_track else "name")),
+        properties=_object(payload.get("properties")) if is_track else {},
+        timestamp=timestamp,
         locale=_text(context.get("locale")),
         timezone=_text(context.get("timezone")),
         echo=is_echo(context, payload.get("integrations") or {}, hub_id),
@@ -159,3 +160,7 @@ def _id(value: str | int | float | None) -> str | int | float | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Where a request to the Tracking API goes, and the key it carries outside its body."""
+"""Where a request goes, what its body is taken for, and the key it carries outside its body."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import base64
 from hub.plugin import InboundRequest
 
 BATCH = "batch"
+WEBHOOK = "webhook"
+WEBHOOKS = "webhooks"
 HINTS = {
     "identify": "identify",
     "i": "identify",
@@ -27,9 +29,14 @@ HINTS = {
 """What the body on an endpoint is: an event of this type, or a batch."""
 
 
+def is_tracking(path: str) -> bool:
+    """Tell whether the path is of the Tracking API."""
+    return "/v1/" in path
+
+
 def endpoint_of(path: str) -> str:
     """Return what follows `/v1/`, "" when the path is not of the Tracking API."""
-    return path.rpartition("/v1/")[2].rstrip("/") if "/v1/" in path else ""
+    return path.rpartition("/v1/")[2].rstrip("/") if is_tracking(path) else ""
 
 
 def settings_key(path: str) -> str | None:

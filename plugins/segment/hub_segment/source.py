@@ -1,25 +1,26 @@
-"""The event source: Segment's Tracking API, for SDKs whose host is set to the hub."""
+"""The event source: Segment's Tracking API for SDKs whose host is set to the hub, and Segment's webhooks."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from marshmallow import Schema
+from marshmallow import Schema, fields, validate
 
-from hub.plugin import Accepted, Event, EventSource, InboundRequest, Reply, Secret, Stored, Unreadable
+from hub.plugin import Accepted, Event, EventSource, InboundRequest, Reply, Secret, Services, Stored, Unreadable
 from hub_segment import bodies
 from hub_segment.bodies import BodyError
-from hub_segment.events import event_from, readable_message_id
-from hub_segment.routes import BATCH, HINTS, basic_user, endpoint_of, settings_key
+from hub_segment.reading import Reader
+from hub_segment.routes import BATCH, HINTS, WEBHOOKS, basic_user, endpoint_of, is_tracking, settings_key
 from hub_segment.settings_document import settings_document
+from hub_segment.webhooks import Gate, NotAllowed, Outline
 
-MAX_EVENT_BYTES = 36_044
 MAX_BATCH_BYTES = 563_200
 MAX_BATCH_EVENTS = 2_750
-"""Segment's limits (32 KB, 500 KB, 2,500 events) and 10 %: SDKs fill a batch until they have passed them."""
+"""Segment's limits (500 KB, 2,500 events) and 10 %: SDKs fill a batch until they have passed them."""
+MAX_WEBHOOK_EVENTS = 4_400
+"""Segment's limit of 4,000 and 10 %."""
 
 _CODES = {
     400: "bad_request",
@@ -33,6 +34,9 @@ _CODES = {
 }
 # Exactly 200: analytics-python sends a batch again after any other answer, 202 and 204 included.
 _SUCCESS = Reply.json({"success": True})
+_VISIBLE_ASCII = validate.Regexp(
+    r"[!-~]([ -~]*[!-~])?\Z", error="Only visible ASCII characters can be sent in a header, with blanks between."
+)
 
 
 class SourceSettings(Schema):
@@ -41,18 +45,55 @@ class SourceSettings(Schema):
     api_key = Secret(
         generate=True,
         lookup=True,
-        metadata={"help": "The write key that SDKs present. Made by the hub when left out."},
+        metadata={"help": "The write key that SDKs and functions present. Made by the hub when left out."},
+    )
+    shared_secret = Secret(
+        load_default=None,
+        allow_none=True,
+        metadata={"help": "The Shared Secret of Segment's Webhooks destination, which signs what it sends."},
+    )
+    previous_shared_secret = Secret(
+        load_default=None, allow_none=True, metadata={"help": "The one before it, good as well during a change."}
+    )
+    header_secret = Secret(
+        load_default=None,
+        allow_none=True,
+        validate=_VISIBLE_ASCII,
+        metadata={"help": "The value of the custom header that Segment's webhooks send. Batches need it."},
+    )
+    previous_header_secret = Secret(
+        load_default=None,
+        allow_none=True,
+        validate=_VISIBLE_ASCII,
+        metadata={"help": "The one before it, good as well during a change."},
+    )
+    header_name = fields.String(
+        load_default="X-Hub-Secret",
+        validate=validate.Regexp(r"[A-Za-z0-9-]{1,64}\Z", error="Only letters, digits and hyphens, 64 at most."),
+        metadata={"help": "The name of that header."},
+    )
+    max_webhook_bytes = fields.Integer(
+        strict=True,
+        load_default=20_000_000,
+        validate=validate.Range(min=1_000_000, max=100_000_000),
+        metadata={"help": "The largest body that `/sources/NAME` takes."},
     )
 
 
 class SegmentSource(EventSource):
-    """Events from Segment's SDKs."""
+    """Events from Segment's SDKs, webhooks and functions."""
 
     kind = "segment"
     config_schema = SourceSettings
     paths = ("/v1/*",)
     cors = True
     max_body = MAX_BATCH_BYTES
+
+    def __init__(self, name: str, config: Mapping[str, Any], services: Services) -> None:
+        super().__init__(name, config, services)
+        self.max_body = config["max_webhook_bytes"]
+        self._gate = Gate(config)
+        self._reader = Reader(api_key=config.get("api_key") or "", hub_id=services.hub_id)
 
     @classmethod
     def key(cls, request: InboundRequest) -> str | None:
@@ -68,11 +109,12 @@ class SegmentSource(EventSource):
     def trouble(cls, status: int, message: str, retry_after_s: int | None = None) -> Reply:
         """Return an error with the `code` and `message` that SDKs look for."""
         headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
-        code = _CODES.get(status, f"http_{status}")
-        return Reply.json({"code": code, "message": message}, status=status, headers=headers)
+        return _error(status, _CODES.get(status, f"http_{status}"), message, headers)
 
     def receive(self, request: InboundRequest) -> Accepted | Reply:
-        """Accept a readable body from a sender with our key. Faults of single events are left to `read`."""
+        """Accept a readable body that is vouched for. Faults of single events are left to `read`."""
+        if not is_tracking(request.path):
+            return self._receive_webhook(request)
         endpoint = endpoint_of(request.path)
         if endpoint == "m":
             return _SUCCESS
@@ -81,7 +123,7 @@ class SegmentSource(EventSource):
         if endpoint.startswith("projects/"):
             return self._settings(request)
         hint = HINTS.get(endpoint)
-        if hint is None and endpoint:
+        if hint is None:
             return self.trouble(404, f"There is no {request.path} here; see Segment's HTTP Tracking API.")
         if request.method != "POST":
             return _method_not_allowed("POST", request)
@@ -89,11 +131,7 @@ class SegmentSource(EventSource):
 
     def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
         """Yield the events of a body in order; of one without a hint, the single event that it is."""
-        if stored.hint == BATCH:
-            yield from self._read_batch(stored)
-        else:
-            outer = {"type": stored.hint} if stored.hint else {}
-            yield self._read_event(stored.body, {}, outer, stored.arrived_at)
+        return self._reader.read(stored)
 
     def _is_authentic(self, request: InboundRequest) -> bool:
         expected = self.config.get("api_key") or ""
@@ -107,80 +145,48 @@ class SegmentSource(EventSource):
             return _method_not_allowed("GET", request)
         return Reply.json(settings_document(self.config["api_key"], self.services.base_url))
 
-    def _accept(self, body: bytes, hint: str | None) -> Accepted | Reply:
+    def _accept(self, body: bytes, hint: str) -> Accepted | Reply:
         try:
-            if hint is None:
-                hint = BATCH if bodies.looks_like_batch(body) else ""
-            if hint != BATCH:
-                bodies.check_event(body)
-                return Accepted(body=body, reply=_SUCCESS, hint=hint)
-            count = bodies.count_events(body)
+            if hint == BATCH:
+                return self._accept_many(body, hint, bodies.count_events(body))
+            bodies.check_event(body)
         except BodyError as fault:
-            return Reply.json({"code": fault.code, "message": str(fault)}, status=400)
-        if count == 0:
-            return _SUCCESS
-        if count > MAX_BATCH_EVENTS:
-            return self.trouble(413, f"This batch holds {count} events; Segment allows 2500: send smaller ones.")
+            return _error(400, fault.code, str(fault))
         return Accepted(body=body, reply=_SUCCESS, hint=hint)
 
-    def _read_batch(self, stored: Stored) -> Iterator[Event | Unreadable]:
-        try:
-            batch = bodies.split_batch(stored.body)
-        except BodyError as fault:
-            yield Unreadable(why=str(fault), payload=self._excerpt(stored.body))
-            return
-        try:
-            outer = {
-                "context": bodies.decode_value(batch.context),
-                "integrations": bodies.decode_value(batch.integrations),
-                "sentAt": bodies.decode_value(batch.sentAt),
-            }
-        except BodyError as fault:
-            why = f"The common part of the batch is unreadable. {fault}"
-            yield from (Unreadable(why=why, payload=self._excerpt(bytes(raw))) for raw in batch.batch)
-            return
-        common = {name: value for name, value in outer.items() if value is not None}
-        for raw in batch.batch:
-            yield self._read_event(bytes(raw), common, {}, stored.arrived_at)
+    def _accept_many(self, body: bytes, hint: str, count: int) -> Accepted | Reply:
+        if count == 0:
+            return _SUCCESS
+        allowed, most = (4_000, MAX_WEBHOOK_EVENTS) if hint == WEBHOOKS else (2_500, MAX_BATCH_EVENTS)
+        if count > most:
+            return self.trouble(413, f"This body holds {count} events; Segment allows {allowed}: send smaller ones.")
+        return Accepted(body=body, reply=_SUCCESS, hint=hint)
 
-    def _read_event(
-        self, raw: bytes, common: dict[str, Any], forced: dict[str, Any], arrived_at: datetime
-    ) -> Event | Unreadable:
+    def _receive_webhook(self, request: InboundRequest) -> Accepted | Reply:
+        if request.method not in ("POST", "PUT", "PATCH"):
+            return _method_not_allowed("POST, PUT, PATCH", request)
         try:
-            value = bodies.decode_value(raw)
+            found = self._gate.admit(request)
+        except NotAllowed as refusal:
+            return _error(401, refusal.code, str(refusal))
         except BodyError as fault:
-            return Unreadable(why=str(fault), payload=self._excerpt(raw))
-        if not isinstance(value, dict):
-            return Unreadable(why="An event must be a JSON object.", payload=self._excerpt(raw))
-        if len(raw) > MAX_EVENT_BYTES:
-            why = f"This event has {len(raw)} bytes; Segment allows 32768."
-            return Unreadable(why=why, payload=self._excerpt(raw), message_id=readable_message_id(value))
-        value.pop("writeKey", None)  # a credential, not part of what happened
-        payload = _merge(common, value) | forced
-        return event_from(payload, arrived_at=arrived_at, hub_id=self.services.hub_id)
+            return _error(400, fault.code, str(fault))
+        return self._accept_outlined(request.body, found)
 
-    def _excerpt(self, raw: bytes) -> str:
-        """Return the beginning of what can't be read, for people, fit to be stored and without our key."""
-        text = raw.decode(errors="replace").replace("\x00", "\ufffd")
-        return text.replace(self.config["api_key"] or "\x00", "(api_key)")[:1_000]
+    def _accept_outlined(self, body: bytes, found: Outline) -> Accepted | Reply:
+        if found.hint == BATCH and len(body) > MAX_BATCH_BYTES:
+            return self.trouble(413, f"This batch has {len(body)} bytes; Segment allows 512000: send smaller ones.")
+        return self._accept_many(body, found.hint, found.count)
 
 
 def _encoded(key: str) -> bytes:
     return key.encode(errors="surrogatepass")
 
 
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply.json({"code": code, "message": message}, status=status, headers=headers)
+
+
 def _method_not_allowed(allowed: str, request: InboundRequest) -> Reply:
     message = f"{request.path} takes {allowed}, not {request.method}."
-    reply = {"code": _CODES[405], "message": message}
-    return Reply.json(reply, status=405, headers={"Allow": allowed})
-
-
-def _merge(common: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event with what its batch says for all; the event's own word counts more."""
-    for name, outer in common.items():
-        inner = event.get(name)
-        if isinstance(outer, dict) and isinstance(inner, dict):
-            event[name] = outer | inner
-        elif inner is None:
-            event[name] = outer
-    return event
+    return _error(405, _CODES[405], message, {"Allow": allowed})

@@ -15,7 +15,7 @@ IDENTIFY: dict[str, Any] = {"type": "identify", "userId": "u1", "messageId": "m1
 
 @pytest.fixture
 def source(services: Services) -> SegmentSource:
-    return SegmentSource("product", {"api_key": "s3cret"}, services)
+    return SegmentSource("product", SegmentSource.config_schema().load({"api_key": "s3cret"}), services)
 
 
 def read(source: SegmentSource, body: Any, hint: str = "") -> list[Event | Unreadable]:
@@ -68,6 +68,19 @@ def test_path_counts_more_than_the_type_in_the_body(source):
 
 def test_traits_of_a_group_are_not_the_customers(source):
     assert read_one(source, {"type": "group", "userId": "u1", "traits": {"createdAt": "2020-01-01"}}).traits == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "properties"),
+    [
+        ({"type": "track", "properties": {"plan": "pro"}}, {"plan": "pro"}),
+        ({"type": "track", "properties": ["pro"]}, {}),
+        ({"type": "track"}, {}),
+        ({"type": "page", "properties": {"path": "/"}}, {}),
+    ],
+)
+def test_tracked_events_have_properties(source, body, properties):
+    assert read_one(source, body).properties == properties
 
 
 @pytest.mark.parametrize(("body", "name"), [({"type": "page", "name": "Home"}, "Home"), (IDENTIFY, None)])

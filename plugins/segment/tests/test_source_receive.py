@@ -48,15 +48,20 @@ def said(outcome: Accepted | Reply) -> dict[str, Any]:
     return {"status": reply.status, **json.loads(reply.body)}
 
 
+def source_with(services: Services = SERVICES, **settings: Any) -> SegmentSource:
+    config = SegmentSource.config_schema().load({"api_key": KEY, **settings})
+    return SegmentSource("product", config, services)
+
+
 @pytest.fixture
 def source(services: Services) -> SegmentSource:
-    return SegmentSource("product", {"api_key": KEY}, services)
+    return source_with(services)
 
 
 class TestSegmentSourceKeepsTheContract(SourceContract):
     @pytest.fixture
     def source(self, services: Services) -> SegmentSource:
-        return SegmentSource("product", {"api_key": KEY}, services)
+        return source_with(services)
 
     def samples(self) -> list[InboundRequest]:
         return [
@@ -99,8 +104,8 @@ def test_body_is_stored_as_it_came(source):
     assert source.receive(post("/v1/i", body)).body == body
 
 
-@pytest.mark.parametrize(("body", "hint"), [(EVENT, ""), ({"batch": [EVENT]}, "batch")])
-def test_on_its_own_path_the_body_tells_a_batch_from_an_event(source, body, hint):
+@pytest.mark.parametrize(("body", "hint"), [(EVENT, "webhook"), ([EVENT], "webhooks"), ({"batch": [EVENT]}, "batch")])
+def test_on_its_own_path_the_body_tells_what_it_is(source, body, hint):
     assert source.receive(post("/sources/product", body)).hint == hint
 
 
@@ -158,7 +163,7 @@ def test_wrong_key_is_answered_in_the_words_sdks_read(source):
 
 
 def test_source_without_a_key_lets_nobody_in(services):
-    source = SegmentSource("product", {"api_key": ""}, services)
+    source = source_with(services, api_key="")
     assert source.receive(post("/v1/identify", EVENT, basic(""))).status == 401
 
 
@@ -215,7 +220,7 @@ def test_faults_inside_an_event_do_not_refuse_the_body(source, body):
 
 @given(st.sampled_from(["/v1/i", "/v1/batch", "/x"]), st.data())
 def test_no_body_raises_however_mangled(path, data):
-    source = SegmentSource("product", {"api_key": KEY}, SERVICES)
+    source = source_with()
     body = json.dumps({"batch": [EVENT], **EVENT, "writeKey": KEY}).encode()
     start = data.draw(st.integers(0, len(body)))
     end = data.draw(st.integers(start, len(body)))

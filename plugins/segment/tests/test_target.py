@@ -127,7 +127,7 @@ def test_large_updates_go_in_batches_that_segment_takes(target, http_server):
 
 def test_source_of_the_same_hub_knows_what_was_sent(target, http_server, services):
     target.push([customer_update()])
-    source = SegmentSource("product", {"api_key": "key"}, services)
+    source = SegmentSource("product", SegmentSource.config_schema().load({"api_key": "key"}), services)
     (echo,) = source.read(Stored(body=http_server.requests[0].body, arrived_at=NOW, hint="batch"))
     assert (echo.echo, echo.active) == (True, False)
 
