@@ -212,10 +212,13 @@ def test_large_webhook_for_a_source_that_does_not_work_is_sent_again(client: Cli
 
 @pytest.mark.parametrize("timestamp", ["2026-03-11T01:00:00Z", "2099-01-01T00:00:00Z", "yesterday", None])
 def test_deletion_that_a_webhook_brings_erases_the_person(client: Client, hub: Hub, timestamp: str | None) -> None:
+    toml = TOML.replace("[channels", 'header_secret = "only-for-segment"\n[channels', 1)
+    applying.apply(hub, applying.plan(hub, toml, environ={}))
     send(client, "/sources/product", [{**IDENTIFY, "type": "identify"}])
     assert reasons(hub) == [("decided", None)]
     deletion = {"type": "delete", "userId": "ada", "timestamp": timestamp}
-    assert client.put("/sources/product", data=json.dumps(deletion), headers=BASIC).status_code == 200
+    secret = {"X-Hub-Secret": "only-for-segment"}
+    assert client.put("/sources/product", data=json.dumps(deletion), headers=secret).status_code == 200
     assert reasons(hub) == [("decided", None), ("ignored", "not_a_trigger")]
     with hub.store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.person)) == 0

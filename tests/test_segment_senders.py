@@ -181,7 +181,7 @@ def run_function(folder: Path, *calls: tuple[str, Any], url: str) -> list[str]:
     """Return how each call of the page's function ended."""
     file = folder / "function.js"
     file.write_text(documented("// Settings"))
-    settings = {"hubUrl": f"{url}/sources/product", "apiKey": API_KEY}
+    settings = {"hubUrl": f"{url}/sources/product", "secret": HEADER_SECRET}
     ends = node.run(ROOT / "tests" / "sdks" / "function.mjs", str(file), json.dumps(calls), json.dumps(settings))
     return [str(end) for end in json.loads(ends)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from hub.plugin import Event, Stored, Unreadable
 from hub_segment import bodies
 from hub_segment.bodies import BodyError
 from hub_segment.events import event_from, readable_message_id
-from hub_segment.routes import BATCH, WEBHOOK, WEBHOOKS
+from hub_segment.routes import BATCH, BY_KEY, WEBHOOK, WEBHOOKS
 from hub_segment.timestamps import corrected, parse
 
 
@@ -24,6 +24,8 @@ class Sender:
     allowed_bytes: int
     most_bytes: int
     timestamp: Callable[[dict[str, Any], datetime], datetime | None]
+    may_delete: bool
+    """Erasing a person takes more than an API key, which anybody may know whose browser uses it."""
 
 
 SDK = Sender(
@@ -32,12 +34,17 @@ SDK = Sender(
     timestamp=lambda event, arrived_at: corrected(
         event.get("timestamp"), sent_at=event.get("sentAt"), arrived_at=arrived_at
     ),
+    may_delete=False,
 )
+FILE = replace(SDK, may_delete=True)
+"""An event of an operator's own file, as `hub replay` reads it."""
 SEGMENT = Sender(
     allowed_bytes=524_288,  # far beyond an SDK's event: Segment enriches what it passes on
     most_bytes=524_288,
     timestamp=lambda event, arrived_at: parse(event.get("timestamp")),  # Segment has corrected it
+    may_delete=True,
 )
+SEGMENT_BY_KEY = replace(SEGMENT, may_delete=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,24 +56,27 @@ class Reader:
 
     def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
         """Yield the events of a body in order, as its hint says; without one it is a single event of an SDK."""
-        if stored.hint == BATCH:
+        hint = stored.hint.removesuffix(BY_KEY)
+        webhook = SEGMENT if hint == stored.hint else SEGMENT_BY_KEY
+        if hint == BATCH:
             yield from self._read_batch(stored)
-        elif stored.hint == WEBHOOKS:
-            yield from self._read_array(stored)
-        elif stored.hint == WEBHOOK:
-            yield self._read_event(stored.body, SEGMENT, stored.arrived_at)
+        elif hint == WEBHOOKS:
+            yield from self._read_array(stored, webhook)
+        elif hint == WEBHOOK:
+            yield self._read_event(stored.body, webhook, stored.arrived_at)
+        elif hint:
+            yield self._read_event(stored.body, SDK, stored.arrived_at, forced={"type": hint})
         else:
-            forced = {"type": stored.hint} if stored.hint else {}
-            yield self._read_event(stored.body, SDK, stored.arrived_at, forced=forced)
+            yield self._read_event(stored.body, FILE, stored.arrived_at)
 
-    def _read_array(self, stored: Stored) -> Iterator[Event | Unreadable]:
+    def _read_array(self, stored: Stored, sender: Sender) -> Iterator[Event | Unreadable]:
         try:
             elements = bodies.split_array(stored.body)
         except BodyError as fault:
             yield Unreadable(why=str(fault), payload=self._excerpt(stored.body))
             return
         for raw in elements:
-            yield self._read_event(bytes(raw), SEGMENT, stored.arrived_at)
+            yield self._read_event(bytes(raw), sender, stored.arrived_at)
 
     def _read_batch(self, stored: Stored) -> Iterator[Event | Unreadable]:
         try:
@@ -110,6 +120,9 @@ class Reader:
             return Unreadable(why=why, payload=self._excerpt(raw), message_id=readable_message_id(value))
         value.pop("writeKey", None)  # a credential, not part of what happened
         payload = _merge(common or {}, value) | (forced or {})
+        if payload.get("type") == "delete" and not sender.may_delete:
+            why = "A delete is taken only from webhooks with the custom header's secret or a signature."
+            return Unreadable(why=why, payload=payload, message_id=readable_message_id(payload))
         return event_from(payload, timestamp=sender.timestamp(payload, arrived_at), hub_id=self.hub_id)
 
     def _excerpt(self, raw: bytes) -> str:

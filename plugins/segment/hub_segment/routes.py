@@ -9,6 +9,8 @@ from hub.plugin import InboundRequest
 BATCH = "batch"
 WEBHOOK = "webhook"
 WEBHOOKS = "webhooks"
+BY_KEY = " by key"
+"""Behind the hint of a webhook that nothing but the API key vouches for: a browser source's key is public."""
 HINTS = {
     "identify": "identify",
     "i": "identify",

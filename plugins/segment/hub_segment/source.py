@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -12,7 +13,7 @@ from hub.plugin import Accepted, Event, EventSource, InboundRequest, Reply, Secr
 from hub_segment import bodies
 from hub_segment.bodies import BodyError
 from hub_segment.reading import Reader
-from hub_segment.routes import BATCH, HINTS, WEBHOOKS, basic_user, endpoint_of, is_tracking, settings_key
+from hub_segment.routes import BATCH, BY_KEY, HINTS, WEBHOOKS, basic_user, endpoint_of, is_tracking, settings_key
 from hub_segment.settings_document import settings_document
 from hub_segment.webhooks import Gate, NotAllowed, Outline
 
@@ -176,7 +177,10 @@ class SegmentSource(EventSource):
     def _accept_outlined(self, body: bytes, found: Outline) -> Accepted | Reply:
         if found.hint == BATCH and len(body) > MAX_BATCH_BYTES:
             return self.trouble(413, f"This batch has {len(body)} bytes; Segment allows 512000: send smaller ones.")
-        return self._accept_many(body, found.hint, found.count)
+        accepted = self._accept_many(body, found.hint, found.count)
+        if isinstance(accepted, Accepted) and found.is_by_key and found.hint != BATCH:
+            return replace(accepted, hint=found.hint + BY_KEY)
+        return accepted
 
 
 def _encoded(key: str) -> bytes:

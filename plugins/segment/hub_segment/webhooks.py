@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.plugin import InboundRequest
@@ -32,6 +32,8 @@ class Outline:
     hint: str
     count: int
     signed: bytes
+    is_by_key: bool = False
+    """Nothing but the API key vouches for it."""
 
     @property
     def is_signed_whole(self) -> bool:
@@ -64,7 +66,8 @@ class Gate:
         A signature that we can check must be right whatever else vouches for the body; alone it is enough only
         for a body that it covers.
         """
-        is_vouched_for = self._has_key(request) or self._has_header_secret(request)
+        has_header_secret = self._has_header_secret(request)
+        is_vouched_for = has_header_secret or self._has_key(request)
         signature = request.headers.get(HEADER) if self._shared_secrets else None
         if not is_vouched_for and signature is None:
             message = "Nothing vouches for this request: send the API key, the custom header or a signature."
@@ -77,7 +80,8 @@ class Gate:
             raise NotAllowed("invalid_signature", message)
         if not is_vouched_for and not found.is_signed_whole:
             raise self._not_covered()
-        return found
+        is_by_key = not has_header_secret and not (signature is not None and found.is_signed_whole)
+        return replace(found, is_by_key=is_by_key)
 
     def _has_key(self, request: InboundRequest) -> bool:
         key = basic_user(request)

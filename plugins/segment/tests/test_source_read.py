@@ -57,6 +57,14 @@ def test_every_type_is_an_event(source, kind):
     assert read_one(source, {"type": kind, "userId": "u1"}).type == kind
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [({"type": "delete", "userId": "u1"}, "delete"), ({"batch": [{"type": "delete", "userId": "u1"}]}, "batch")],
+)
+def test_no_sdk_deletes_anybody(source, body, hint):
+    assert isinstance(read_one(source, body, hint), Unreadable)
+
+
 def test_letter_path_carries_the_type(source):
     event = read_one(source, {"userId": "u1", "event": "Signed up"}, hint="track")
     assert (event.type, event.payload["type"], event.name) == ("track", "track", "Signed up")

@@ -308,6 +308,34 @@ def test_odd_time_of_a_deletion_harms_nothing(source, timestamp):
     assert (found.type, found.user_id, found.timestamp) == ("delete", "u1", None)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        sent(FORGED, BASIC),
+        sent([FORGED], BASIC),
+        sent([FORGED, FORGED], BASIC, signed(sent(FORGED).body)),
+        sent({**FORGED, "writeKey": KEY}),
+    ],
+)
+def test_api_key_alone_deletes_nobody(source, request_):
+    """Anybody may know the API key of a browser."""
+    accepted = source.receive(request_)
+    assert isinstance(accepted, Accepted)
+    found = list(source.read(Stored(body=accepted.body, arrived_at=NOW, hint=accepted.hint)))
+    assert {type(event) for event in found} == {Unreadable}
+    assert "A delete is taken only from webhooks" in found[0].why  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "request_", [sent(FORGED, HEADER), sent([FORGED, FORGED], HEADER), signed_as_segment_does([FORGED])]
+)
+def test_header_or_a_whole_signature_may_delete(source, request_):
+    accepted = source.receive(request_)
+    assert isinstance(accepted, Accepted)
+    found = list(source.read(Stored(body=accepted.body, arrived_at=NOW, hint=accepted.hint)))
+    assert {event.type for event in found} == {"delete"}  # type: ignore[union-attr]
+
+
 def test_segment_may_enrich_an_event_beyond_what_an_sdk_sends(source):
     frame = len(sent({**EVENT, "pad": ""}).body)
     largest = {**EVENT, "pad": "x" * (524_288 - frame)}
