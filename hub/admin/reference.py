@@ -58,6 +58,7 @@ _TYPES: dict[type[fields.Field[Any]], str] = {
     fields.Integer: "whole number",
     fields.Float: "number",
     fields.List: "list of names",
+    fields.Dict: "table",
     fields.Url: "address",
     fields.String: "text",
 }
@@ -147,7 +148,7 @@ def _default(one: fields.Field[Any]) -> str:
         return "**required**"
     value = one.load_default
     value = value() if callable(value) else value
-    if value in (missing, None, "", []):
+    if value in (missing, None, "", [], {}):
         return "none"
     value = value.value if isinstance(value, Enum) else value
     return f"`{str(value).lower() if isinstance(value, bool) else _number(value)}`"

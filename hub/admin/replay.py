@@ -116,7 +116,7 @@ def _replay(
                 yield _unreadable(world, Unreadable(why="", message_id=event.message_id))
                 continue
             incoming = event.incoming
-            if brings_only_sync_traits(incoming.traits, echo_traits):
+            if incoming.type == "identify" and brings_only_sync_traits(incoming.traits, echo_traits):
                 incoming = replace(incoming, is_echo=True)
             ruling = decide(world, incoming, [survey], clock)
             if incoming.type == "delete" and ruling.reason is not Reason.DUPLICATE:

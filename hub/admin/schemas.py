@@ -29,6 +29,11 @@ def _names(text: str) -> fields.List[str]:
     return fields.List(fields.String(), load_default=list, metadata={"help": text})
 
 
+def _is_plain(value: Any) -> None:
+    if not isinstance(value, str | int | float | bool):
+        raise ValidationError("must be text, a number, true or false")
+
+
 class SurveySchema(Schema):
     """A survey: where its people come from, how they are asked, where answers go, and the rules."""
 
@@ -42,6 +47,17 @@ class SurveySchema(Schema):
         load_default="",
         validate=validate.Length(max=60),
         metadata={"help": "Whom the mail asks about. Default: the sender's name of the channel."},
+    )
+    trigger_event = fields.String(
+        load_default="",
+        validate=validate.Length(max=200),
+        metadata={"help": "Name of the `track` event that starts it. Default: every identify does, and no track."},
+    )
+    trigger_properties = fields.Dict(
+        keys=fields.String(),
+        values=fields.Raw(validate=_is_plain),
+        load_default=dict,
+        metadata={"help": 'What properties of that event have to be, as in `{ plan = "pro" }`.'},
     )
     min_delay_days = _number(_DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.")
     max_delay_days = _number(_DEFAULTS.max_delay_days, "Greatest age of a customer when asked, in days; 0: no limit.")

@@ -50,7 +50,7 @@ class Reason(StrEnum):
 
 SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE: "This event had already been received; the copy was ignored.",
-    Reason.NOT_A_TRIGGER: "This kind of event never starts a survey; it was only kept.",
+    Reason.NOT_A_TRIGGER: "This event starts no survey; it was only kept.",
     Reason.ECHO: "This is the hub's own sync coming back, or an update in which the customer did nothing.",
     Reason.NO_IDENTITY: "The event carries neither a userId nor an anonymousId.",
     Reason.UNREADABLE: "The event could not be read.",

@@ -31,6 +31,8 @@ class Incoming:
     traits: Mapping[str, Any]
     timestamp: datetime
     arrived_at: datetime
+    name: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
     locale: str | None = None
     timezone: str | None = None
     is_echo: bool = False
@@ -66,7 +68,8 @@ def decide(world: World, event: Incoming, surveys: Iterable[Survey], now: dateti
     if key in world.message_ids:
         return Ruling(outcome=Outcome.IGNORED, reason=Reason.DUPLICATE)
     world.message_ids.add(key)
-    if event.type != "identify":
+    listening = [survey for survey in surveys if event.source in survey.sources]
+    if event.type != "identify" and not any(_starts(event, survey) for survey in listening):
         person = None
         if event.user or event.anonymous:
             person = world.meet(event.user, event.anonymous, event.arrived_at)
@@ -81,11 +84,14 @@ def decide(world: World, event: Incoming, surveys: Iterable[Survey], now: dateti
     person = _update_person(world, event)
     if not event.is_active:
         return Ruling(outcome=Outcome.IGNORED, reason=Reason.ECHO, person=person)
-    listening = [survey for survey in surveys if event.source in survey.sources]
     if not listening:
         return Ruling(outcome=Outcome.IGNORED, reason=Reason.NO_SURVEY, person=person)
     decisions = [_Case(world, survey, person, event, now).decide() for survey in listening]
     return Ruling(outcome=None, reason=None, person=person, decisions=decisions)
+
+
+def _starts(event: Incoming, survey: Survey) -> bool:
+    return survey.rules.is_started_by(event.type, event.name, event.properties)
 
 
 def _update_person(world: World, event: Incoming) -> Person:
@@ -120,7 +126,7 @@ class _Case:
         self.last_sent_at: datetime | None = None
 
     def decide(self) -> Decision:
-        for stage in (self._address, self._freshness, self._age):
+        for stage in (self._trigger, self._address, self._freshness, self._age):
             reason = stage()
             if reason is not None:
                 return self._skip(reason)
@@ -130,9 +136,12 @@ class _Case:
         due_at = due_time(self.survey, self._effective_created_at(), self.now)
         return self._contact_limits(due_at) or self._schedule(due_at)
 
+    def _trigger(self) -> Reason | None:
+        if not _starts(self.event, self.survey):
+            return Reason.NOT_A_TRIGGER
+        return None if self.survey.enabled else Reason.SURVEY_PAUSED
+
     def _address(self) -> Reason | None:
-        if not self.survey.enabled:
-            return Reason.SURVEY_PAUSED
         known = value_of(self.person.profile, "email")
         if known is None:
             return Reason.NO_EMAIL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -31,6 +31,10 @@ class SurveyRules:
     daily_limit: int = 0
     send_grace_hours: float = 72
     surge_brake: bool = True
+    trigger_event: str = ""
+    """Name of the `track` event that starts this survey; "": every identify does."""
+    trigger_properties: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """What that event's properties have to be."""
 
     @property
     def min_delay(self) -> timedelta:
@@ -62,6 +66,14 @@ class SurveyRules:
         """How late after its due time a mail may still go."""
         return timedelta(hours=self.send_grace_hours)
 
+    def is_started_by(self, event_type: str, name: str | None, properties: Mapping[str, Any]) -> bool:
+        """Return whether an event of this type, name and properties starts the survey (rule 2)."""
+        if not self.trigger_event:
+            return event_type == "identify"
+        if event_type != "track" or name != self.trigger_event:
+            return False
+        return all(_is_same(properties.get(key), value) for key, value in self.trigger_properties.items())
+
     def problems(self) -> list[tuple[str, str]]:
         """Return (setting, what is wrong) of settings that contradict each other."""
         if 0 < self.max_delay_days < self.min_delay_days:
@@ -72,12 +84,19 @@ class SurveyRules:
                     "so nobody could ever be asked; raise it, or set 0 for no maximum",
                 )
             ]
+        if self.trigger_properties and not self.trigger_event:
+            return [("trigger_properties", "needs a trigger_event, whose properties they are")]
         return []
+
+
+def _is_same(found: Any, wanted: Any) -> bool:
+    """Return whether two JSON values are equal; true is not 1."""
+    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
 
 
 def rules_of(settings: Mapping[str, Any]) -> SurveyRules:
     """Return the rules of a survey as stored: unknown settings are other people's, missing ones get their default."""
-    known = {field.name: settings[field.name] for field in fields(SurveyRules) if field.name in settings}
+    known = {one.name: settings[one.name] for one in fields(SurveyRules) if one.name in settings}
     if "on_missing_created_at" in known:
         known["on_missing_created_at"] = OnMissingCreatedAt(known["on_missing_created_at"])
     return SurveyRules(**known)

@@ -194,7 +194,8 @@ def _rule(
         world.message_ids.add(key)
         return Ruling(outcome=Outcome.REJECTED, reason=event.fault)
     incoming = event.incoming
-    if event.message_id in emitted or brings_only_sync_traits(incoming.traits, echo_traits):
+    is_update = incoming.type == "identify" and brings_only_sync_traits(incoming.traits, echo_traits)
+    if event.message_id in emitted or is_update:
         incoming = replace(incoming, is_echo=True)
     return decide(world, incoming, configuration.rules, now)
 

@@ -92,6 +92,8 @@ def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetim
         traits=traits,
         timestamp=timestamp,
         arrived_at=arrived_at,
+        name=event.name,
+        properties=event.properties,
         locale=storable(event.locale) if event.locale else None,
         timezone=storable(event.timezone) if event.timezone else None,
         is_echo=event.echo,
