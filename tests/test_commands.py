@@ -13,7 +13,7 @@ from hub.cli import main
 from hub.cli.common import opened_hub
 from hub.config import ConfigError, Settings, load_settings
 from hub.pipeline import decide
-from hub.store import intake
+from hub.store import intake, pauses
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
 from tests.configured import TOML
@@ -262,3 +262,22 @@ def test_another_key_is_refused_at_the_start(hub: Terminal, monkeypatch: pytest.
     result = hub("doctor")
     assert result.exit_code == 2
     assert result.output.startswith("HUB_SECRET_KEY: this database was used with another key")
+
+
+def test_channels_are_shown_and_resumed(hub: Terminal) -> None:
+    hub.apply()
+    assert "relay (smtp): works.\n  sends for onboarding (first)" in hub("channels").output
+    with opened_hub() as opened:
+        relay = opened.registry.current().named(Role.CHANNEL, "relay")
+        assert relay is not None
+        opened.store.transact(
+            lambda connection: pauses.pause(
+                connection, relay.id, why="The login was refused.", after_s=None, now=opened.now()
+            )
+        )
+    assert "relay (smtp): PAUSED until " in hub("channels").output
+    assert json.loads(hub("channels", "--json").output)[0]["state"] == "paused"
+    assert "relay is tried again." in hub("channels", "resume", "relay").output
+    assert "relay was not paused." in hub("channels", "resume", "relay").output
+    refused = hub("channels", "resume", "nobody")
+    assert (refused.exit_code, "there are: relay" in refused.output) == (2, True)

@@ -7,7 +7,7 @@ import os
 import click
 
 from hub import __version__
-from hub.cli import configure, look, processes
+from hub.cli import channels, configure, look, processes
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +17,5 @@ def main() -> None:
     os.umask(0o077)  # what the hub writes holds addresses and keys: nobody else reads it
 
 
-for command in (*processes.COMMANDS, *configure.COMMANDS, *look.COMMANDS):
+for command in (*processes.COMMANDS, *configure.COMMANDS, *look.COMMANDS, *channels.COMMANDS):
     main.add_command(command)

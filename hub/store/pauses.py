@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
@@ -62,7 +61,7 @@ def count_faults(connection: Connection, connection_id: str, faults: int) -> int
     return int(connection.execute(statement).scalar_one())
 
 
-def failures_of(connection: Connection, connection_ids: Collection[str]) -> dict[str, int]:
+def failures(connection: Connection) -> dict[str, int]:
     """Return how often connections failed in a row, for those that did."""
     statement = select(table.c.connection_id, table.c.failures).where(table.c.failures > 0)
-    return {row.connection_id: row.failures for row in connection.execute(statement) if row[0] in set(connection_ids)}
+    return {row.connection_id: row.failures for row in connection.execute(statement)}

@@ -1,0 +1,70 @@
+"""The commands about channels: seeing how they do, and trying one again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+
+from hub.admin import channels as administering
+from hub.admin.channels import Channel
+from hub.cli.common import explains_trouble, opened_hub
+from hub.wake import Wake
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+@explains_trouble
+def channels(context: click.Context, as_json: bool) -> None:
+    """Show which channels work, which are paused and why, and where their providers send reports."""
+    if context.invoked_subcommand is not None:
+        return
+    with opened_hub() as hub:
+        found = administering.channels(hub)
+    if as_json:
+        click.echo(json.dumps([asdict(channel) for channel in found], indent=2, default=_plain))
+        return
+    if not found:
+        click.echo("No channel is configured.")
+    for channel in found:
+        _tell(channel)
+
+
+def _tell(channel: Channel) -> None:
+    click.echo(f"{channel.name} ({channel.kind}): {_sentence(channel)}")
+    if channel.surveys:
+        click.echo(f"  sends for {', '.join(channel.surveys)}{f', at most {channel.rate}' if channel.rate else ''}")
+    if channel.reports_url:
+        click.echo(f"  reports go to {channel.reports_url}")
+
+
+def _sentence(channel: Channel) -> str:
+    if channel.state == "works":
+        return "works."
+    if channel.paused_until is not None:
+        times = "" if channel.failures < 2 else f" It failed {channel.failures} times in a row."
+        until = f"{channel.paused_until:%Y-%m-%d %H:%M:%S UTC}"
+        return f"PAUSED until {until}: {channel.why.rstrip('.')}.{times}"
+    return f"{channel.state.replace('_', ' ').upper()}: {channel.why.rstrip('.')}."
+
+
+@channels.command()
+@click.argument("name")
+@explains_trouble
+def resume(name: str) -> None:
+    """Try the paused channel NAME again at once."""
+    with opened_hub() as hub:
+        was_paused = administering.resume(hub, name)
+        Wake(hub.settings.effective_redis_url)("deliver")
+    click.echo(f"{name} is tried again." if was_paused else f"{name} was not paused.")
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+COMMANDS = (channels,)

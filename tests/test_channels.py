@@ -1,0 +1,129 @@
+"""Channels as operators see and change them: pauses, order, swaps, while mails are on their way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hub.admin import channels as administering
+from hub.config import ConfigError
+from hub.pipeline.report import record_reports
+from hub.plugin import ChannelPaused, DeliveryReport, NotSent, ReportKind, Sent
+from hub.store.configuration import Role
+from tests.clock import NOW
+from tests.lab import Lab, identify, survey_lines
+
+
+def configured(*channels: str, rate: str = "") -> str:
+    """Return a document with a survey that sends by these channels, in this order."""
+    rated = f'rate = "{rate}"\n' if rate else ""
+    tables = "".join(f'[channels.{name}]\nkind = "fake"\n{rated}' for name in sorted(channels))
+    order = ", ".join(f'"{name}"' for name in channels)
+    source = '[sources.product]\nkind = "fake"\n'
+    survey = f'[surveys.onboarding]\nsources = ["product"]\nchannels = [{order}]\n'
+    return source + tables + survey + survey_lines()
+
+
+def refuse(message, point_of_no_return):
+    raise ChannelPaused("The login was refused.")
+
+
+@pytest.fixture
+def failing(lab: Lab) -> Lab:
+    """A hub whose only channel is paused."""
+    lab.configure(configured("relay"))
+    lab.office.behaviour["relay"] = refuse
+    lab.decide(identify())
+    lab.deliver()
+    return lab
+
+
+def test_channels_tell_how_they_do(failing):
+    [relay] = administering.channels(failing.hub)
+    assert (relay.name, relay.state, relay.why, relay.failures) == ("relay", "paused", "The login was refused.", 1)
+    assert relay.paused_until == NOW + timedelta(minutes=1)
+    assert relay.surveys == ["onboarding (first)"]
+    failing.clock.advance(timedelta(minutes=1))
+    [relay] = administering.channels(failing.hub)
+    assert relay.state == "on_trial"
+    failing.office.behaviour.clear()
+    failing.deliver()
+    [relay] = administering.channels(failing.hub)
+    assert (relay.state, relay.failures) == ("works", 0)
+
+
+def test_address_for_reports_is_told_where_the_plugin_takes_any(lab):
+    lab.configure(configured("relay", rate="600/minute"))
+    [relay] = administering.channels(lab.hub)
+    assert relay.reports_url == f"https://hub.example/channels/{relay.id}/events"
+    assert relay.rate == "600/minute"
+
+
+def test_resumed_channel_is_tried_at_once(failing):
+    failing.office.behaviour.clear()
+    assert failing.deliver() == 0
+    assert administering.resume(failing.hub, "relay")
+    failing.clock.advance(timedelta(minutes=1))  # the invitation itself looks again after a minute
+    assert failing.deliver() == 1
+    assert not administering.resume(failing.hub, "relay")
+
+
+def test_channel_that_does_not_exist_cannot_be_resumed(failing):
+    with pytest.raises(ConfigError, match="There is no channel 'smtp'; there are: relay"):
+        administering.resume(failing.hub, "smtp")
+
+
+def test_reordering_channels_changes_who_sends_the_next_mail(lab):
+    lab.configure(configured("relay", "spare"))
+    lab.decide(identify("u1"))
+    lab.deliver()
+    lab.configure(configured("spare", "relay"))
+    lab.decide(identify("u2"))
+    lab.deliver()
+    assert [name for name, _ in lab.office.mails] == ["relay", "spare"]
+
+
+def test_provider_swapped_while_mails_are_in_flight_sends_each_of_them_once(lab):
+    lab.configure(configured("relay"))
+
+    def swap_meanwhile(message, point_of_no_return):
+        point_of_no_return()
+        if len(lab.office.mails) == 1:
+            lab.configure(configured("other"))
+        return Sent(provider_id="p-1")
+
+    lab.office.behaviour["relay"] = swap_meanwhile
+    lab.decide(*[identify(f"u{number}") for number in range(20)])
+    lab.deliver()
+    assert lab.office.addresses == sorted(f"u{number}@acme.example" for number in range(20))
+    assert lab.states() == ["sent"] * 20
+
+
+def test_mail_that_the_old_provider_did_not_send_goes_by_the_new_one(lab):
+    lab.configure(configured("relay"))
+
+    def swap_and_fail(message, point_of_no_return):
+        lab.configure(configured("other"))
+        return NotSent(why="421", channel_fault=True)
+
+    lab.office.behaviour["relay"] = swap_and_fail
+    lab.decide(identify())
+    lab.deliver()
+    lab.clock.advance(timedelta(hours=1))
+    lab.deliver()
+    assert [name for name, _ in lab.office.mails] == ["other"]
+
+
+def test_late_bounce_of_the_old_provider_is_understood(lab):
+    lab.configure(configured("relay"))
+    relay = lab.id_of(Role.CHANNEL, "relay")
+    lab.decide(identify())
+    lab.deliver()
+    lab.configure(configured("other"))
+    [invitation] = lab.invitations()
+    record_reports(lab.hub, relay, [DeliveryReport(message_id=invitation.id, kind=ReportKind.BOUNCED, at=NOW)])
+    assert lab.states() == ["bounced"]
+    lab.clock.advance(timedelta(weeks=30))
+    lab.decide(identify())
+    assert lab.reasons()[-1] == "suppressed"
