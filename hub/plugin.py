@@ -20,6 +20,7 @@ import requests
 from marshmallow import Schema, fields
 
 __all__ = [
+    "HUB_API",
     "Abandoned",
     "Accepted",
     "ChannelPaused",
@@ -51,6 +52,12 @@ __all__ = [
     "Unreadable",
     "hookimpl",
 ]
+
+HUB_API = 1
+"""The version of this module. It is raised when plugins written for the version before would no longer work.
+
+A plugin may say in its module which versions it works with, the oldest and the newest: `hub_api = (1, 1)`.
+"""
 
 hookimpl = pluggy.HookimplMarker("survey_hub")
 

@@ -20,7 +20,7 @@ from hub import hookspecs
 from hub.config import ConfigError
 from hub.domain.settings import rules_of
 from hub.domain.world import Survey
-from hub.plugin import EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
+from hub.plugin import HUB_API, EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
 from hub.store import configuration
 from hub.store.configuration import Role, Snapshot, StoredConnection, StoredSurvey
 from hub.store.engine import Store
@@ -100,6 +100,10 @@ def find_plugins(found: Sequence[EntryPoint] | None = None) -> Plugins:
 def _load(manager: pluggy.PluginManager, entry: EntryPoint, plugin: Plugin) -> list[tuple[Role, type[Provider]]]:
     try:
         module = entry.load()
+        misfit = _misfit(getattr(module, "hub_api", None), plugin)
+        if misfit:
+            plugin.problems.append(misfit)
+            return []
         manager.register(module, entry.name)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
@@ -117,6 +121,21 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, plugin: Plugin) -> l
             except (Exception, SystemExit) as error:  # noqa: BLE001  isolated, so that the other plugins work
                 plugin.problems.append(f"{hook}() failed: {type(error).__name__}: {error}")
     return offered
+
+
+def _misfit(declared: object, plugin: Plugin) -> str | None:
+    """Return why a plugin that declares these versions of `hub.plugin` cannot be used with ours."""
+    match declared:
+        case None:
+            return None
+        case (int(oldest), int(newest)) if oldest <= newest:
+            written_for = f"version {oldest}" if oldest == newest else f"the versions {oldest} to {newest}"
+        case _:
+            return f"hub_api is {declared!r}; write the oldest and the newest version it works with: (1, {HUB_API})"
+    if oldest <= HUB_API <= newest:
+        return None
+    cure = "survey-hub" if oldest > HUB_API else plugin.distribution or "the plugin"
+    return f"was written for {written_for} of hub.plugin, and this hub has version {HUB_API}; upgrade {cure}"
 
 
 def _misspelt_hooks(manager: pluggy.PluginManager, module: object) -> list[str]:

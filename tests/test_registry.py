@@ -86,6 +86,32 @@ def test_broken_plugin_is_reported_alone(find, text, words):
     assert [word for word in ["bad:", *words] if word not in problem] == []
 
 
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ("(2, 3)", ["written for the versions 2 to 3", "this hub has version 1", "upgrade survey-hub"]),
+        ("(2, 2)", ["written for version 2 of", "this hub has version 1"]),
+        ("(0, 0)", ["written for version 0 of", "this hub has version 1", "upgrade the plugin"]),
+        ("1", ["hub_api is 1;", "works with: (1, 1)"]),
+        ("(2, 1)", ["hub_api is (2, 1);"]),
+        ("('1', '1')", ["hub_api is ('1', '1');"]),
+        ("(1,)", ["hub_api is (1,);"]),
+    ],
+)
+def test_plugin_for_another_version_of_the_seam_is_refused_before_its_hooks_are_called(find, declared, words):
+    hook = "@hookimpl\ndef hub_event_sources(): raise RuntimeError('called')"
+    found = find(bad=f"{HEAD}hub_api = {declared}\n{hook}")
+    [problem] = found.problems
+    assert [word for word in ["bad:", *words] if word not in problem] == []
+
+
+@pytest.mark.parametrize("declared", ["(1, 1)", "(0, 1)", "(1, 9)"])
+def test_plugin_for_this_version_of_the_seam_is_accepted(find, declared):
+    found = find(fitting=source("fitting") + f"hub_api = {declared}\n")
+    assert found.problems == []
+    assert (Role.SOURCE, "fitting") in found.kinds
+
+
 def test_kind_that_two_plugins_offer_is_nobodys_and_both_are_named(find):
     found = find(first=source("twin"), second=source("twin"))
     assert (Role.SOURCE, "twin") not in found.kinds

@@ -9,6 +9,8 @@ from marshmallow import Schema, fields
 
 from hub.plugin import CheckFailed, Message, Outcome, Sent, SurveyChannel, hookimpl
 
+hub_api = (1, 1)
+
 
 class Settings(Schema):
     """Where the mails go, and who they come from."""

@@ -8,7 +8,9 @@ from hub.plugin import EventSource, SyncTarget, hookimpl
 from hub_segment.source import SegmentSource
 from hub_segment.target import SegmentTarget
 
-__all__ = ["SegmentSource", "SegmentTarget", "hub_event_sources", "hub_sync_targets"]
+__all__ = ["SegmentSource", "SegmentTarget", "hub_api", "hub_event_sources", "hub_sync_targets"]
+
+hub_api = (1, 1)
 
 
 @hookimpl
