@@ -30,6 +30,8 @@ class Settings:
     redis_url: str | None = None
     """None: `hub up` runs a server of its own on a socket in `data_dir`."""
     redis_server: str | None = None
+    plugins_dir: Path | None = None
+    """None: plugins come from installed packages alone."""
     base_url: str = "http://127.0.0.1:8000"
     secret_keys: tuple[str, ...] = ()
     """The first encrypts, all decrypt. Empty: a key file in `data_dir`."""
@@ -59,6 +61,7 @@ VARIABLES = {
     "HUB_DATABASE_URL": "postgresql://user:password@host/name. Default: SQLite files in HUB_DATA_DIR",
     "HUB_REDIS_URL": "redis://host:6379/0 or unix:///path. Default: `hub up` starts a server of its own",
     "HUB_REDIS_SERVER": "Path of the redis-server or valkey-server that `hub up` starts",
+    "HUB_PLUGINS_DIR": "Folder whose *.py files are plugins, each by itself. Default: none, only installed packages",
     "HUB_BASE_URL": "The public address of this hub, as customers reach it. Default: http://127.0.0.1:8000",
     "HUB_SECRET_KEY": "Encrypts secrets and signs links: 32 characters or more; several, comma-separated, during a "
     "rotation. Default: a key file made in HUB_DATA_DIR",
@@ -87,11 +90,13 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         problems.append("HUB_REDIS_URL: starts with none of redis://, rediss:// and unix://")
     if problems:
         raise ConfigError(problems)
+    plugins_dir = values.get("HUB_PLUGINS_DIR")
     return Settings(
         data_dir=Path(values.get("HUB_DATA_DIR", "hub-data")).absolute(),
         database_url=database_url,
         redis_url=redis_url,
         redis_server=values.get("HUB_REDIS_SERVER"),
+        plugins_dir=Path(plugins_dir).absolute() if plugins_dir else None,
         base_url=base_url,
         secret_keys=keys,
     )

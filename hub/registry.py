@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pluggy
@@ -18,6 +19,7 @@ from marshmallow import ValidationError
 
 from hub import hookspecs
 from hub.config import ConfigError
+from hub.discovery import Found, in_folder, in_packages
 from hub.domain.settings import rules_of
 from hub.domain.world import Survey
 from hub.plugin import HUB_API, EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
@@ -28,7 +30,6 @@ from hub.store.keys import Keys, hash_key
 
 log = logging.getLogger(__name__)
 
-ENTRY_POINTS = "survey_hub"
 HOOKS: Mapping[Role, str] = {
     Role.SOURCE: "hub_event_sources",
     Role.CHANNEL: "hub_survey_channels",
@@ -45,13 +46,20 @@ ProviderT = TypeVar("ProviderT", bound=Provider)
 
 @dataclass(kw_only=True)
 class Plugin:
-    """An installed plugin: what it offers and what is wrong with it."""
+    """A plugin: where it came from, what it offers and what is wrong with it."""
 
     name: str
-    version: str
-    distribution: str
+    version: str = ""
+    distribution: str = ""
+    file: Path | None = None
+    """Of a plugin that is a single file; it has no distribution and no version."""
     offers: list[tuple[Role, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """The file, or the distribution with its version."""
+        return str(self.file) if self.file else f"{self.distribution} {self.version}"
 
 
 @dataclass(kw_only=True)
@@ -71,20 +79,16 @@ class Plugins:
         return {kind: provider for (offered, kind), provider in self.kinds.items() if offered is role}
 
 
-def find_plugins(found: Sequence[EntryPoint] | None = None) -> Plugins:
-    """Return the installed plugins (entry-point group `survey_hub`). A broken one is reported, the rest work."""
+def find_plugins(entries: Sequence[EntryPoint] | None = None, *, plugins_dir: Path | None = None) -> Plugins:
+    """Return the plugins of installed packages and those in the folder. A broken one is reported, the rest work."""
     manager = pluggy.PluginManager("survey_hub")
     manager.add_hookspecs(hookspecs)
     plugins = Plugins()
     offers: dict[tuple[Role, str], list[tuple[Plugin, type[Provider]]]] = {}
-    for entry in sorted(found if found is not None else entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        plugin = Plugin(
-            name=entry.name,
-            version=entry.dist.version if entry.dist else "",
-            distribution=entry.dist.name if entry.dist else "",
-        )
+    for found in [*in_packages(entries), *_files(plugins_dir, plugins)]:
+        plugin = Plugin(name=found.name, version=found.version, distribution=found.distribution, file=found.file)
         plugins.installed.append(plugin)
-        for role, provider in _load(manager, entry, plugin):
+        for role, provider in _load(manager, found, plugin):
             problem = _fault_of(role, provider)
             if problem:
                 plugin.problems.append(problem)
@@ -97,14 +101,27 @@ def find_plugins(found: Sequence[EntryPoint] | None = None) -> Plugins:
     return plugins
 
 
-def _load(manager: pluggy.PluginManager, entry: EntryPoint, plugin: Plugin) -> list[tuple[Role, type[Provider]]]:
+def _files(folder: Path | None, plugins: Plugins) -> list[Found]:
     try:
-        module = entry.load()
+        return in_folder(folder) if folder else []
+    except OSError as error:
+        problem = f"{folder} cannot be read: {error.strerror}; make the folder, or unset HUB_PLUGINS_DIR"
+        plugins.installed.append(Plugin(name="HUB_PLUGINS_DIR", file=folder, problems=[problem]))
+        return []
+
+
+def _load(manager: pluggy.PluginManager, found: Found, plugin: Plugin) -> list[tuple[Role, type[Provider]]]:
+    if manager.has_plugin(found.name):
+        cure = "rename the file" if found.file else "uninstall one"
+        plugin.problems.append(f"there is another plugin of this name; {cure}")
+        return []
+    try:
+        module = found.load()
         misfit = _misfit(getattr(module, "hub_api", None), plugin)
         if misfit:
             plugin.problems.append(misfit)
             return []
-        manager.register(module, entry.name)
+        manager.register(module, found.name)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

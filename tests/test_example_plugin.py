@@ -57,6 +57,7 @@ def test_installed_plugin_is_listed(site, tmp_path):
         "name": "outbox_file",
         "distribution": "survey-hub-outbox-file",
         "version": "0.1.0",
+        "file": None,
         "offers": ["channel:outbox_file"],
         "problems": [],
     }

@@ -93,13 +93,14 @@ def _check(connection: Connection) -> bool:
 @explains_trouble
 def plugins(as_json: bool) -> None:
     """List the installed plugins, what they offer, and what is wrong with them."""
-    found = find_plugins()
+    found = find_plugins(plugins_dir=load_settings().plugins_dir)
     if as_json:
         rows = [
             {
                 "name": plugin.name,
                 "distribution": plugin.distribution,
                 "version": plugin.version,
+                "file": str(plugin.file) if plugin.file else None,
                 "offers": [f"{role}:{kind}" for role, kind in plugin.offers],
                 "problems": plugin.problems,
             }
@@ -109,7 +110,7 @@ def plugins(as_json: bool) -> None:
     else:
         for plugin in found.installed:
             offers = ", ".join(f"{role} {kind!r}" for role, kind in plugin.offers) or "nothing"
-            click.echo(f"{plugin.name} ({plugin.distribution} {plugin.version}): {offers}")
+            click.echo(f"{plugin.name} ({plugin.origin}): {offers}")
             for problem in plugin.problems:
                 click.echo(f"  PROBLEM {problem}")
     if found.problems:

@@ -39,7 +39,8 @@ def open_hub(
     store = Store(settings, pool_size=pool_size)
     keys = load_keys(settings)
     _check_keys(store, keys)
-    registry = Registry(store, keys, plugins or find_plugins(), base_url=settings.base_url, now=now)
+    plugins = plugins or find_plugins(plugins_dir=settings.plugins_dir)
+    registry = Registry(store, keys, plugins, base_url=settings.base_url, now=now)
     return Hub(settings=settings, store=store, keys=keys, registry=registry, now=now)
 
 

@@ -25,7 +25,7 @@ _plugins: Plugins | None = None
 def preload() -> None:
     """Load the plugins before workers fork, so that no job pays for it."""
     global _plugins
-    _plugins = find_plugins()
+    _plugins = find_plugins(plugins_dir=load_settings().plugins_dir)
 
 
 def run(name: str) -> None:
