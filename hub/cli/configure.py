@@ -1,8 +1,7 @@
-"""The commands that change or check the configuration: apply, export, check, plugins, db."""
+"""The commands that change or check the configuration: apply, export, check, db."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hub.admin.export import export as exporting
 from hub.cli.common import bring_up_to_date, explains_trouble, opened_hub
 from hub.config import ConfigError, load_settings
 from hub.plugin import CheckFailed
-from hub.registry import Connection, find_plugins
+from hub.registry import Connection
 from hub.store.configuration import Role
 
 
@@ -88,35 +87,6 @@ def _check(connection: Connection) -> bool:
     return problem is None
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@explains_trouble
-def plugins(as_json: bool) -> None:
-    """List the installed plugins, what they offer, and what is wrong with them."""
-    found = find_plugins(plugins_dir=load_settings().plugins_dir)
-    if as_json:
-        rows = [
-            {
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "file": str(plugin.file) if plugin.file else None,
-                "offers": [f"{role}:{kind}" for role, kind in plugin.offers],
-                "problems": plugin.problems,
-            }
-            for plugin in found.installed
-        ]
-        click.echo(json.dumps(rows, indent=2))
-    else:
-        for plugin in found.installed:
-            offers = ", ".join(f"{role} {kind!r}" for role, kind in plugin.offers) or "nothing"
-            click.echo(f"{plugin.name} ({plugin.origin}): {offers}")
-            for problem in plugin.problems:
-                click.echo(f"  PROBLEM {problem}")
-    if found.problems:
-        raise SystemExit(1)
-
-
 @click.group()
 def db() -> None:
     """The database."""
@@ -130,4 +100,4 @@ def upgrade() -> None:
     click.echo("The database was brought up to date." if changed else "The database is up to date.")
 
 
-COMMANDS = (apply, export, check, plugins, db)
+COMMANDS = (apply, export, check, db)
