@@ -53,6 +53,8 @@ class Plugin:
     distribution: str = ""
     file: Path | None = None
     """Of a plugin that is a single file; it has no distribution and no version."""
+    api: object = None
+    """The versions of `hub.plugin` that it declares, as it declares them."""
     offers: list[tuple[Role, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -117,7 +119,8 @@ def _load(manager: pluggy.PluginManager, found: Found, plugin: Plugin) -> list[t
         return []
     try:
         module = found.load()
-        misfit = _misfit(getattr(module, "hub_api", None), plugin)
+        plugin.api = getattr(module, "hub_api", None)
+        misfit = _misfit(plugin)
         if misfit:
             plugin.problems.append(misfit)
             return []
@@ -140,15 +143,15 @@ def _load(manager: pluggy.PluginManager, found: Found, plugin: Plugin) -> list[t
     return offered
 
 
-def _misfit(declared: object, plugin: Plugin) -> str | None:
-    """Return why a plugin that declares these versions of `hub.plugin` cannot be used with ours."""
-    match declared:
+def _misfit(plugin: Plugin) -> str | None:
+    """Return why the versions of `hub.plugin` that a plugin declares don't go with ours."""
+    match plugin.api:
         case None:
             return None
         case (int(oldest), int(newest)) if oldest <= newest:
             written_for = f"version {oldest}" if oldest == newest else f"the versions {oldest} to {newest}"
         case _:
-            return f"hub_api is {declared!r}; write the oldest and the newest version it works with: (1, {HUB_API})"
+            return f"hub_api is {plugin.api!r}; write the oldest and the newest version it works with: (1, {HUB_API})"
     if oldest <= HUB_API <= newest:
         return None
     cure = "survey-hub" if oldest > HUB_API else plugin.distribution or "the plugin"
@@ -174,7 +177,15 @@ def _fault_of(role: Role, provider: object) -> str | None:
         return f"{HOOKS[role]}() returned {provider!r}, which is no subclass of hub.plugin.{base.__name__}"
     missing = [name for name in ("kind", "config_schema") if not hasattr(provider, name)]
     missing += sorted(getattr(provider, "__abstractmethods__", ()))
-    return f"{provider.__name__} lacks {', '.join(missing)}" if missing else None
+    if missing:
+        return f"{provider.__name__} lacks {', '.join(missing)}"
+    kind: object = provider.kind
+    if not isinstance(kind, str):
+        return f"{provider.__name__}.kind is {kind!r}, which is no text"
+    paths: object = getattr(provider, "paths", ())
+    if not isinstance(paths, tuple | list) or not all(isinstance(path, str) for path in paths):
+        return f'{provider.__name__}.paths is {paths!r}; write a tuple of texts, as in ("/shop/*",)'
+    return None
 
 
 def _settle(plugins: Plugins, offers: Mapping[tuple[Role, str], list[tuple[Plugin, type[Provider]]]]) -> None:

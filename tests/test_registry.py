@@ -78,6 +78,12 @@ def test_good_plugin_is_found_without_a_problem(find):
             "class Bare(SyncTarget): ...\n@hookimpl\ndef hub_sync_targets(): return [Bare]",
             ["Bare lacks", "kind", "push"],
         ),
+        (SOURCE.format(name="Odd", kind="odd", paths="()") + "Odd.kind = []\n" + OFFER.format(name="Odd"), ["no text"]),
+        (
+            SOURCE.format(name="Odd", kind="odd", paths="'/odd/*'") + OFFER.format(name="Odd"),
+            ["Odd.paths is '/odd/*'", '("/shop/*",)'],
+        ),
+        (SOURCE.format(name="Odd", kind="odd", paths="(7,)") + OFFER.format(name="Odd"), ["Odd.paths is (7,)"]),
     ],
 )
 def test_broken_plugin_is_reported_alone(find, text, words):

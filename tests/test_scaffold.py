@@ -58,6 +58,7 @@ def test_new_package_passes_its_tests_and_is_found_once_installed(folder, role):
         "offers": [f"{role}:corner_shop"],
         "problems": [],
     }
+    run(folder, sys.executable, "-m", "hub", "plugins", "check", "corner_shop", site=folder / "site")
 
 
 def test_without_a_kind_it_is_a_source():

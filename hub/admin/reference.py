@@ -69,6 +69,11 @@ def configuration_page(plugins: Plugins) -> str:
     return "\n".join([_HEAD.rstrip("\n"), *_variables(), _CONNECTIONS, *_kinds(plugins), *_surveys(), ""])
 
 
+def can_describe(one: fields.Field[Any]) -> bool:
+    """Return whether there are words for the type of a setting."""
+    return isinstance(one, (fields.Enum, *_TYPES)) or any(isinstance(rule, validate.OneOf) for rule in one.validators)
+
+
 def _variables() -> Iterator[str]:
     for name, meaning in VARIABLES.items():
         yield f"| `{name}` | {_cell(meaning)} |"

@@ -1,4 +1,4 @@
-"""The commands for plugins and those who write them: plugins, plugin new."""
+"""The commands for plugins and those who write them: plugins, plugins check, plugin new."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from pathlib import Path
 
 import click
 
+from hub.admin import plugin_check as checking
 from hub.cli import scaffold
 from hub.cli.common import explains_trouble
-from hub.config import load_settings
+from hub.config import ConfigError, load_settings
 from hub.registry import find_plugins
 from hub.store.configuration import Role
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
 @explains_trouble
-def plugins(as_json: bool) -> None:
+def plugins(context: click.Context, as_json: bool) -> None:
     """List the installed plugins, what they offer, and what is wrong with them."""
+    if context.invoked_subcommand is not None:
+        return
     found = find_plugins(plugins_dir=load_settings().plugins_dir)
     if as_json:
         rows = [
@@ -40,6 +44,26 @@ def plugins(as_json: bool) -> None:
             for problem in plugin.problems:
                 click.echo(f"  PROBLEM {problem}")
     if found.problems:
+        raise SystemExit(1)
+
+
+@plugins.command()
+@click.argument("name", required=False)
+@explains_trouble
+def check(name: str | None) -> None:
+    """Look for what would be wrong with every plugin, or the one called NAME, in the hands of others."""
+    found = find_plugins(plugins_dir=load_settings().plugins_dir)
+    chosen = [plugin for plugin in found.installed if name in (None, plugin.name)]
+    if not chosen:
+        there = ", ".join(plugin.name for plugin in found.installed) or "none"
+        raise ConfigError([f"There is no plugin {name!r}; there are: {there}" if name else "No plugin is installed"])
+    verdicts = [verdict for plugin in chosen for verdict in checking.check(plugin, found)]
+    for verdict in verdicts:
+        for problem in verdict.problems:
+            click.echo(f"PROBLEM {verdict.subject}: {problem}")
+        if not verdict.problems:
+            click.echo(f"ok      {verdict.subject} {verdict.what}")
+    if any(verdict.problems for verdict in verdicts):
         raise SystemExit(1)
 
 

@@ -8,7 +8,9 @@ from hub.plugin import SurveyChannel, hookimpl
 
 from .channel import SendGridChannel
 
-__all__ = ["SendGridChannel", "hub_survey_channels"]
+__all__ = ["SendGridChannel", "hub_api", "hub_survey_channels"]
+
+hub_api = (1, 1)
 
 
 @hookimpl
