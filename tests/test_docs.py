@@ -34,10 +34,15 @@ SET_UP_PAGES = [
     "plugins/segment/README.md",
     "plugins/email_smtp/README.md",
     "plugins/email_sendgrid/README.md",
+    "plugins/webhook/README.md",
 ]
 ENVIRONMENT = dict.fromkeys(
     ["HUB_SEGMENT_KEY", "HUB_HEADER_SECRET", "HUB_SHARED_SECRET", "SEGMENT_WRITE_KEY", "SMTP_PASSWORD"], "a" * 32
-) | {"SENDGRID_API_KEY": "SG." + "d" * 32}
+) | {
+    "SENDGRID_API_KEY": "SG." + "d" * 32,
+    "BILLING_WEBHOOK_SECRET": "whsec_" + "e" * 32,
+    "WAREHOUSE_WEBHOOK_SECRET": "whsec_" + "f" * 32,
+}
 SIGNATURE = re.compile(r"`(Provider|EventSource|SurveyChannel|SyncTarget)\.(\w+)(\([^`]*\) -> [^`]*)`")
 
 
