@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +19,7 @@ from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
-from hub.plugin import EventSource, Provider, SurveyChannel, SyncTarget
+from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.registry import HOOKS, find_plugins
 from tests import documents
 from tests.documents import ROOT, code
@@ -178,23 +176,69 @@ def public_methods(owner: type) -> list[str]:
     return [name for name in vars(owner) if not name.startswith("_") and callable(getattr(owner, name))]
 
 
-@pytest.mark.processes
-def test_the_plugins_of_the_page_pass_their_own_tests(tmp_path: Path) -> None:
-    files = dict(examples())
-    assert len(files) == 6
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_documented_attributes_and_their_defaults_are_the_real_ones() -> None:
+    text = documents.read("docs/plugins.md")
+    for heading, owner in ATTRIBUTES.items():
+        rows = documents.table(documents.section(text, heading), "attribute")
+        documented = {code(name): code(default) for name, default, _ in rows}
+        assert documented == {f"{owner.__name__}.{name}": default_of(owner, name) for name in attributes(owner)}
 
 
-def examples() -> Iterator[tuple[str, str]]:
-    for block in documents.blocks(documents.read("docs/plugins.md"), "python"):
-        heading = re.match(r"# (\w+\.py)\n", block)
-        assert heading, f"the first line of an example names its file: {block[:60]}"
-        yield heading[1], block
+ATTRIBUTES = {
+    "## Every provider": Provider,
+    "## Sources": EventSource,
+    "## Channels": SurveyChannel,
+    "## Targets": SyncTarget,
+}
+
+
+def attributes(owner: type) -> list[str]:
+    names = {**inspect.get_annotations(owner), **vars(owner)}
+    return [name for name in names if not name.startswith("_") and not callable(getattr(owner, name, None))]
+
+
+def default_of(owner: type, name: str) -> str:
+    value = vars(owner).get(name, dataclasses.MISSING)
+    return default(value.fget(None) if isinstance(value, property) and value.fget else value)
+
+
+@pytest.mark.parametrize(
+    "value", [one for one in vars(hub.plugin).values() if dataclasses.is_dataclass(one)], ids=lambda one: one.__name__
+)
+def test_documented_fields_and_their_defaults_are_the_real_ones(value: type) -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), f"### {value.__name__}"), "field")
+    documented = [(code(name), code(kind), code(default)) for name, kind, default, _ in rows]
+    assert documented == [
+        (
+            one.name,
+            one.type,
+            default(one.default) if one.default_factory is dataclasses.MISSING else default(one.default_factory()),
+        )
+        for one in dataclasses.fields(value)
+    ]
+
+
+def default(value: object) -> str:
+    return "required" if value is dataclasses.MISSING else repr(value)
+
+
+def test_documented_kinds_of_reports_are_the_real_ones() -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), "### ReportKind"), "value")
+    assert [code(row[0]) for row in rows] == list(ReportKind.__members__)
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("Secret", hub.plugin.Secret), ("ChannelPaused", hub.plugin.ChannelPaused), ("Reply.json", hub.plugin.Reply.json)],
+)
+def test_documented_constructors_are_the_real_ones(name: str, made: Callable[..., object]) -> None:
+    signature = str(inspect.signature(made)).replace("'", "").removesuffix(" -> None")
+    assert f"`{name}{signature}`" in documents.read("docs/plugins.md").replace("\n", " ")
+
+
+def test_the_version_of_the_seam_is_the_documented_one() -> None:
+    section = documents.section(documents.read("docs/plugins.md"), "## Everything in hub.plugin")
+    assert f"| `HUB_API` | the version of this module: {hub.plugin.HUB_API} |" in section
 
 
 def test_the_documented_path_of_an_entry_point_is_the_one_that_is_searched() -> None:
