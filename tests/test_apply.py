@@ -50,6 +50,41 @@ def test_generated_key_is_told_once_and_kept(lab):
     assert applying.plan(lab.hub, text, environ={}).generated == {}
 
 
+def test_source_that_is_put_back_takes_the_key_it_had(lab):
+    key = lab.hub.registry.current().named(Role.SOURCE, "product").provider.config["api_key"]
+    lab.configure(TEXT.replace("sources.product", "sources.web").replace('["product"]', '["web"]'))
+    made = applying.plan(lab.hub, TEXT, environ={})
+    assert made.generated == {}
+    assert "+ sources.product: back in use, kind fake, api_key = (as before)" in made.lines
+    applying.apply(lab.hub, made)
+    assert lab.hub.registry.current().named(Role.SOURCE, "product").provider.config["api_key"] == key
+    assert lines(lab, TEXT) == []
+
+
+def test_exported_secret_is_known_again_when_its_connection_is_put_back(lab):
+    text = TEXT.replace('[targets.crm]\nkind = "fake"', '[targets.crm]\nkind = "fake"\npassword = "s3cret"')
+    lab.configure(text)
+    exported = export(lab.hub)
+    lab.configure("")
+    lab.configure(exported)
+    assert lab.hub.registry.current().named(Role.TARGET, "crm").provider.config["password"] == "s3cret"
+
+
+def test_plan_shows_what_is_new_but_no_secret(lab):
+    text = TEXT + (
+        '[sources.second]\nkind = "fake"\nnamespace = "shop"\n'
+        '[channels.other]\nkind = "fake"\ncolour = "red"\npassword = "s3cret"\n'
+        '[targets.other]\nkind = "fake"\npassword = "$CRM"\n'
+        '[surveys.second]\nchannels = ["other"]\nmin_delay_days = 3\n'
+    )
+    assert lines(lab, text, CRM="s3cret") == [
+        '+ sources.second: kind fake, namespace = "shop", api_key = (made by the hub)',
+        '+ channels.other: kind fake, colour = "red", password = (hidden)',
+        '+ targets.other: kind fake, password = "$CRM"',
+        '+ surveys.second: a draft, channels = ["other"], min_delay_days = 3',
+    ]
+
+
 def test_every_problem_is_told_at_once_with_its_path(lab):
     text = (
         '[sources.product]\nkind = "fax"\n[channels.relay]\nkind = "fake"\ncolour = 7\nshade = "x"\n'
@@ -104,7 +139,7 @@ def test_other_kind_is_another_connection_and_the_old_one_is_retired(lab):
 def test_renamed_source_is_a_new_one_with_a_new_key(lab):
     text = TEXT.replace("sources.product", "sources.web").replace('["product"]', '["web"]')
     made = applying.plan(lab.hub, text, environ={})
-    assert made.lines[0] == "+ sources.web: kind fake"
+    assert made.lines[0] == "+ sources.web: kind fake, api_key = (made by the hub)"
     assert "- sources.product: taken out of use" in made.lines
     assert list(made.generated) == ["sources.web.api_key"]
 

@@ -17,6 +17,7 @@ from hub.store import intake, pauses
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
 from tests.configured import TOML
+from tests.processes import free_port
 
 
 class Terminal:
@@ -40,8 +41,9 @@ class Terminal:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    for name in ("HUB_DATABASE_URL", "HUB_SECRET_KEY", "HUB_BASE_URL"):
+    for name in ("HUB_DATABASE_URL", "HUB_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HUB_BASE_URL", "https://hub.acme.example")
     return Terminal(tmp_path, monkeypatch)
 
 
@@ -69,6 +71,67 @@ def test_a_generated_key_is_shown_once_and_kept(hub: Terminal) -> None:
     before = hub("export", "--reveal").output
     assert hub.apply(toml).output == "Nothing to change.\n"
     assert hub("export", "--reveal").output == before
+
+
+def test_apply_says_where_it_made_a_hub_and_that_it_did_not_ask(hub: Terminal) -> None:
+    (hub.directory / "hub.toml").write_text(TOML)
+    first = hub("apply", "hub.toml").output
+    assert first.startswith(f"Made a new hub in {hub.directory / 'data'}.\n")
+    assert "\nNo terminal: applying without asking.\nApplied 4 changes.\n" in first
+    assert "Made" not in hub.apply(TOML + "min_delay_days = 3\n").output
+
+
+def test_a_document_that_names_nothing_removes_nothing_unless_told_to(hub: Terminal) -> None:
+    hub.apply()
+    refused = hub.apply("# empty\n")
+    assert (refused.exit_code, "add --remove-all" in refused.output) == (2, True)
+    assert "[surveys.onboarding]" in hub("export").output
+    assert "Applied 4 changes." in hub("apply", "hub.toml", "--yes", "--remove-all").output
+    assert hub("export").exit_code == 1
+
+
+def test_a_document_that_names_nothing_is_fine_where_nothing_is(hub: Terminal) -> None:
+    assert hub.apply("").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export",),
+        ("check",),
+        ("why", "ada"),
+        ("queue",),
+        ("sync", "now"),
+        ("doctor",),
+        ("erase", "ada", "--yes"),
+        ("replay", "--survey", "s", "--events", "e.jsonl"),
+        ("web", "--port", "1"),
+        ("worker",),
+        ("scheduler",),
+    ],
+)
+def test_a_command_in_the_wrong_folder_makes_no_hub(hub: Terminal, command: tuple[str, ...]) -> None:
+    result = hub(*command)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"There is no hub in {hub.directory / 'data'}; run `hub up` or `hub apply` there")
+    assert list(hub.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("apply", "hub.toml"), ("up",)])
+def test_a_data_folder_that_cannot_be_made_is_named(
+    hub: Terminal, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    (hub.directory / "hub.toml").write_text(TOML)
+    monkeypatch.setenv("HUB_DATA_DIR", str(hub.directory / "hub.toml" / "data"))
+    result = hub(*command, *(["--port", str(free_port())] if command == ("up",) else []))
+    assert result.exit_code == 2
+    assert result.output.endswith("cannot be made: Not a directory; set HUB_DATA_DIR to another folder\n")
+
+
+@pytest.mark.parametrize("command", ["up", "web"])
+@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+def test_a_port_that_cannot_be_is_refused(hub: Terminal, command: str, port: str) -> None:
+    assert "1<=x<=65535" in hub(command, "--port", port).output
 
 
 def test_an_export_is_a_document_that_changes_nothing(hub: Terminal) -> None:
@@ -112,7 +175,7 @@ def test_every_problem_of_a_document_is_named_with_its_path(hub: Terminal, toml:
     assert result.exit_code == 2
     for part in said:
         assert part in result.output
-    assert hub("export").output == ""
+    assert hub("export").stdout == ""
 
 
 def test_a_missing_file_is_named(hub: Terminal) -> None:
@@ -200,6 +263,7 @@ def test_replay_says_what_it_cannot_read(hub: Terminal, lines: str, arguments: l
 
 
 def test_sync_now_without_redis_waits_for_it(hub: Terminal) -> None:
+    hub.apply("")
     assert hub("sync", "now").exit_code == 2
     hub.apply()
     assert "Sync started for product. Workers take it up once Redis is back." in hub("sync", "now").output

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, update
 
 from hub.admin import document
+from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
 from hub.config import ConfigError
 from hub.domain.reasons import Reason
@@ -35,6 +35,11 @@ class Plan:
     surveys: list[WantedSurvey] = field(default_factory=list)
     retired_connections: list[str] = field(default_factory=list)
     retired_surveys: list[str] = field(default_factory=list)
+
+    @property
+    def removes_everything(self) -> bool:
+        """Whether the document names nothing, and something is there."""
+        return bool(self.lines) and not self.connections and not self.surveys
 
 
 def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
@@ -101,23 +106,29 @@ class _Current:
         with hub.store.read() as connection:
             snapshot = configuration.snapshot(connection)
         self.connections = {(c.role, c.name): c for c in snapshot.connections if c.retired_at is None}
+        retired = [c for c in snapshot.connections if c.retired_at is not None]
+        self._retired = {(c.role, c.name, c.kind): c for c in sorted(retired, key=lambda c: str(c.retired_at))}
         self.surveys = {survey.name: survey for survey in snapshot.surveys}
         self._names = {c.id: c.name for c in snapshot.connections}
 
     def kept_secret(self, role: Role, name: str, kind: str, key: str) -> str | None:
-        """Return a stored secret in the clear, or None."""
-        stored = self.connections.get((role, name))
-        if stored is None or stored.kind != kind or key not in stored.config:
+        """Return a stored secret in the clear, or None; a connection put back in use has those it had."""
+        stored = self.of(role, name, kind) or self.retired(role, name, kind)
+        if stored is None or key not in stored.config:
             return None
         try:
             return str(self._hub.registry.reveal({key: stored.config[key]})[key])
         except ConfigError:
             return None
 
-    def of(self, wanted: WantedConnection) -> StoredConnection | None:
+    def of(self, role: Role, name: str, kind: str) -> StoredConnection | None:
         """Return the stored connection that a wanted one would change."""
-        stored = self.connections.get((wanted.role, wanted.name))
-        return stored if stored is not None and stored.kind == wanted.kind else None
+        stored = self.connections.get((role, name))
+        return stored if stored is not None and stored.kind == kind else None
+
+    def retired(self, role: Role, name: str, kind: str) -> StoredConnection | None:
+        """Return the connection that a wanted one would put back in use: the one that was retired last."""
+        return self._retired.get((role, name, kind))
 
     def names_of(self, survey: StoredSurvey) -> dict[Role, list[str]]:
         """Return a survey's connections by name."""
@@ -125,22 +136,36 @@ class _Current:
 
 
 def _plan_connection(hub: Hub, made: Plan, current: _Current, wanted: WantedConnection) -> None:
-    stored = current.of(wanted)
-    config = _stored_form(hub, made, current, wanted, stored)
+    stored = current.of(wanted.role, wanted.name, wanted.kind)
+    config = _stored_form(hub, made, current, wanted)
     made.connections.append((wanted, config))
-    if stored is None:
-        replaced = current.connections.get((wanted.role, wanted.name))
-        sign, what = ("~", f"kind {replaced.kind} -> {wanted.kind}") if replaced else ("+", f"kind {wanted.kind}")
-        made.lines.append(f"{sign} {wanted.path}: {what}")
+    if stored is not None:
+        secrets_of = document.secret_keys(wanted.provider.config_schema())
+        changes = changed_settings(stored.config, config, hidden=secrets_of)
+        changes += changed_settings(stored.options, wanted.options)
+        made.lines += [f"~ {wanted.path}.{change}" for change in changes]
         return
-    secrets_of = document.secret_keys(wanted.provider.config_schema())
-    changes = _changes(stored.config, config, hidden=secrets_of) + _changes(stored.options, wanted.options)
-    made.lines += [f"~ {wanted.path}.{change}" for change in changes]
+    replaced = current.connections.get((wanted.role, wanted.name))
+    retired = current.retired(wanted.role, wanted.name, wanted.kind)
+    told = new_connection(wanted, config, _origins(made, wanted, config, retired))
+    sign, what = ("~", f"kind {replaced.kind} -> ") if replaced else ("+", "back in use, " if retired else "")
+    made.lines.append(f"{sign} {wanted.path}: {what}{told.removeprefix('kind ') if replaced else told}")
 
 
-def _stored_form(
-    hub: Hub, made: Plan, current: _Current, wanted: WantedConnection, stored: StoredConnection | None
-) -> dict[str, Any]:
+def _origins(
+    made: Plan, wanted: WantedConnection, config: Mapping[str, Any], retired: StoredConnection | None
+) -> dict[str, str]:
+    """Return where those secrets come from that the document does not give."""
+    origins = {}
+    for key in document.secret_keys(wanted.provider.config_schema()):
+        if f"{wanted.path}.{key}" in made.generated:
+            origins[key] = "made by the hub"
+        elif retired is not None and key in config and config[key] == retired.config.get(key):
+            origins[key] = "as before"
+    return origins
+
+
+def _stored_form(hub: Hub, made: Plan, current: _Current, wanted: WantedConnection) -> dict[str, Any]:
     """Return the settings as they are stored: secrets sealed, or as the name of a variable."""
     config = dict(wanted.config)
     for name, schema_field in wanted.provider.config_schema().fields.items():
@@ -149,7 +174,7 @@ def _stored_form(
             continue
         value = config.get(key)
         if value is None and schema_field.generate:
-            value = KEPT if stored is not None and key in stored.config else secrets.token_urlsafe(24)
+            value = KEPT if _is_stored(current, wanted, key) else secrets.token_urlsafe(24)
             if value != KEPT:
                 made.generated[f"{wanted.path}.{key}"] = value
         if value is None:
@@ -162,12 +187,21 @@ def _stored_form(
     return config
 
 
+def _is_stored(current: _Current, wanted: WantedConnection, key: str) -> bool:
+    stored = current.of(wanted.role, wanted.name, wanted.kind)
+    if stored is not None:
+        return key in stored.config
+    return current.kept_secret(wanted.role, wanted.name, wanted.kind, key) is not None
+
+
 def _sealed(hub: Hub, current: _Current, wanted: WantedConnection, key: str, value: str) -> Any:
     """Return a secret as it is stored: as it was when it is the same, unless its encryption key was rotated out."""
-    kept = current.kept_secret(wanted.role, wanted.name, wanted.kind, key)
-    if value not in (KEPT, kept):
+    known = (wanted.role, wanted.name, wanted.kind)
+    kept = current.kept_secret(*known, key)
+    stored = current.of(*known) or current.retired(*known)
+    if value not in (KEPT, kept) or stored is None:
         return {"sealed": hub.keys.seal(value)}
-    before = current.connections[wanted.role, wanted.name].config[key]
+    before = stored.config[key]
     if "sealed" in before and not hub.keys.is_current(before["sealed"]):
         return {"sealed": hub.keys.seal(str(kept))}
     return before
@@ -178,14 +212,14 @@ def _plan_survey(made: Plan, current: _Current, wanted: WantedSurvey) -> None:
     path = f"surveys.{wanted.name}"
     stored = current.surveys.get(wanted.name)
     if stored is None:
-        made.lines.append(f"+ {path}: {'on' if wanted.enabled else 'a draft'}")
+        made.lines.append(f"+ {path}: {new_survey(wanted)}")
         return
     before = {**stored.settings, "enabled": stored.enabled}
     after = {**wanted.settings, "enabled": wanted.enabled}
     for role, names in current.names_of(stored).items():
         before[role.plural] = names
         after[role.plural] = wanted.connections[role]
-    made.lines += [f"~ {path}.{change}" for change in _changes(before, after)]
+    made.lines += [f"~ {path}.{change}" for change in changed_settings(before, after)]
 
 
 def _plan_removals(made: Plan, current: _Current, wanted: Document) -> None:
@@ -198,22 +232,6 @@ def _plan_removals(made: Plan, current: _Current, wanted: Document) -> None:
         if name not in {one.name for one in wanted.surveys}:
             made.retired_surveys.append(survey.id)
             made.lines.append(f"- surveys.{name}: taken out of use; what waits is cancelled, answers are kept")
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[str]:
-    lines = []
-    for key in sorted({*before, *after}):
-        if before.get(key) == after.get(key):
-            continue
-        if key in hidden:
-            lines.append(f"{key}: changed")
-        else:
-            lines.append(f"{key}: {_shown(before.get(key))} -> {_shown(after.get(key))}")
-    return lines
-
-
-def _shown(value: Any) -> str:
-    return "(default)" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _warnings(wanted: Document) -> list[str]:

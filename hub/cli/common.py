@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -14,19 +16,27 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.config import ConfigError, Settings, load_settings
 from hub.pipeline.hub import Hub, open_hub
 from hub.store import migrate
-from hub.store.engine import Store
+from hub.store.engine import Store, sqlite_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @contextmanager
-def opened_hub(settings: Settings | None = None) -> Iterator[Hub]:
-    """Yield the hub of the environment. SQLite files are made or brought up to date first; PostgreSQL is not touched.
+def opened_hub() -> Iterator[Hub]:
+    """Yield the hub of the environment. SQLite files are brought up to date first; PostgreSQL is not touched.
 
-    Raises ConfigError when PostgreSQL's schema is of another version.
+    Raises ConfigError when there is no hub, and when PostgreSQL's schema is of another version.
     """
-    settings = settings or load_settings()
+    settings = load_settings()
+    require_hub(settings)
+    with made_hub(settings) as hub:
+        yield hub
+
+
+@contextmanager
+def made_hub(settings: Settings) -> Iterator[Hub]:
+    """Yield the hub of these settings as `opened_hub` does; on SQLite it is made where there is none."""
     bring_up_to_date(settings, postgresql=False)
     hub = open_hub(settings)
     try:
@@ -36,8 +46,23 @@ def opened_hub(settings: Settings | None = None) -> Iterator[Hub]:
         hub.close()
 
 
+def is_there(settings: Settings) -> bool:
+    """Return whether there is a hub; one on PostgreSQL is taken for granted, its schema is looked at later."""
+    return not settings.is_sqlite or sqlite_path(settings).exists()
+
+
+def require_hub(settings: Settings) -> None:
+    """Raise ConfigError where there is no hub: a command in the wrong folder must not make an empty one."""
+    if not is_there(settings):
+        folder = sqlite_path(settings).parent
+        what = f"There is no hub in {folder}; run `hub up` or `hub apply` there first, or set HUB_DATA_DIR"
+        raise ConfigError([what])
+
+
 def bring_up_to_date(settings: Settings, *, postgresql: bool) -> bool:
     """Bring the schema up to date and return whether it was not; on PostgreSQL only when asked to."""
+    if settings.is_sqlite:
+        _make_folder(sqlite_path(settings).parent)
     store = Store(settings, pool_size=1)
     try:
         if migrate.is_current(store):
@@ -48,6 +73,15 @@ def bring_up_to_date(settings: Settings, *, postgresql: bool) -> bool:
         return True
     finally:
         store.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{folder} cannot be made: {error.strerror}; set HUB_DATA_DIR to another folder"]) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError([f"{folder} cannot be written to; change its owner, or set HUB_DATA_DIR to another folder"])
 
 
 def explains_trouble(function: Callable[P, R]) -> Callable[P, R]:
@@ -67,6 +101,11 @@ def explains_trouble(function: Callable[P, R]) -> Callable[P, R]:
             raise SystemExit(1) from None
         except RedisError as error:
             click.echo(f"Redis cannot be used: {error}", err=True)
+            raise SystemExit(1) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            click.echo(f"{error.filename} cannot be used: {error.strerror}", err=True)
             raise SystemExit(1) from None
 
     return explaining

@@ -8,37 +8,64 @@ from pathlib import Path
 import click
 
 from hub.admin import apply as applying
+from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
-from hub.cli.common import bring_up_to_date, explains_trouble, opened_hub
+from hub.admin.words import counted
+from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub
 from hub.config import ConfigError, load_settings
 from hub.plugin import CheckFailed
 from hub.registry import Connection
 from hub.store.configuration import Role
+from hub.store.engine import sqlite_path
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Change without asking.")
+@click.option("--remove-all", is_flag=True, help="Allow a FILE that names nothing: everything is taken out of use.")
 @explains_trouble
-def apply(file: Path, yes: bool) -> None:
-    """Make the configuration what FILE says. Shows what would change, then asks."""
-    with opened_hub() as hub:
-        plan = applying.plan(hub, _read(file))
-        for warning in plan.warnings:
-            click.echo(f"! {warning}")
-        if not plan.lines:
-            click.echo("Nothing to change.")
-            return
-        for line in plan.lines:
-            click.echo(line)
-        if not yes and sys.stdin.isatty() and not click.confirm("Apply these changes?"):
-            click.echo("Nothing was changed.")
-            return
-        applying.apply(hub, plan)
-        changes = "1 change" if len(plan.lines) == 1 else f"{len(plan.lines)} changes"
-        click.echo(f"Applied {changes}.")
-        for path, secret in plan.generated.items():
-            click.echo(f"{path} = {secret}   (made just now; `hub export --reveal` shows it again)")
+def apply(file: Path, yes: bool, remove_all: bool) -> None:
+    """Make the configuration what FILE says. Shows what would change, then asks if there is a terminal."""
+    text = _read(file)
+    settings = load_settings()
+    is_new = not is_there(settings)
+    with made_hub(settings) as hub:
+        if is_new:
+            click.echo(f"Made a new hub in {sqlite_path(settings).parent}.")
+        plan = applying.plan(hub, text)
+        if plan.removes_everything and not remove_all:
+            what = f"{file} names no connection and no survey, so everything would be taken out of use"
+            raise ConfigError([f"{what}; if that is what you want, add --remove-all"])
+        if _show(plan) and _is_wanted(yes):
+            applying.apply(hub, plan)
+            _tell(plan)
+
+
+def _show(plan: Plan) -> bool:
+    """Print what would change; return whether anything would."""
+    for warning in plan.warnings:
+        click.echo(f"! {warning}")
+    for line in plan.lines or ["Nothing to change."]:
+        click.echo(line)
+    return bool(plan.lines)
+
+
+def _is_wanted(yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        click.echo("No terminal: applying without asking.")
+        return True
+    wanted = click.confirm("Apply these changes?")
+    if not wanted:
+        click.echo("Nothing was changed.")
+    return wanted
+
+
+def _tell(plan: Plan) -> None:
+    click.echo(f"Applied {counted(len(plan.lines), 'change')}.")
+    for path, secret in plan.generated.items():
+        click.echo(f"{path} = {secret}   (made just now; `hub export --reveal` shows it again)")
 
 
 def _read(file: Path) -> str:
@@ -56,7 +83,11 @@ def _read(file: Path) -> str:
 def export(reveal: bool) -> None:
     """Print the configuration as TOML that `hub apply` reads."""
     with opened_hub() as hub:
-        click.echo(exporting(hub, reveal=reveal), nl=False)
+        document = exporting(hub, reveal=reveal)
+    if not document:
+        click.echo("Nothing is configured yet; describe it in a file, and run `hub apply FILE`.", err=True)
+        raise SystemExit(1)
+    click.echo(document, nl=False)
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common import bring_up_to_date, explains_trouble
+from hub.cli.common import bring_up_to_date, explains_trouble, require_hub
 from hub.cli.up import Supervisor, address_of, check_port, only_one
 from hub.config import Settings, load_settings
 from hub.logs import configure_logging
@@ -17,12 +17,13 @@ from hub.logs import configure_logging
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8000
+PORTS = click.IntRange(1, 65_535)
 WEB_THREADS = 16
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=PORTS, help="Port to listen on.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
 @explains_trouble
 def up(host: str, port: int, workers: int) -> None:
@@ -47,11 +48,12 @@ def _supervise(settings: Settings, *, host: str, port: int, workers: int) -> Non
         supervisor.watch()
     finally:
         supervisor.shut_down()
+    click.echo("Stopped.")
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=PORTS, help="Port to listen on.")
 @explains_trouble
 def web(host: str, port: int) -> None:
     """Answer events, survey pages and the API."""
@@ -60,6 +62,7 @@ def web(host: str, port: int) -> None:
     from granian.log import LogLevels
 
     settings = load_settings()
+    require_hub(settings)
     check_port(host, port)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "web")
@@ -84,6 +87,7 @@ def worker() -> None:
     from hub.work.worker import make_worker
 
     settings = load_settings()
+    require_hub(settings)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "worker")
     configure_logging()
@@ -100,6 +104,7 @@ def scheduler() -> None:
     from hub.work.schedule import Schedule
 
     settings = load_settings()
+    require_hub(settings)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "scheduler")
     configure_logging()

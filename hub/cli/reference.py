@@ -17,9 +17,10 @@ _HEAD = """\
 This page is generated from the code by `python3 run.py docs`. `hub COMMAND --help` says the same.
 
 Every command reads the [environment](configuration.md#environment) and works on the database it names; it needs no
-running hub. On SQLite the database is made or brought up to date first; on PostgreSQL that is done by `hub up` and
-`hub db upgrade` alone. Commands end with 0; with 1 when the answer is no (`hub doctor` found an invariant broken,
-`hub why` knows nobody); with 2 when settings or arguments are wrong, after naming every problem on standard error.
+running hub. `hub up`, `hub apply` and `hub db upgrade` make a hub where there is none; the others want one. On SQLite
+the database is brought up to date first; on PostgreSQL that is done by `hub up` and `hub db upgrade` alone. Commands
+end with 0; with 1 when the answer is no (`hub doctor` found an invariant broken, `hub why` knows nobody); with 2 when
+settings or arguments are wrong, after naming every problem on standard error.
 """
 
 

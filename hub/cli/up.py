@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -106,7 +107,8 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
     except OSError as error:
         reason = f"{host} port {port} cannot be listened on: {error.strerror or error}"
-        raise ConfigError([f"{reason}; choose another with --port or --host"]) from None
+        guess = " (is another hub running there?)" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError([f"{reason}{guess}; choose another with --port or --host"]) from None
 
 
 class Supervisor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.admin import apply as applying
-from hub.cli.common import opened_hub
+from hub.cli.common import made_hub
 from hub.cli.up import Supervisor, only_one
 from hub.config import VARIABLES, Settings, load_settings
 from hub.demo import ports
@@ -84,7 +84,7 @@ def raised(folder: Path, *, port: int, stopping: threading.Event) -> Iterator[St
         stack.callback(mailbox.close)
         segment = StandIn(key)
         pages = stack.enter_context(serve(mailbox, segment, hub=settings.base_url, near=port + 1))
-        hub = stack.enter_context(opened_hub(settings))
+        hub = stack.enter_context(made_hub(settings))
         document = _TOML.format(key=key, host=mailbox.host, smtp_port=mailbox.port, stand_in=pages)
         (folder / DOCUMENT).write_text(document, encoding="utf-8")
         applying.apply(hub, applying.plan(hub, document))

@@ -32,7 +32,7 @@ class Store:
     def __init__(self, settings: Settings, *, pool_size: int = 8) -> None:
         self.settings = settings
         if settings.is_sqlite:
-            path = _sqlite_path(settings)
+            path = sqlite_path(settings)
             path.parent.mkdir(parents=True, exist_ok=True)
             self.hub = _sqlite_engine(path, pool_size)
             self.intake = _sqlite_engine(path.with_name("intake.db"), 2)
@@ -165,7 +165,8 @@ def is_transient(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
-def _sqlite_path(settings: Settings) -> Path:
+def sqlite_path(settings: Settings) -> Path:
+    """Return the file of the hub's tables on SQLite; the intake log lies beside it."""
     if settings.database_url is None:
         return settings.data_dir / "hub.db"
     database = make_url(settings.database_url).database
