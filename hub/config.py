@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _LONGEST_SOCKET = 100
+_CLOSE = 0.88
+"""Likeness from which on a name counts as misspelt. People's own HUB_SEGMENT_KEY is 0.83 like HUB_SECRET_KEY."""
 
 
 class ConfigError(Exception):
@@ -100,6 +103,14 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         base_url=base_url,
         secret_keys=keys,
     )
+
+
+def misspelt_settings(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a sentence for each variable that is none of the hub's, but so close to one that it was meant."""
+    known = [*VARIABLES, *(f"{name}_FILE" for name in VARIABLES)]
+    others = sorted(name for name in environ if name.startswith("HUB_") and name not in known)
+    meant = {name: difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE) for name in others}
+    return [f"{name} is not a setting of the hub; did you mean {close[0]}?" for name, close in meant.items() if close]
 
 
 def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

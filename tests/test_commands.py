@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from hub.cli import main
 from hub.cli.common import opened_hub
-from hub.config import ConfigError, Settings, load_settings
+from hub.config import ConfigError, Settings, load_settings, misspelt_settings
 from hub.pipeline import decide
 from hub.store import intake, pauses
 from hub.store.configuration import Role
@@ -147,17 +147,35 @@ def test_an_export_is_a_document_that_changes_nothing(hub: Terminal) -> None:
     [
         ("[sources.a\n", ["no valid TOML", "line 1"]),
         ("[nonsense.a]\n", ["nonsense: unknown"]),
+        ("[survey.a]\n", ["survey: unknown; did you mean surveys?"]),
         ('[sources.a]\nkind = "ftp"\n', ["sources.a.kind: 'ftp'", "there are: segment"]),
+        ('[channels.a]\nkind = "smpt"\n', ["channels.a.kind: 'smpt'", "did you mean smtp?"]),
         (
             '[channels.a]\nkind = "smtp"\nport = "x"\ncolour = 1\n[surveys.s]\nmin_delay_days = -1\nchanels = []\n',
             [
-                "channels.a.host",
-                "channels.a.port",
-                "channels.a.colour",
-                "surveys.s.min_delay_days",
-                "surveys.s.chanels",
+                "channels.a.host: is missing. Name or address of the mail server.",
+                "channels.a.port: write a whole number, without quotes",
+                "channels.a.colour: there is no such setting; there are: from, helo, host",
+                "surveys.s.min_delay_days: must be 0 to 36500",
+                "surveys.s.chanels: there is no such setting; did you mean channels?",
             ],
         ),
+        ('[targets.a]\nkind = "segment"\nwrite_key = "w"\nsync_a = "03:00"\n', ["sync_a", "did you mean sync_at?"]),
+        (
+            '[channels.a]\nkind = "smtp"\nhost = 7\nport = "25"\nfrom = "a@b.example"\nverify_tls = "false"\n',
+            ["a.host: write text in quotes", "a.port: write a whole number", "a.verify_tls: write true or false"],
+        ),
+        (
+            '[surveys.s]\nenabled = "yes"\nsurge_brake = 0\nmin_delay_days = "3"\ndaily_limit = "9"\nsources = "a"\n',
+            [
+                "surveys.s.enabled: write true or false, without quotes",
+                "surveys.s.surge_brake: write true or false",
+                "surveys.s.min_delay_days: write a number, without quotes",
+                "surveys.s.daily_limit: write a whole number",
+                "surveys.s.sources: write a list",
+            ],
+        ),
+        ('[targets.t]\nkind = "segment"\nwrite_key = "${KEY}"\n', ["targets.t.write_key", "without braces"]),
         ("[surveys.s]\nmin_delay_days = 3\nmax_delay_days = 1\n", ["surveys.s.max_delay_days", "less than"]),
         ('[surveys.s]\nsources = ["nowhere"]\n', ["surveys.s.sources: there is no [sources.nowhere]"]),
         (
@@ -194,6 +212,17 @@ def test_check_names_what_cannot_work(hub: Terminal) -> None:
     assert result.exit_code == 1
     assert result.output.startswith("TROUBLE channels.relay: 127.0.0.1:9")
     assert hub("check", "unheard-of").exit_code == 2
+
+
+def test_check_names_a_variable_that_was_misspelt(hub: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.apply()
+    monkeypatch.setenv("HUB_DATADIR", "/srv/hub")
+    assert "! HUB_DATADIR is not a setting of the hub; did you mean HUB_DATA_DIR?\n" in hub("check").output
+
+
+@pytest.mark.parametrize("name", ["HUB_SEGMENT_KEY", "HUB_PROCESS", "HUB_DATA_DIR_FILE", "HUB_REQUIRE_ALL", "HOME"])
+def test_a_variable_of_somebody_else_is_not_called_misspelt(name: str) -> None:
+    assert misspelt_settings({name: "x"}) == []
 
 
 def test_why_tells_the_story_in_words_and_as_json(hub: Terminal) -> None:
@@ -240,8 +269,9 @@ def test_replay_counts_or_lists(hub: Terminal) -> None:
     assert "Will be asked." in hub("replay", "--survey", "onboarding", "--events", "events.jsonl").output
     line = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--json").output
     assert json.loads(line)["due_at"] == "2026-03-11T09:30:00.000000Z"
-    skipped = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--set", "on_missing_created_at=skip")
-    assert "no_created_at" in skipped.output
+    for change, said in (("on_missing_created_at=skip", "no_created_at"), ("min_interval_weeks=0.5", "scheduled")):
+        tried = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--set", change)
+        assert said in tried.output
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ SET_UP_PAGES = [
     "README.md",
     "docs/operating.md",
     "docs/segment.md",
+    "docs/configuration.md",
     "plugins/segment/README.md",
     "plugins/email_smtp/README.md",
     "plugins/email_sendgrid/README.md",

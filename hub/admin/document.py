@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError
+from marshmallow.fields import Field
 
 from hub.admin.schemas import NAME, OPTIONS, SurveySchema
+from hub.admin.words import hint
 from hub.config import ConfigError
 from hub.plugin import Provider, Secret
 from hub.registry import Plugins
@@ -19,6 +22,17 @@ from hub.store.types import is_storable
 KEPT = "(kept)"
 """Stands for a secret in an exported document: leave it as it is."""
 _ROLES = {role.plural: role for role in Role}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN = {
+    "Missing data for required field.": "is missing",
+    "Field may not be null.": "is empty",
+    "Not a valid string.": 'write text in quotes, as in "text"',
+    "Not a valid integer.": "write a whole number, without quotes",
+    "Not a valid number.": "write a number, without quotes",
+    "Not a valid boolean.": "write true or false, without quotes",
+    "Not a valid list.": 'write a list, as in ["one", "two"]',
+}
+"""What marshmallow says, in the words of this file's author."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +90,7 @@ def read(
     document = Document()
     for table, value in raw.items():
         if table not in _ROLES and table != "surveys":
-            document.problems.append(f"{table}: unknown; there are {', '.join([*_ROLES, 'surveys'])}")
+            document.problems.append(f"{table}: unknown{hint(table, [*_ROLES, 'surveys'])}")
         elif not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
             document.problems.append(f"{table}: write tables, as in [{table}.some_name]")
         else:
@@ -105,10 +119,11 @@ def _read_entry(
 
 
 def _read_survey(document: Document, path: str, name: str, entry: Mapping[str, Any]) -> None:
+    schema = SurveySchema(unknown=RAISE)
     try:
-        values = SurveySchema(unknown=RAISE).load(entry)
+        values = schema.load(entry)
     except ValidationError as error:
-        document.problems += problems_of(path, error.messages)
+        document.problems += problems_of(path, error.messages, schema)
         return
     connections = {role: values.pop(role.plural) for role in Role}
     enabled = values.pop("enabled")
@@ -128,17 +143,16 @@ def _read_connection(
     kind = entry.get("kind")
     provider = plugins.kinds.get((role, kind)) if isinstance(kind, str) else None
     if provider is None or not isinstance(kind, str):
-        offered = ", ".join(sorted(plugins.kinds_of(role))) or "none"
         said = "is missing" if kind is None else f"{kind!r} is offered by no installed plugin"
-        document.problems.append(f"{path}.kind: {said}; there are: {offered}")
+        document.problems.append(f"{path}.kind: {said}{hint(str(kind or ''), plugins.kinds_of(role))}")
         return
     schema = provider.config_schema(unknown=RAISE)
     options_schema = OPTIONS[role](unknown=RAISE)
     written = {key: value for key, value in entry.items() if key != "kind"}
     options = {key: written.pop(key) for key in list(written) if key in options_schema.fields}
     resolved, problems = _resolve_secrets(path, schema, written, environ, lambda key: kept(role, name, kind, key))
-    problems += _validate(path, options_schema, options)
-    problems += _validate(path, schema, resolved) if not problems else []
+    problems += _validate(path, options, options_schema)
+    problems += _validate(path, resolved, schema, options_schema) if not problems else []
     document.problems += problems
     if not problems:
         document.connections.append(
@@ -170,7 +184,9 @@ def _resolve_secrets(
                 problems.append(f"{path}.{key}: {KEPT} stands for a stored secret, but there is none; write the secret")
         elif (variable := variable_of(value)) is not None:
             resolved[key] = environ.get(variable)
-            if not resolved[key]:
+            if not _VARIABLE.fullmatch(variable):
+                problems.append(f"{path}.{key}: begins with $ and so names a variable; write $NAME, without braces")
+            elif not resolved[key]:
                 problems.append(f"{path}.{key}: the environment variable {variable} is not set")
         elif isinstance(value, str) and not is_storable(value):
             problems.append(f"{path}.{key}: holds characters that are no text")
@@ -187,25 +203,38 @@ def variable_of(value: Any) -> str | None:
     return value[1:] if isinstance(value, str) and len(value) > 1 and value.startswith("$") else None
 
 
-def _validate(path: str, schema: Schema, values: Mapping[str, Any]) -> list[str]:
+def _validate(path: str, values: Mapping[str, Any], schema: Schema, *others: Schema) -> list[str]:
     try:
         schema.load(values)
     except ValidationError as error:
-        return problems_of(path, error.messages)
+        return problems_of(path, error.messages, schema, *others)
     return []
 
 
-def problems_of(path: str, messages: Any) -> list[str]:
-    """Return marshmallow's nested messages as lines, each with its path."""
+def problems_of(path: str, messages: Any, *schemas: Schema) -> list[str]:
+    """Return marshmallow's nested messages as lines, each with its path; `schemas` are what was allowed there."""
+    known = {one.data_key or name: one for schema in schemas for name, one in schema.fields.items()}
+    leaves = _leaves(path, messages)
+    return [f"{where}: {_plain(where.rpartition('.')[2], message, known)}" for where, message in leaves]
+
+
+def _leaves(path: str, messages: Any) -> Iterator[tuple[str, str]]:
     if isinstance(messages, dict):
-        return [
-            line
-            for key, value in messages.items()
-            for line in problems_of(path if key == "_schema" else f"{path}.{key}", value)
-        ]
-    if isinstance(messages, list):
-        return [line for message in messages for line in problems_of(path, message)]
-    return [f"{path}: {messages}"]
+        for key, value in messages.items():
+            yield from _leaves(path if key == "_schema" else f"{path}.{key}", value)
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _leaves(path, message)
+    else:
+        yield path, str(messages)
+
+
+def _plain(name: str, message: str, known: Mapping[str, Field[Any]]) -> str:
+    if message == "Unknown field." and known:
+        return f"there is no such setting{hint(name, known)}"
+    said = _PLAIN.get(message, message)
+    meaning = known[name].metadata.get("help") if name in known else None
+    return f"{said}. {meaning}" if said == "is missing" and meaning else said
 
 
 def _check_references(document: Document) -> None:

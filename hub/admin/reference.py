@@ -43,6 +43,23 @@ have lower-case letters, digits, `-` and `_`, 63 characters at most. `kind` says
 setting is the kind's own or one of the hub's options for its role. Unknown settings are refused. `hub plugins` lists
 the kinds that are installed.
 
+```toml
+[sources.shop]
+kind = "segment"
+
+[channels.mail]
+kind = "smtp"
+host = "smtp.provider.example"
+username = "acme"
+password = "$SMTP_PASSWORD"
+from = "Acme <hello@acme.example>"
+
+[surveys.onboarding]
+sources = ["shop"]
+channels = ["mail"]
+enabled = true
+```
+
 A secret is stored encrypted and never shown. In the file it is one of:
 
 - the secret itself;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
@@ -76,10 +77,11 @@ def replay(hub: Hub, survey_name: str, lines: Iterable[str], changes: Mapping[st
 
 def _changed(settings: Mapping[str, Any], changes: Mapping[str, str]) -> SurveyRules:
     raw = {**settings, **{key: _value(text) for key, text in changes.items()}}
+    schema = SurveySchema(unknown=RAISE)
     try:
-        loaded = SurveySchema(unknown=RAISE).load(raw)
+        loaded = schema.load(raw)
     except ValidationError as error:
-        raise ConfigError(problems_of("--set", error.messages)) from None
+        raise ConfigError(problems_of("--set", error.messages, schema)) from None
     return replace(rules_of(loaded), surge_brake=False, holdout_percent=0)
 
 
@@ -88,10 +90,10 @@ def _value(text: str) -> Any:
 
 
 def _number(text: str) -> Any:
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _replay(

@@ -20,9 +20,27 @@ _LONGEST = 36_500
 """Of any unit: beyond some thousand years the calendar ends, and with it every decision."""
 
 
+class _Number(fields.Float):
+    """A number as TOML and JSON write it; text that looks like one is a mistake."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class _Switch(fields.Boolean):
+    """True or false; neither "yes" nor 1."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 def _number(default: float, text: str, *, highest: float = _LONGEST) -> fields.Float:
     limits = [validate.Range(min=0, max=highest, error="must be 0 to {max:g}")]
-    return fields.Float(load_default=default, validate=limits, metadata={"help": text})
+    return _Number(load_default=default, validate=limits, metadata={"help": text})
 
 
 def _names(text: str) -> fields.List[str]:
@@ -40,9 +58,7 @@ class SurveySchema(Schema):
     sources = _names("Names of the sources whose events it listens to.")
     channels = _names("Names of the channels it sends by, in the order of failover.")
     targets = _names("Names of the targets its answers are synced to.")
-    enabled = fields.Boolean(
-        load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."}
-    )
+    enabled = _Switch(load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."})
     brand = fields.String(
         load_default="",
         validate=validate.Length(max=60),
@@ -88,7 +104,7 @@ class SurveySchema(Schema):
         validate=validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}"),
         metadata={"help": "How late a mail may still go, when channels or workers were away."},
     )
-    surge_brake = fields.Boolean(
+    surge_brake = _Switch(
         load_default=_DEFAULTS.surge_brake,
         metadata={"help": "Hold invitations when far more than usual fall due at once."},
     )

@@ -12,7 +12,7 @@ from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub
-from hub.config import ConfigError, load_settings
+from hub.config import ConfigError, load_settings, misspelt_settings
 from hub.plugin import CheckFailed
 from hub.registry import Connection
 from hub.store.configuration import Role
@@ -95,6 +95,8 @@ def export(reveal: bool) -> None:
 @explains_trouble
 def check(name: str | None) -> None:
     """Ask every connection, or the one called NAME, whether it can work. Sends nothing."""
+    for misspelt in misspelt_settings():
+        click.echo(f"! {misspelt}", err=True)
     with opened_hub() as hub:
         configuration = hub.registry.current()
         connections = [c for role in Role for c in configuration.live(role) if name in (None, c.stored.name, c.label)]

@@ -11,7 +11,7 @@ import click
 
 from hub.cli.common import bring_up_to_date, explains_trouble, require_hub
 from hub.cli.up import Supervisor, address_of, check_port, only_one
-from hub.config import Settings, load_settings
+from hub.config import Settings, load_settings, misspelt_settings
 from hub.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ def up(host: str, port: int, workers: int) -> None:
     if not os.environ.get("HUB_BASE_URL_FILE"):
         os.environ.setdefault("HUB_BASE_URL", address_of(host, port))
     settings = load_settings()
+    for problem in misspelt_settings():
+        click.echo(f"! {problem}", err=True)
     check_port(host, port)
     bring_up_to_date(settings, postgresql=True)
     configure_logging()

@@ -27,6 +27,7 @@ class SmtpSchema(Schema):
         metadata={"help": "Name or address of the mail server."},
     )
     port = fields.Integer(
+        strict=True,
         load_default=587,
         validate=validate.Range(1, 65535),
         metadata={"help": "587 for submission, 465 for TLS from the first byte, 25 for a relay of your own."},
@@ -40,6 +41,8 @@ class SmtpSchema(Schema):
         },
     )
     verify_tls = fields.Boolean(
+        truthy={True},
+        falsy={False},
         load_default=True,
         metadata={"help": "Whether the server's certificate must be valid. With auto, this machine is believed."},
     )
@@ -64,6 +67,7 @@ class SmtpSchema(Schema):
         metadata={"help": "Name to greet the server with. Default: this machine's full name."},
     )
     messages_per_connection = fields.Integer(
+        strict=True,
         load_default=100,
         validate=validate.Range(min=1),
         metadata={"help": "Messages after which a connection is replaced by a new one."},
