@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from click.testing import CliRunner, Result
 from hub.cli import main
 from hub.cli.common import opened_hub
 from hub.config import ConfigError, Settings, load_settings, misspelt_settings
+from hub.domain.reasons import Stop
 from hub.pipeline import decide
-from hub.store import intake, pauses
+from hub.store import deliveries, intake, pauses
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
+from tests import documents
 from tests.configured import TOML
 from tests.processes import free_port
 
@@ -29,8 +33,8 @@ class Terminal:
         monkeypatch.setenv("HUB_REDIS_URL", f"unix://{directory}/nobody.sock")
         self.directory = directory
 
-    def __call__(self, *arguments: str) -> Result:
-        result = CliRunner().invoke(main, list(arguments))
+    def __call__(self, *arguments: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=input)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
@@ -238,13 +242,65 @@ def test_why_tells_the_story_in_words_and_as_json(hub: Terminal) -> None:
     assert (unknown.exit_code, unknown.output) == (1, "Nobody is known as 'nobody'.\n")
 
 
+def test_why_tells_the_facts_that_led_to_a_decision(hub: Terminal) -> None:
+    hub.apply(TOML + "min_delay_days = 3\nmax_delay_days = 14\n")
+    with opened_hub() as opened:
+        now = opened.now()
+    created_at = now - timedelta(days=5, hours=1)
+    ada = {"email": "ada@acme.example", "createdAt": created_at.isoformat()}
+    decided(hub, userId="ada", traits=ada)
+    decided(hub, userId="eve", messageId="m2", traits={**ada, "createdAt": (now - timedelta(days=90)).isoformat()})
+    decided(hub, userId="ida", messageId="m3", traits={"email": "ida@acme.example", "createdAt": "last week\x1b[2J"})
+    decided(hub, userId="jon", messageId="m4", traits={"email": "jon(at)acme.example"})
+    decided(hub, userId="old", messageId="m5", traits=ada, timestamp="2020-01-01T00:00:00Z")
+    assert f"createdAt is {created_at:%-d %B %Y, %H:%M UTC}, 5.0 days before the decision" in hub("why", "ada").output
+    assert "90.0 days before the decision; asked 3 to 14 days after it\n" in hub("why", "eve").output
+    assert 'createdAt is written "last week\\u001b[2J"\n' in hub("why", "ida").output
+    assert 'email is written "jon(at)acme.example"\n' in hub("why", "jon").output
+    assert "the event is of 1 January 2020, 00:00 UTC\n" in hub("why", "old").output
+    (story,) = json.loads(hub("why", "ada", "--json").output)
+    assert "5.0 days before" in story["entries"][1]["facts"]
+    assert story["entries"][1]["inputs"]["created_at"].startswith(f"{created_at:%Y-%m-%d}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Stop.UNSUBSCRIBED, "the address unsubscribed"),
+        (Stop.HARD_BOUNCED, "the mailbox refused mail for good"),
+        (Stop.COMPLAINED, "its reader called a survey spam"),
+    ],
+)
+def test_why_tells_since_when_and_why_somebody_is_never_mailed(hub: Terminal, reason: Stop, said: str) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    assert "ever mailed" not in hub("why", "ada").output
+    with opened_hub() as opened, opened.store.write() as connection:
+        deliveries.suppress(connection, "ada@acme.example", reason, now=datetime(2026, 3, 11, 9, 30, tzinfo=UTC))
+    told = hub("why", "ada").output
+    assert f"\n  never mailed again: {said}, 11 March 2026\n" in told
+    assert f"2026-03-11 09:30:00  stopped    Never mailed again: {said}.  [{reason}]" in told
+
+
+def test_erase_names_whom_it_would_erase_and_asks(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example", "firstName": "Ada"})
+    asked = hub("erase", "ada@acme.example", input="n\n").output
+    assert asked.startswith("Ada <ada@acme.example>\n  known as userId ada\nErase everything about them?")
+    assert asked.endswith("Nothing was erased.\n")
+    nobody = hub("erase", "nobody")
+    assert (nobody.exit_code, nobody.output) == (1, "Nobody is known as 'nobody'.\n")
+
+
 def test_erase_leaves_nothing_but_the_suppression(hub: Terminal) -> None:
     hub.apply()
     decided(hub, userId="ada", traits={"email": "ada@acme.example"})
-    assert "people 1" in hub("erase", "ada", "--yes").output
+    assert "Erased: 1 event, 1 invitation, 1 id, 1 person.\n" in hub("erase", "ada", "--yes").output
     assert hub("why", "ada").exit_code == 1
-    decided(hub, userId="ada", messageId="m2", traits={"email": "ada@acme.example"})
-    assert "[suppressed]" in hub("why", "ada").output
+    decided(hub, userId="ada", messageId="m2", traits={"email": "other@acme.example"})
+    told = hub("why", "ada").output
+    assert "[suppressed]" in told
+    assert "never mailed again: the person was erased" in told
 
 
 def test_queue_shows_releases_and_cancels(hub: Terminal) -> None:
@@ -254,6 +310,28 @@ def test_queue_shows_releases_and_cancels(hub: Terminal) -> None:
     assert "scheduled" in hub("queue").output
     assert hub("queue", "release", "onboarding").output == "Released 0.\n"
     assert hub("queue", "cancel", "unheard-of").exit_code == 2
+
+
+def test_queue_lists_whom_the_next_mails_are_for(hub: Terminal) -> None:
+    hub.apply(TOML + "min_delay_days = 3\n")
+    with opened_hub() as opened:
+        today = opened.now().isoformat()
+    decided(hub, userId="new", traits={"email": "new@acme.example", "createdAt": today})
+    decided(hub, anonymousId="old", messageId="m2", traits={"email": "old@acme.example"})
+    first, second = hub("queue", "--list").output.splitlines()
+    assert re.fullmatch(r"due since \d{4}-\d\d-\d\d \d\d:\d\d UTC  scheduled  onboarding {12}old", first)
+    assert re.fullmatch(r"      due \d{4}-\d\d-\d\d \d\d:\d\d UTC  scheduled  onboarding {12}new", second)
+    assert hub("queue", "--list", "--survey", "onboarding").output.splitlines() == [first, second]
+    assert "did you mean onboarding?" in hub("queue", "--list", "--survey", "onbording").output
+    assert "the next due since 20" in hub("queue").output
+
+
+def test_why_tells_that_a_survey_was_taken_out(hub: Terminal) -> None:
+    hub.apply()
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    hub.apply(TOML.partition("[surveys.")[0])
+    told = hub("why", "ada").output
+    assert "Invitation of survey onboarding is cancelled. The survey was taken out of use.  [cancelled]" in told
 
 
 def test_replay_counts_or_lists(hub: Terminal) -> None:
@@ -266,12 +344,21 @@ def test_replay_counts_or_lists(hub: Terminal) -> None:
         "receivedAt": "2026-03-11T09:30:00Z",
     }
     (hub.directory / "events.jsonl").write_text(json.dumps(event) + "\n")
-    assert "Will be asked." in hub("replay", "--survey", "onboarding", "--events", "events.jsonl").output
+    summary = hub("replay", "--survey", "onboarding", "--events", "events.jsonl").output
+    assert summary.split() == ["1", "scheduled", "Will", "be", "asked."]
     line = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--json").output
     assert json.loads(line)["due_at"] == "2026-03-11T09:30:00.000000Z"
     for change, said in (("on_missing_created_at=skip", "no_created_at"), ("min_interval_weeks=0.5", "scheduled")):
         tried = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--set", change)
         assert said in tried.output
+
+
+def test_replay_reads_the_events_of_the_documentation(hub: Terminal) -> None:
+    hub.apply()
+    (sample,) = documents.blocks(documents.read("docs/rules.md"), "json")
+    (hub.directory / "events.jsonl").write_text(sample)
+    lines = hub("replay", "--survey", "onboarding", "--events", "events.jsonl", "--json").output.splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["scheduled", "scheduled", "not_a_trigger"]
 
 
 @pytest.mark.parametrize(
@@ -292,11 +379,21 @@ def test_replay_says_what_it_cannot_read(hub: Terminal, lines: str, arguments: l
     assert said in result.output
 
 
-def test_sync_now_without_redis_waits_for_it(hub: Terminal) -> None:
+def test_sync_now_without_redis_waits_for_it(hub: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.apply("")
     assert hub("sync", "now").exit_code == 2
     hub.apply()
-    assert "Sync started for product. Workers take it up once Redis is back." in hub("sync", "now").output
+    assert hub("sync", "now").output == "Redis is away; the sync for product starts when it is back.\n"
+    monkeypatch.delenv("HUB_REDIS_URL")
+    assert hub("sync", "now").output == "The hub is not running; the sync for product starts when it is.\n"
+
+
+def test_sync_now_names_a_target_that_does_not_work(hub: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_KEY", "secret")
+    hub.apply(TOML.replace('write_key = "write-key"', 'write_key = "$CRM_KEY"'))
+    monkeypatch.delenv("CRM_KEY")
+    said = "! targets.product does not work, as seen from here: write_key: the environment variable CRM_KEY is not set"
+    assert said in hub("sync", "now").output
 
 
 def test_doctor_ends_with_0_when_all_holds(hub: Terminal) -> None:

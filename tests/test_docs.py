@@ -83,7 +83,7 @@ def is_a_command(line: str) -> bool:
     """Tell whether the words name a command and the options are its own."""
     command: click.Command = main
     for word in line.split()[1:]:
-        if isinstance(command, click.Group):
+        if isinstance(command, click.Group) and not word.startswith("--"):
             if word not in command.commands:
                 return command.invoke_without_command and word.isupper()
             command = command.commands[word]

@@ -274,7 +274,8 @@ def _cancel_waiting(connection: Connection, survey_id: str, hub: Hub) -> None:
         table.c.survey_id == survey_id, table.c.state.in_(sorted(MOVABLE | {State.CLAIMED}))
     )
     values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "concluded_at": hub.now()}
-    connection.execute(statement.values(**values, revision=table.c.revision + 1))
+    note = "The survey was taken out of use."
+    connection.execute(statement.values(**values, note=note, revision=table.c.revision + 1))
 
 
 def _remember_trait_names(hub: Hub) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hub.domain.identity import IdKind, mailbox_of
-from hub.domain.reasons import SENTENCES, Reason
+from hub.admin.facts import day_and_time, facts_of
+from hub.domain.identity import IdKind, fingerprint, mailbox_of
+from hub.domain.reasons import SENTENCES, Reason, Stop
 from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
 from hub.mail.addresses import check_address
@@ -18,7 +19,6 @@ from hub.pipeline.erase import erase_people
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import tables, worlds
-from hub.store.deliveries import is_suppressed
 from hub.store.sql import is_among
 
 
@@ -74,24 +74,40 @@ def _find(connection: Connection, who: str) -> list[Person]:
 
 def _story(connection: Connection, configuration: Configuration, person: Person) -> Story:
     address = check_address(value_of(person.profile, "email"))
-    teller = _Teller(connection, configuration, person.id)
+    teller = _Teller(connection, configuration, person)
+    stops = _stops(connection, person, address)
     return Story(
         name=display_name(person.profile),
         email=address,
         user_ids=[one.value for one in person.identities if one.kind is IdKind.USER],
         anonymous_ids=[one.value for one in person.identities if one.kind is IdKind.ANONYMOUS],
         first_seen_at=person.first_seen_at,
-        is_suppressed=address is not None and is_suppressed(connection, mailbox_of(address)),
-        entries=sorted(teller.entries(), key=lambda entry: entry.at),
+        is_suppressed=bool(stops),
+        entries=sorted([*teller.entries(), *stops], key=lambda entry: entry.at),
     )
 
 
+def _stops(connection: Connection, person: Person, address: str | None) -> list[Entry]:
+    """Return since when and why this person or their mailbox is never mailed."""
+    keys = [fingerprint(one.kind, one.namespace, one.value) for one in person.identities]
+    keys += [fingerprint("mailbox", mailbox_of(address))] if address is not None else []
+    table = tables.suppression
+    rows = connection.execute(select(table).where(is_among(connection, table.c.key, keys)))
+    found = {row.reason: row for row in rows}
+    return [
+        Entry(at=row.created_at, what="stopped", sentence=f"Never mailed again: {_STOPS[Stop(reason)]}.", code=reason)
+        for reason, row in found.items()
+    ]
+
+
 class _Teller:
-    def __init__(self, connection: Connection, configuration: Configuration, person_id: str) -> None:
+    def __init__(self, connection: Connection, configuration: Configuration, person: Person) -> None:
         self._connection = connection
         self._configuration = configuration
-        self._person_id = person_id
-        self._surveys = {id: survey.name for id, survey in configuration.surveys.items()}
+        self._person_id = person.id
+        self._profile = person.profile
+        survey = tables.survey
+        self._surveys = {row.id: row.name for row in self._rows(select(survey.c.id, survey.c.name))}
 
     def entries(self) -> Iterator[Entry]:
         yield from self._events()
@@ -114,17 +130,18 @@ class _Teller:
             details = {"message_id": row.message_id, "timestamp": row.timestamp}
             yield Entry(at=row.arrived_at, what="event", sentence=sentence, code=row.reason or "", details=details)
             for one in made.get(row.id, []):
-                yield self._decision(one)
+                yield self._decision(one, row.payload)
 
-    def _decision(self, row: Any) -> Entry:
+    def _decision(self, row: Any, payload: bytes | None) -> Entry:
         sentence = f"Survey {self._survey_name(row.survey_id)}: {SENTENCES[Reason(row.reason)]}"
         details: dict[str, Any] = {"outcome": row.outcome, "inputs": row.inputs, "rules_version": row.rules_version}
         if row.due_at is not None:
-            sentence += f" Due {_day_and_time(row.due_at)}."
+            sentence += f" Due {day_and_time(row.due_at)}."
             details["due_at"] = row.due_at
         if row.eligible_again_at is not None:
-            sentence += f" Possible again from {_day_and_time(row.eligible_again_at)}."
+            sentence += f" Possible again from {day_and_time(row.eligible_again_at)}."
             details["eligible_again_at"] = row.eligible_again_at
+        details["facts"] = facts_of(row, payload, self._profile)
         return Entry(at=row.decided_at, what="decision", sentence=sentence, code=row.reason, details=details)
 
     def _mails(self) -> Iterator[Entry]:
@@ -137,8 +154,7 @@ class _Teller:
             yield Entry(at=row.at, what="mail", sentence=sentence, code=row.outcome, details={"detail": row.detail})
         for row in rows:
             if row.state in ("cancelled", "unknown", "held"):
-                reason = SENTENCES.get(Reason(row.reason)) if row.reason in set(Reason) else None
-                sentence = f"Invitation of survey {names[row.id]} is {row.state}. {reason or row.note or ''}".rstrip()
+                sentence = f"Invitation of survey {names[row.id]} is {row.state}. {_cause(row)}".rstrip()
                 at = row.concluded_at or row.sent_at or row.scheduled_at
                 yield Entry(at=at, what="invitation", sentence=sentence, code=row.reason or row.state)
 
@@ -172,13 +188,27 @@ class _Teller:
         return self._connection.execute(statement).all()
 
     def _survey_name(self, survey_id: str) -> str:
-        return self._surveys.get(survey_id, "(removed)")
+        return str(self._surveys.get(survey_id, "(removed)"))
 
     def _connection_name(self, connection_id: str) -> str:
         connection = self._configuration.connections.get(connection_id)
         return connection.label if connection else "(removed)"
 
 
+def _cause(invitation: Any) -> str:
+    """Return why an invitation stands where it does; who cancelled it may have left a note."""
+    reason = SENTENCES.get(Reason(invitation.reason)) if invitation.reason in set(Reason) else None
+    if invitation.reason == Reason.CANCELLED:
+        return str(invitation.note or reason)
+    return str(reason or invitation.note or "")
+
+
+_STOPS = {
+    Stop.UNSUBSCRIBED: "the address unsubscribed",
+    Stop.HARD_BOUNCED: "the mailbox refused mail for good",
+    Stop.COMPLAINED: "its reader called a survey spam",
+    Stop.ERASED: "the person was erased",
+}
 _OUTCOMES = {
     "sent": "the mail system took it.",
     "not_sent": "not sent, to be tried again.",
@@ -198,7 +228,3 @@ _SYNC_STATES = {
     "parked": "refused for good; a person has to look.",
     "superseded": "a newer answer took its place.",
 }
-
-
-def _day_and_time(moment: datetime) -> str:
-    return moment.strftime("%-d %B %Y, %H:%M UTC")

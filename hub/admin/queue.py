@@ -8,10 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
+from hub.admin.words import hint
 from hub.config import ConfigError
+from hub.domain.identity import IdKind
 from hub.domain.reasons import Reason
 from hub.domain.states import WAITING, State
+from hub.domain.world import Person
 from hub.pipeline.hub import Hub
+from hub.store import worlds
 from hub.store.tables import invitation as table
 
 
@@ -43,6 +47,40 @@ def waiting(hub: Hub) -> Sequence[Waiting]:
     return sorted(found, key=lambda one: (one.survey, one.state))
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitingPerson:
+    """A waiting invitation: whom it is for (an id as their events have it), and when it is due."""
+
+    survey: str
+    state: State
+    due_at: datetime
+    person: str
+
+
+def first_waiting(hub: Hub, survey_name: str | None = None, *, limit: int = 50) -> Sequence[WaitingPerson]:
+    """Return the invitations that are due first, of one survey or of all. Raises ConfigError for an unknown survey."""
+    names = {id: survey.name for id, survey in hub.registry.current().surveys.items()}
+    ids = list(names) if survey_name is None else [_id_of(hub, survey_name)]
+    with hub.store.read() as connection:
+        statement = select(table).where(table.c.state.in_(sorted(WAITING)), table.c.survey_id.in_(ids))
+        rows = connection.execute(statement.order_by(table.c.due_at, table.c.id).limit(limit)).all()
+        people = worlds.load_people(connection, {row.person_id for row in rows})
+    return [
+        WaitingPerson(
+            survey=names[row.survey_id],
+            state=State(row.state),
+            due_at=row.due_at,
+            person=_name_of(people[row.person_id]),
+        )
+        for row in rows
+    ]
+
+
+def _name_of(person: Person) -> str:
+    users = [one.value for one in person.identities if one.kind is IdKind.USER]
+    return (users or [one.value for one in person.identities])[0]
+
+
 def release(hub: Hub, survey_name: str) -> int:
     """Make a survey's held invitations due now; they are checked again before they leave. Return how many."""
     now = hub.now()
@@ -52,20 +90,24 @@ def release(hub: Hub, survey_name: str) -> int:
 
 def cancel(hub: Hub, survey_name: str) -> int:
     """Cancel a survey's held invitations; return how many."""
-    return _change_held(
-        hub, survey_name, {"state": State.CANCELLED, "reason": Reason.CANCELLED, "concluded_at": hub.now()}
-    )
+    values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "note": None, "concluded_at": hub.now()}
+    return _change_held(hub, survey_name, values)
 
 
 def _change_held(hub: Hub, survey_name: str, values: Mapping[str, object]) -> int:
-    surveys = hub.registry.current().surveys.values()
-    survey = next((one for one in surveys if one.name == survey_name), None)
-    if survey is None:
-        there = ", ".join(sorted(one.name for one in surveys)) or "none"
-        raise ConfigError([f"There is no survey {survey_name!r}; there are: {there}"])
+    survey_id = _id_of(hub, survey_name)
 
     def work(connection: Connection) -> int:
-        held = update(table).where(table.c.survey_id == survey.id, table.c.state == State.HELD)
+        held = update(table).where(table.c.survey_id == survey_id, table.c.state == State.HELD)
         return connection.execute(held.values(**values, revision=table.c.revision + 1)).rowcount
 
     return hub.store.transact(work)
+
+
+def _id_of(hub: Hub, survey_name: str) -> str:
+    surveys = hub.registry.current().surveys
+    found = next((id for id, survey in surveys.items() if survey.name == survey_name), None)
+    if found is None:
+        known = hint(survey_name, [survey.name for survey in surveys.values()])
+        raise ConfigError([f"There is no survey {survey_name!r}{known}"])
+    return found

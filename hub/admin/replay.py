@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from hub.admin.document import problems_of
 from hub.admin.schemas import SurveySchema
+from hub.admin.words import hint
 from hub.config import ConfigError
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.reasons import Outcome, Reason
@@ -64,8 +65,8 @@ def replay(hub: Hub, survey_name: str, lines: Iterable[str], changes: Mapping[st
     configuration = hub.registry.current()
     stored = next((one for one in configuration.surveys.values() if one.name == survey_name), None)
     if stored is None:
-        there = ", ".join(sorted(one.name for one in configuration.surveys.values())) or "none"
-        raise ConfigError([f"There is no survey {survey_name!r}; there are: {there}"])
+        known = hint(survey_name, [one.name for one in configuration.surveys.values()])
+        raise ConfigError([f"There is no survey {survey_name!r}{known}"])
     sources = [configuration.source(source_id) for source_id in stored.connections[Role.SOURCE]]
     source = next((one for one in sources if one is not None), None)
     if source is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from hub.cli.common import explains_trouble, opened_hub
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason
 from hub.pipeline import sync as syncing
+from hub.pipeline.hub import Hub
+from hub.store.configuration import Role
 from hub.wake import Wake
 
 
@@ -41,16 +44,22 @@ def why(person: str, as_json: bool) -> None:
 
 
 def _tell(story: Story) -> None:
-    ids = [f"userId {one}" for one in story.user_ids] + [f"anonymousId {one}" for one in story.anonymous_ids]
-    click.echo(f"{story.name or 'A person without a name'} <{story.email or 'no address'}>")
-    click.echo(f"  known as {', '.join(ids)}")
-    if story.is_suppressed:
-        click.echo("  never mailed: the address unsubscribed, bounced or complained")
+    _introduce(story)
     for entry in story.entries:
         code = f"  [{entry.code}]" if entry.code else ""
         click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.what:10} {entry.sentence}{code}")
-        if entry.details.get("detail"):
-            click.echo(f"{'':33}{entry.details['detail']}")
+        for name in ("detail", "facts"):
+            if entry.details.get(name):
+                click.echo(f"{'':33}{entry.details[name]}")
+
+
+def _introduce(story: Story) -> None:
+    ids = [f"userId {one}" for one in story.user_ids] + [f"anonymousId {one}" for one in story.anonymous_ids]
+    click.echo(f"{story.name or 'A person without a name'} <{story.email or 'no address'}>")
+    click.echo(f"  known as {', '.join(ids)}")
+    for entry in story.entries:
+        if entry.what == "stopped":
+            click.echo(f"  {entry.sentence[0].lower()}{entry.sentence[1:].rstrip('.')}, {entry.at:%-d %B %Y}")
 
 
 def _as_json(story: Story) -> dict[str, Any]:
@@ -99,7 +108,8 @@ def replay(survey: str, events: Path, changes: tuple[str, ...], as_json: bool) -
             raise ConfigError([f"{events} cannot be read: {error.strerror}"]) from None
     if not as_json:
         for (outcome, reason), count in counts.most_common():
-            click.echo(f"{count:8}  {outcome:9}  {reason:18}  {SENTENCES[reason]}")
+            what = str(reason) if reason is Reason.SCHEDULED else f"{outcome}: {reason}"
+            click.echo(f"{count:8}  {what:28}  {SENTENCES[reason]}")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -110,18 +120,32 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--list", "as_list", is_flag=True, help="List whom the next 50 mails are for, and when.")
+@click.option("--survey", help="List those of this survey alone.")
 @click.pass_context
 @explains_trouble
-def queue(context: click.Context) -> None:
+def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
     """Show what waits to be sent; release or cancel what the surge brake holds."""
     if context.invoked_subcommand is not None:
         return
     with opened_hub() as hub:
-        rows = queueing.waiting(hub)
-    if not rows:
-        click.echo("Nothing waits.")
-    for row in rows:
-        click.echo(f"{row.count:8}  {row.survey:20}  {row.state:9}  next due {row.next_due_at:%Y-%m-%d %H:%M UTC}")
+        now = hub.now()
+        if as_list or survey:
+            lines = [
+                f"{_due(row.due_at, now)}  {row.state:9}  {row.survey:20}  {row.person}"
+                for row in queueing.first_waiting(hub, survey)
+            ]
+        else:
+            lines = [
+                f"{row.count:8}  {row.survey:20}  {row.state:9}  the next {_due(row.next_due_at, now).lstrip()}"
+                for row in queueing.waiting(hub)
+            ]
+    for line in lines or ["Nothing waits."]:
+        click.echo(line)
+
+
+def _due(moment: datetime, now: datetime) -> str:
+    return f"{'due since' if moment <= now else 'due':>9} {moment:%Y-%m-%d %H:%M UTC}"
 
 
 @queue.command()
@@ -131,7 +155,7 @@ def release(survey: str) -> None:
     """Make the held invitations of SURVEY due now."""
     with opened_hub() as hub:
         count = queueing.release(hub, survey)
-        Wake(hub.settings.effective_redis_url)("deliver")
+        _wake(hub, "deliver")
     click.echo(f"Released {count}.")
 
 
@@ -155,11 +179,25 @@ def sync() -> None:
 def now() -> None:
     """Start a sync of every target right now."""
     with opened_hub() as hub:
-        started = syncing.start_now(hub)
-        woken = Wake(hub.settings.effective_redis_url)("sync") if started else True
+        started = ", ".join(syncing.start_now(hub))
+        broken = [target for target in hub.registry.current().live(Role.TARGET) if target.problem]
+        is_woken = _wake(hub, "sync") if started else True
     if not started:
         raise ConfigError(["No target is configured"])
-    click.echo(f"Sync started for {', '.join(started)}." + ("" if woken else " Workers take it up once Redis is back."))
+    if is_woken:
+        click.echo(f"Sync started for {started}.")
+    elif hub.settings.redis_url is None:
+        click.echo(f"The hub is not running; the sync for {started} starts when it is.")
+    else:
+        click.echo(f"Redis is away; the sync for {started} starts when it is back.")
+    for target in broken:
+        click.echo(f"! {target.label} does not work, as seen from here: {target.problem}", err=True)
+
+
+def _wake(hub: Hub, job_name: str) -> bool:
+    """Wake a worker; the command itself says what it means when Redis is away."""
+    logging.getLogger("hub.wake").setLevel(logging.ERROR)
+    return Wake(hub.settings.effective_redis_url)(job_name)
 
 
 @click.command()
@@ -182,14 +220,29 @@ def doctor() -> None:
 def erase(person: str, yes: bool) -> None:
     """Forget PERSON (a userId, anonymousId or address) everywhere, and never mail them again."""
     with opened_hub() as hub:
-        if not yes and not click.confirm(f"Erase everything about {person!r}? This cannot be undone"):
+        stories = people.why(hub, person)
+        if not stories:
+            click.echo(f"Nobody is known as {person!r}.")
+            raise SystemExit(1)
+        for story in stories:
+            _introduce(story)
+        if not yes and not click.confirm("Erase everything about them? This cannot be undone"):
             click.echo("Nothing was erased.")
             return
-        counts = people.erase(hub, person)
-    if counts is None:
-        click.echo(f"Nobody is known as {person!r}.")
-        raise SystemExit(1)
-    click.echo("Erased: " + ", ".join(f"{name} {count}" for name, count in counts.items() if count) + ".")
+        counts = people.erase(hub, person) or {}
+    erased = [f"{count} {_SINGULAR[name] if count == 1 else name}" for name, count in counts.items() if count]
+    click.echo(f"Erased: {', '.join(erased)}.")
 
+
+_SINGULAR = {
+    "events": "event",
+    "sync entries": "sync entry",
+    "answer versions": "answer version",
+    "answers": "answer",
+    "delivery attempts": "delivery attempt",
+    "invitations": "invitation",
+    "ids": "id",
+    "people": "person",
+}
 
 COMMANDS = (why, queue, replay, sync, doctor, erase)
