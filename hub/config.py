@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LONGEST_SOCKET = 100
 _CLOSE = 0.88
 """Likeness from which on a name counts as misspelt. People's own HUB_SEGMENT_KEY is 0.83 like HUB_SECRET_KEY."""
@@ -38,6 +39,11 @@ class Settings:
     base_url: str = "http://127.0.0.1:8000"
     secret_keys: tuple[str, ...] = ()
     """The first encrypts, all decrypt. Empty: a key file in `data_dir`."""
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether the public address is one that only this machine can open."""
+        return urlsplit(self.base_url).hostname in LOOPBACK
 
     @property
     def redis_socket(self) -> Path:

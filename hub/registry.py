@@ -269,6 +269,10 @@ class Configuration:
         """Return the live connection of this name."""
         return next((connection for connection in self.live(role) if connection.stored.name == name), None)
 
+    def broken(self) -> list[Connection]:
+        """Return the connections in use that do not work; `problem` says why."""
+        return [connection for role in Role for connection in self.live(role) if connection.problem]
+
     def working_sources(self) -> list[str]:
         """Return the ids of the sources that can read bodies, retired ones included."""
         return [id for id, one in self.connections.items() if isinstance(one.provider, EventSource)]
@@ -325,6 +329,12 @@ def _keys_of(connections: Sequence[Connection]) -> dict[str, str]:
             if isinstance(schema_field, Secret) and schema_field.lookup and provider.config.get(name):
                 found[hash_key(provider.config[name])] = connection.id
     return found
+
+
+def log_broken(configuration: Configuration) -> None:
+    """Say in the log which connections do not work, as this process sees them: their work waits."""
+    for connection in configuration.broken():
+        log.error("%s does not work: %s", connection.label, connection.problem)
 
 
 def utc_now() -> datetime:

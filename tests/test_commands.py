@@ -409,7 +409,29 @@ def test_doctor_ends_with_1_when_an_invariant_is_broken(hub: Terminal) -> None:
         connection.exec_driver_sql("DELETE FROM decision")
     result = hub("doctor")
     assert result.exit_code == 1
-    assert "BROKEN every event has its decision: 1 events without a decision." in result.output
+    assert "BROKEN every event has its decision: 1 event without a decision." in result.output
+
+
+@pytest.mark.parametrize("command", [("apply", "hub.toml"), ("doctor",)])
+def test_links_that_customers_cannot_open_are_warned_about(
+    hub: Terminal, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    said = "Mails would link to http://127.0.0.1:8000, which customers cannot open; set HUB_BASE_URL"
+    hub.apply()
+    assert said not in hub(*command).output
+    monkeypatch.delenv("HUB_BASE_URL")
+    assert said in hub(*command).output
+    hub.apply(TOML.replace("enabled = true", "enabled = false"))
+    assert said not in hub(*command).output
+
+
+def test_doctor_notes_a_survey_that_is_on_and_cannot_ask_anybody(hub: Terminal) -> None:
+    hub.apply("[surveys.idle]\nenabled = true\n[surveys.draft]\n")
+    result = hub("doctor")
+    assert result.exit_code == 0
+    assert "note   surveys.idle: is on, but has no channel: its invitations wait.\n" in result.output
+    assert "note   surveys.idle: is on, but listens to no source: nobody will be asked.\n" in result.output
+    assert "draft" not in result.output
 
 
 # Settings

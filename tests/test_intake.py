@@ -265,3 +265,11 @@ def test_nothing_that_is_sent_is_answered_5xx_or_stops_the_decider(client: Clien
         assert send(client, path, body).status_code in (200, 400, 413)
     decide.drain(hub, until=FOREVER)
     assert stored_bodies(hub) == 0
+
+
+def test_a_wrong_key_leaves_a_trace_without_the_key(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    send(client, "/v1/identify", IDENTIFY)
+    assert caplog.messages == []
+    answer = client.post("/v1/identify", json={**IDENTIFY, "writeKey": "a-key-of-somebody-else"})
+    assert answer.status_code == 401
+    assert caplog.messages == ["Refused 1 request: the key was missing or unknown"]

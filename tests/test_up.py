@@ -92,6 +92,16 @@ def test_an_empty_directory_is_enough(tmp_path: Path) -> None:
         children = set(up.children())
     assert up.process.returncode == 0
     assert not alive(children)
+    assert up.log.read_text().endswith("Stopped.\n")
+
+
+def test_a_start_warns_of_what_would_be_wrong_in_mails(tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_text("[surveys.onboarding]\nenabled = true\n")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    command = [sys.executable, "-m", "hub", "apply", "hub.toml", "--yes"]
+    subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True, timeout=30)
+    with running_up(tmp_path) as up:
+        assert f"! Mails would link to {up.url}, which customers cannot open" in up.log.read_text()
 
 
 @pytest.mark.parametrize("part", ["valkey|redis-server", "hub worker", "hub scheduler", "hub web"])
@@ -118,7 +128,10 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
 
 def test_a_second_supervisor_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path) -> None:
     with running_up(tmp_path) as up:
-        for port, said in ((up.port, "cannot be listened on"), (free_port(), "Another `hub up` runs")):
+        for port, said in (
+            (up.port, "(is another hub running there?); choose another"),
+            (free_port(), "Another `hub up` runs"),
+        ):
             command = [sys.executable, "-m", "hub", "up", "--port", str(port)]
             done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
             assert done.returncode == 2

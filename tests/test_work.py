@@ -14,6 +14,7 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from hub.admin import apply as applying
 from hub.admin.health import readiness
 from hub.pipeline import decide, sync
 from hub.pipeline.hub import Hub
@@ -24,7 +25,7 @@ from hub.wake import QUEUE, Wake
 from hub.work.jobs import JOBS
 from hub.work.schedule import Schedule, due_jobs
 from hub.work.worker import HubJob, is_ours, make_worker
-from tests.configured import configured_hub
+from tests.configured import TOML, configured_hub
 
 
 @pytest.fixture
@@ -155,6 +156,22 @@ def test_a_run_with_nothing_left_ends(hub: Hub) -> None:
     assert due_jobs(hub) == ["sync"]
     JOBS["sync"](hub)
     assert due_jobs(hub) == []
+
+
+def test_a_connection_that_does_not_work_is_told_once_for_every_revision(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule = Schedule(hub, Wake(hub.settings.effective_redis_url))
+    schedule.tick()
+    assert caplog.messages == []
+    toml = TOML.replace('write_key = "write-key"', 'write_key = "$CRM_KEY"')
+    for number in range(2):
+        changed = f"{toml}min_delay_days = {number + 1}\n"
+        applying.apply(hub, applying.plan(hub, changed, environ={"CRM_KEY": "secret"}))
+        schedule.tick()
+        schedule.tick()
+    said = "targets.product does not work: write_key: the environment variable CRM_KEY is not set"
+    assert caplog.messages == [said, said]
 
 
 def test_health_says_what_is_missing(hub: Hub) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, update
 from hub.admin import document
 from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
+from hub.admin.health import gaps, unreachable_links
 from hub.config import ConfigError
 from hub.domain.reasons import Reason
 from hub.domain.states import MOVABLE, State
@@ -49,7 +50,7 @@ def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
     wanted = document.read(raw, hub.registry.plugins, environ=environ, kept=current.kept_secret)
     if wanted.problems:
         raise ConfigError(wanted.problems)
-    made = Plan(warnings=_warnings(wanted))
+    made = Plan(warnings=_warnings(hub, wanted))
     for connection in wanted.connections:
         _plan_connection(hub, made, current, connection)
     for survey in wanted.surveys:
@@ -234,13 +235,11 @@ def _plan_removals(made: Plan, current: _Current, wanted: Document) -> None:
             made.lines.append(f"- surveys.{name}: taken out of use; what waits is cancelled, answers are kept")
 
 
-def _warnings(wanted: Document) -> list[str]:
-    warnings = []
-    for survey in wanted.surveys:
-        if survey.enabled and not survey.connections[Role.CHANNEL]:
-            warnings.append(f"surveys.{survey.name}: is on, but has no channel: its invitations wait")
-        if survey.enabled and not survey.connections[Role.SOURCE]:
-            warnings.append(f"surveys.{survey.name}: is on, but listens to no source: nobody will be asked")
+def _warnings(hub: Hub, wanted: Document) -> list[str]:
+    asking = [survey for survey in wanted.surveys if survey.enabled]
+    warnings = [f"surveys.{one.name}: is on, but {gap}" for one in asking for gap in gaps(one.connections)]
+    unreachable = unreachable_links(hub) if asking else None
+    warnings += [unreachable] if unreachable else []
     for target in (one for one in wanted.connections if one.role is Role.TARGET):
         writers = [survey.name for survey in wanted.surveys if target.name in survey.connections[Role.TARGET]]
         if len(writers) > 1:

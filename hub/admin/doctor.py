@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, func, or_, select
 
+from hub.admin.health import address_warning, gaps
+from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
@@ -44,21 +46,21 @@ def examine(hub: Hub) -> list[Finding]:
             lambda: _parked(connection),
         ]
         findings = [check() for check in checks]
-    return [*findings, _intake_moves(hub), *_connections(configuration), *_plugins(hub)]
+    return [*findings, _intake_moves(hub), *_notes(hub, configuration)]
 
 
 def _every_event_is_decided(connection: Connection) -> Finding:
     missing = connection.scalar(
         select(func.count()).where(event.c.outcome == "decided", ~exists().where(decision.c.event_id == event.c.id))
     )
-    return _finding("every event has its decision", missing, "events without a decision")
+    return _finding("every event has its decision", missing, "event", "without a decision")
 
 
 def _every_invitation_has_a_decision(connection: Connection) -> Finding:
     missing = connection.scalar(
         select(func.count()).select_from(invitation).where(~exists().where(decision.c.invitation_id == invitation.c.id))
     )
-    return _finding("every invitation comes from a decision", missing, "invitations without one")
+    return _finding("every invitation comes from a decision", missing, "invitation", "without one")
 
 
 def _nobody_was_mailed_twice(connection: Connection, configuration: Configuration) -> Finding:
@@ -66,7 +68,7 @@ def _nobody_was_mailed_twice(connection: Connection, configuration: Configuratio
     for survey in configuration.rules:
         for subject in (invitation.c.mailbox, invitation.c.person_id):
             total += _too_close(connection, survey.id, subject, survey.rules.min_interval)
-    return _finding("nobody was mailed twice within the interval", total, "mails that came too soon")
+    return _finding("nobody was mailed twice within the interval", total, "mail", "that came too soon")
 
 
 def _too_close(connection: Connection, survey_id: str, subject: Any, interval: timedelta) -> int:
@@ -101,7 +103,9 @@ def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:
     leased = connection.scalar(
         select(func.count()).where(outbox.c.state == "leased", outbox.c.lease_until < now - LEASE)
     )
-    return _finding("nothing stays in hand beyond twice its lease", (stuck or 0) + (leased or 0), "rows still in hand")
+    return _finding(
+        "nothing stays in hand beyond twice its lease", (stuck or 0) + (leased or 0), "row", "still in hand"
+    )
 
 
 def _newest_answer_wins(connection: Connection) -> Finding:
@@ -111,40 +115,42 @@ def _newest_answer_wins(connection: Connection) -> Finding:
     )
     lost = connection.scalar(select(func.count()).where(outbox.c.state == "superseded", is_newest))
     return _finding(
-        "the newest answer of everybody is synced or waits", lost, "newest answers that would never be synced"
+        "the newest answer of everybody is synced or waits", lost, "newest answer", "that would never be synced"
     )
 
 
 def _unknown(connection: Connection) -> Finding:
     count = connection.scalar(select(func.count()).where(invitation.c.state == State.UNKNOWN)) or 0
-    sentence = f"{count} mails about which nobody can know whether they left." if count else "No mail is in doubt."
+    doubt = f"{counted(count, 'mail')} of which nobody can know whether the mail system took it."
+    sentence = doubt if count else "No mail is in doubt."
     return Finding(name="mails in doubt", ok=not count, sentence=sentence, is_note=True)
 
 
 def _parked(connection: Connection) -> Finding:
     count = connection.scalar(select(func.count()).where(outbox.c.state == "parked")) or 0
-    sentence = f"{count} answers that a target refused for good." if count else "No answer was refused by a target."
+    refused = f"{counted(count, 'answer')} refused by a target for good."
+    sentence = refused if count else "No answer was refused by a target."
     return Finding(name="answers parked", ok=not count, sentence=sentence, is_note=True)
 
 
 def _intake_moves(hub: Hub) -> Finding:
     count, oldest = intake.waiting(hub.store)
     late = oldest is not None and hub.now() - oldest > SLOWEST_DECISION
-    sentence = f"{count} bodies wait, the oldest since {oldest:%-d %B %H:%M UTC}." if oldest else "No body waits."
+    waiting = "1 body waits" if count == 1 else f"{count} bodies wait, the oldest"
+    sentence = f"{waiting} since {oldest:%-d %B %H:%M UTC}." if oldest else "No body waits."
     return Finding(name="accepted events are decided soon", ok=not late, sentence=sentence)
 
 
-def _connections(configuration: Configuration) -> list[Finding]:
-    broken = [c for c in configuration.connections.values() if c.problem and c.stored.retired_at is None]
-    return [Finding(name=c.label, ok=False, sentence=f"{c.problem}.", is_note=True) for c in broken]
+def _notes(hub: Hub, configuration: Configuration) -> list[Finding]:
+    """Return what breaks no promise but keeps the hub from its work."""
+    notes = [(one.label, one.problem) for one in configuration.broken()]
+    for survey in configuration.surveys.values():
+        notes += [(f"surveys.{survey.name}", f"is on, but {gap}") for gap in gaps(survey.connections) if survey.enabled]
+    notes += [("plugin", problem) for problem in hub.registry.plugins.problems]
+    warning = address_warning(hub)
+    notes += [("the public address", warning)] if warning else []
+    return [Finding(name=name, ok=False, sentence=f"{what}.", is_note=True) for name, what in notes]
 
 
-def _plugins(hub: Hub) -> list[Finding]:
-    return [
-        Finding(name="plugin", ok=False, sentence=f"{problem}.", is_note=True)
-        for problem in hub.registry.plugins.problems
-    ]
-
-
-def _finding(name: str, count: int | None, what: str) -> Finding:
-    return Finding(name=name, ok=not count, sentence=f"{count} {what}." if count else "Holds.")
+def _finding(name: str, count: int | None, noun: str, rest: str) -> Finding:
+    return Finding(name=name, ok=not count, sentence=f"{counted(count, noun)} {rest}." if count else "Holds.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.pipeline.hub import Hub
-from hub.store import migrate, processes
+from hub.store import configuration, migrate, processes
+from hub.store.configuration import Role
 from hub.wake import connect
 
 SILENCE = timedelta(seconds=90)
@@ -38,6 +39,30 @@ def readiness(hub: Hub) -> list[Check]:
         _checked("workers", lambda: _workers(hub)),
         _checked("scheduler", lambda: _scheduler(hub)),
     ]
+
+
+def unreachable_links(hub: Hub) -> str | None:
+    """Return why customers could not open the links in mails, or None. A demo has no customers."""
+    if not hub.settings.is_local:
+        return None
+    with hub.store.read() as connection:
+        if configuration.read_setting(connection, configuration.DEMO):
+            return None
+    return (
+        f"Mails would link to {hub.settings.base_url}, which customers cannot open; set HUB_BASE_URL where the hub runs"
+    )
+
+
+def address_warning(hub: Hub) -> str | None:
+    """Return `unreachable_links` once a survey is on."""
+    is_asking = any(survey.enabled for survey in hub.registry.current().surveys.values())
+    return unreachable_links(hub) if is_asking else None
+
+
+def gaps(connections: Mapping[Role, Sequence[str]]) -> list[str]:
+    """Return what keeps a survey with these connections from asking anybody, although it is on."""
+    found = [] if connections[Role.CHANNEL] else ["has no channel: its invitations wait"]
+    return found if connections[Role.SOURCE] else [*found, "listens to no source: nobody will be asked"]
 
 
 def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hub.admin.health import Check, readiness
+from hub.admin.health import Check, address_warning, gaps, readiness
 from hub.domain.scores import net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
@@ -51,7 +51,7 @@ def overview(hub: Hub) -> Overview:
         paused = pauses.paused(connection, hub.now())
         scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
     return Overview(
-        hints=_hints(configuration, checks),
+        hints=_hints(hub, configuration, checks),
         surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
         connections=_connections(configuration, {id: why for id, (_, why) in paused.items()}),
         parts=checks,
@@ -69,8 +69,14 @@ def _connections(configuration: Configuration, paused: Mapping[str, str]) -> lis
 
 
 def _survey(survey: StoredSurvey, counts: Mapping[int, int]) -> SurveyRow:
-    state = "Asks its customers." if survey.enabled else "Off: asks nobody."
-    return SurveyRow(name=survey.name, state=state, score=score_sentence(counts))
+    return SurveyRow(name=survey.name, state=_state(survey), score=score_sentence(counts))
+
+
+def _state(survey: StoredSurvey) -> str:
+    if not survey.enabled:
+        return "Off: asks nobody."
+    missing = gaps(survey.connections)
+    return f"On, but {'; '.join(missing)}." if missing else "Asks its customers."
 
 
 def score_sentence(counts: Mapping[int, int]) -> str:
@@ -83,8 +89,10 @@ def score_sentence(counts: Mapping[int, int]) -> str:
     return f"NPS {score:.0f} from {answers}{caution}."
 
 
-def _hints(configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
+def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
     hints = [Hint(sentence=check.sentence) for check in checks if not check.ok]
+    warning = address_warning(hub)
+    hints += [Hint(sentence=f"{warning}.")] if warning else []
     if not configuration.surveys:
         hints.append(
             Hint(sentence="Nothing is configured yet. Write hub.toml and apply it.", command="hub apply hub.toml")

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from hub.cli.common import bring_up_to_date, explains_trouble, require_hub
+from hub.admin.health import address_warning
+from hub.cli.common import bring_up_to_date, explains_trouble, made_hub, require_hub
 from hub.cli.up import Supervisor, address_of, check_port, only_one
 from hub.config import Settings, load_settings, misspelt_settings
 from hub.logs import configure_logging
+from hub.registry import log_broken
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,10 @@ def up(host: str, port: int, workers: int) -> None:
         click.echo(f"! {problem}", err=True)
     check_port(host, port)
     bring_up_to_date(settings, postgresql=True)
+    with made_hub(settings) as hub:
+        warning = address_warning(hub)
+    if warning:
+        click.echo(f"! {warning}", err=True)
     configure_logging()
     with only_one(settings):
         _supervise(settings, host=host, port=port, workers=workers)
@@ -93,6 +99,8 @@ def worker() -> None:
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "worker")
     configure_logging()
+    with made_hub(settings) as hub:
+        log_broken(hub.registry.current())
     redis = connect(settings.effective_redis_url, timeout_s=None)
     make_worker(redis).work(logging_level="WARNING")
 

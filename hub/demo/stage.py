@@ -19,6 +19,7 @@ from hub.demo.mailbox import Mailbox
 from hub.demo.pages import serve
 from hub.demo.stand_in import StandIn
 from hub.pipeline.hub import Hub
+from hub.store import configuration
 
 WORKERS = 2
 LOG = "demo.log"
@@ -85,6 +86,8 @@ def raised(folder: Path, *, port: int, stopping: threading.Event) -> Iterator[St
         segment = StandIn(key)
         pages = stack.enter_context(serve(mailbox, segment, hub=settings.base_url, near=port + 1))
         hub = stack.enter_context(made_hub(settings))
+        with hub.store.write() as connection:
+            configuration.write_setting(connection, configuration.DEMO, True)
         document = _TOML.format(key=key, host=mailbox.host, smtp_port=mailbox.port, stand_in=pages)
         (folder / DOCUMENT).write_text(document, encoding="utf-8")
         applying.apply(hub, applying.plan(hub, document))

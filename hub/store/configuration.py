@@ -17,6 +17,9 @@ from hub.store.types import Instant, new_id
 
 _PAUSES_KEPT = 100
 
+DEMO = "is_demo"
+"""The setting that marks the hub of a demo, which has no customers."""
+
 
 class Role(StrEnum):
     """What a connection is for; the plural names its table in the configuration file."""

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from hub import __version__
 from hub.admin.health import readiness
 from hub.admin.overview import overview
+from hub.config import LOOPBACK
 from hub.pipeline.hub import Hub
 from hub.wake import BackgroundWake, Wake
 from hub.web import reports, survey_pages
@@ -22,8 +23,6 @@ from hub.web.look import HEADERS, STYLE
 from hub.web.words import words_for
 
 log = logging.getLogger(__name__)
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class HubApp(Flask):

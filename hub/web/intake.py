@@ -15,10 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
 from hub.plugin import Accepted, EventSource, InboundRequest, Reply
-from hub.registry import RESERVED_PATHS, Configuration, overlap
+from hub.registry import RESERVED_PATHS, Configuration, log_broken, overlap
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key
+from hub.web.refusals import Refusals
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,6 +68,7 @@ class Intake:
         self._configuration: Configuration | None = None
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
+        self._refusals = Refusals()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -134,7 +136,7 @@ class Intake:
                 key = source_class.key(request)
                 connection_id = configuration.source_of_key.get(hash_key(key)) if key else None
             if connection_id is None:
-                return source_class.without_key(request) or _unknown_key(source_class, configuration)
+                return source_class.without_key(request) or self._unknown_key(source_class, configuration)
             return self._receive(configuration.source(connection_id), connection_id, request)
         except _Refused as refused:
             return source_class.trouble(refused.status, str(refused))
@@ -143,6 +145,15 @@ class Intake:
         except Exception:
             log.exception("A source failed to take a request")
         return source_class.trouble(503, "The hub cannot store events right now; please retry.", RETRY_AFTER_S)
+
+    def _unknown_key(self, source_class: type[EventSource], configuration: Configuration) -> Reply:
+        """Refuse a key, unless it may be that of a source that does not work now: then it is our trouble."""
+        of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
+        if any(one.provider is None for one in of_this_kind):
+            return _not_working(source_class)
+        self._refusals.count()
+        message = "The write key is missing or unknown. Use the API key of a source of this hub."
+        return source_class.trouble(401, message)
 
     def _receive(self, source: EventSource | None, connection_id: str, request: InboundRequest) -> Reply:
         if source is None:
@@ -160,8 +171,10 @@ class Intake:
         if self._configuration is not None and (age < CONFIGURATION_AGE_S or self._refreshing.locked()):
             return self._configuration
         with self._refreshing:
-            self._configuration = self._hub.registry.current()
+            known, self._configuration = self._configuration, self._hub.registry.current()
             self._checked_at = time.monotonic()
+        if known is None or known.revision != self._configuration.revision:
+            log_broken(self._configuration)
         return self._configuration
 
     def _request(self, environ: WSGIEnvironment, max_body: int) -> InboundRequest:
@@ -182,15 +195,6 @@ class Intake:
             headers=headers,
             body=body,
         )
-
-
-def _unknown_key(source_class: type[EventSource], configuration: Configuration) -> Reply:
-    """Refuse a key, unless it may be that of a source that does not work now: then it is our trouble."""
-    of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
-    if any(one.provider is None for one in of_this_kind):
-        return _not_working(source_class)
-    message = "The write key is missing or unknown. Use the API key of a source of this hub."
-    return source_class.trouble(401, message)
 
 
 def _not_working(source_class: type[EventSource]) -> Reply:

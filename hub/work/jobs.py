@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from hub.admin.words import counted
 from hub.config import load_settings
 from hub.lifeline import die_with_parent
 from hub.pipeline import decide, deliver, sync
@@ -49,7 +50,7 @@ def run(name: str) -> None:
 def _decide(hub: Hub) -> list[str]:
     count = decide.drain(hub, until=time.monotonic() + BOX_S)
     if count:
-        log.info("Decided on %d events", count)
+        log.info("Decided on %s", counted(count, "event"))
     again = (
         ["decide"] if count and intake.is_anything_waiting(hub.store, hub.registry.current().working_sources()) else []
     )
@@ -60,7 +61,7 @@ def _deliver(hub: Hub) -> list[str]:
     started = time.monotonic()
     count = deliver.drain(hub, until=started + BOX_S)
     if count:
-        log.info("Handed over %d messages", count)
+        log.info("Tried to send %s", counted(count, "mail"))
     return ["deliver"] if time.monotonic() - started >= BOX_S else []
 
 
@@ -68,14 +69,14 @@ def _sync(hub: Hub) -> list[str]:
     started = time.monotonic()
     count = sync.drain(hub, until=started + BOX_S)
     if count:
-        log.info("Synced %d answers", count)
+        log.info("Synced %s", counted(count, "answer"))
     return ["sync"] if time.monotonic() - started >= BOX_S else []
 
 
 def _sweep(hub: Hub) -> list[str]:
     requeued, unknown = hub.store.transact(lambda connection: deliveries.expire_leases(connection, hub.now()))
     if requeued or unknown:
-        log.warning("Workers were lost: %d invitations put back, %d unknown", requeued, unknown)
+        log.warning("Workers were lost: %s put back, %d unknown", counted(requeued, "invitation"), unknown)
     return ["deliver"] if requeued else []
 
 

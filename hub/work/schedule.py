@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.pipeline import sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import turns_to_see
-from hub.registry import Configuration
+from hub.registry import Configuration, log_broken
 from hub.store import deliveries, intake, outboxes, pauses, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
@@ -40,6 +40,7 @@ class Schedule:
         self._id = new_id()
         self._started_at = hub.now()
         self._beaten_at: datetime | None = None
+        self._revision: int | None = None
 
     def run(self) -> None:
         """Tick every second. A database that is away is waited for."""
@@ -63,6 +64,7 @@ class Schedule:
         now = self._hub.now()
         if self._beaten_at is None or now - self._beaten_at >= BEAT_EVERY:
             self._beat(now)
+        self._look_at(self._hub.registry.current())
         started = sync.start_daily_runs(self._hub)
         if started:
             log.info("Daily sync started for %s", ", ".join(started))
@@ -70,6 +72,11 @@ class Schedule:
         for name in names:
             self._wake(name)
         return names
+
+    def _look_at(self, configuration: Configuration) -> None:
+        if configuration.revision != self._revision:
+            log_broken(configuration)
+        self._revision = configuration.revision
 
     def _beat(self, now: datetime) -> None:
         with self._hub.store.write() as connection:

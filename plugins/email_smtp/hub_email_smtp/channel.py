@@ -73,7 +73,7 @@ class SmtpChannel(SurveyChannel):
 
     def _connect(self) -> SmtpSession:
         session = SmtpSession(self._relay)
-        logger.info("channel %s opened a connection to %s:%d", self.name, self._relay.host, self._relay.port)
+        logger.debug("channel %s opened a connection to %s:%d", self.name, self._relay.host, self._relay.port)
         return session
 
     def _transmit(self, recipient: str, mail: bytes, point_of_no_return: Callable[[], None]) -> Outcome:

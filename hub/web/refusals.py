@@ -1,0 +1,34 @@
+"""Requests with a wrong key leave a trace in the log, however many come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from hub.admin.words import counted
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+
+
+class Refusals:
+    """Says the first refusal at once, those that follow at most once a minute with their number. Never a key."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._number = 0
+        self._said_at: float | None = None
+
+    def count(self) -> None:
+        """Count a request whose key is missing or unknown."""
+        with self._lock:
+            self._number += 1
+            now = self._clock()
+            if self._said_at is not None and now - self._said_at < EVERY_S:
+                return
+            number, self._number, self._said_at = self._number, 0, now
+        log.warning("Refused %s: the key was missing or unknown", counted(number, "request"))

@@ -1,0 +1,53 @@
+"""The hub at a glance: the sentences of the status page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hub.admin.overview import overview
+from hub.store import configuration
+from tests.lab import SETUP, Lab, survey_lines
+
+UNREACHABLE = (
+    "Mails would link to http://127.0.0.1:8000, which customers cannot open; set HUB_BASE_URL where the hub runs."
+)
+
+
+def local(lab: Lab) -> Lab:
+    """Return the lab with an address that only this machine can open."""
+    settings = replace(lab.hub.settings, base_url="http://127.0.0.1:8000")
+    return replace(lab, hub=replace(lab.hub, settings=settings))
+
+
+def hints(lab: Lab) -> list[str]:
+    return [hint.sentence for hint in overview(lab.hub).hints]
+
+
+def states(lab: Lab) -> dict[str, str]:
+    return {survey.name: survey.state for survey in overview(lab.hub).surveys}
+
+
+def test_a_survey_says_what_keeps_it_from_asking(lab):
+    lab.configure(
+        SETUP + survey_lines() + "[surveys.draft]\n[surveys.idle]\nenabled = true\n"
+        '[surveys.mute]\nenabled = true\nsources = ["product"]\n'
+    )
+    assert states(lab) == {
+        "draft": "Off: asks nobody.",
+        "idle": "On, but has no channel: its invitations wait; listens to no source: nobody will be asked.",
+        "mute": "On, but has no channel: its invitations wait.",
+        "onboarding": "Asks its customers.",
+    }
+
+
+def test_links_that_customers_cannot_open_are_a_next_step_once_a_survey_is_on(lab):
+    assert UNREACHABLE not in hints(lab)
+    assert UNREACHABLE in hints(local(lab))
+    lab.set(enabled=False)
+    assert UNREACHABLE not in hints(local(lab))
+
+
+def test_a_demo_has_no_customers_who_would_have_to_open_links(lab):
+    with lab.hub.store.write() as connection:
+        configuration.write_setting(connection, configuration.DEMO, True)
+    assert UNREACHABLE not in hints(local(lab))
