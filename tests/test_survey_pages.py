@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,17 @@ def test_earlier_answer_is_shown_and_another_score_of_the_mail_wins(client: Flas
     assert "Too slow.\nMostly on Mondays.</textarea>" in answer.text
     assert EN.send_again in answer.text
     assert checked_score(client.get("/s/answered?score=8")) == ["8"]
+
+
+def test_who_answered_already_reads_what_stands_and_until_when_it_may_change(
+    client: FlaskClient, surveys: InMemorySurveys
+) -> None:
+    until = datetime(2026, 3, 12, 9, 30, tzinfo=UTC)
+    surveys.views["answered"] = replace(surveys.views["answered"], change_until=until)
+    for query in ("", "?score=8"):
+        note = EN.answered.format(score=4, until="12 March, 09:30 UTC")
+        assert f'<p class="note">{note}</p>' in client.get(f"/s/answered{query}").text
+    assert 'class="note"' not in client.get("/s/fresh?score=8").text
 
 
 def test_score_alone_leaves_the_comment_as_it_is(client: FlaskClient, surveys: InMemorySurveys) -> None:
@@ -375,7 +387,7 @@ def test_status_page_says_states_in_words_and_escapes_names() -> None:
     assert "<code>hub check relay</code>" in text
 
 
-def test_status_page_of_an_empty_hub_teaches_the_next_step() -> None:
+def test_status_page_of_an_empty_hub_teaches_the_next_step_once() -> None:
     app = Flask("pages")
     app.register_blueprint(blueprint(InMemorySurveys()))
     with app.test_request_context("/"):
@@ -387,6 +399,7 @@ def test_status_page_of_an_empty_hub_teaches_the_next_step() -> None:
             connections=[],
             parts=[],
             surveys=[],
-            hints=[],
+            hints=[{"sentence": "There is no survey yet.", "command": "hub apply hub.toml"}],
         )
-    assert text.count("hub apply hub.toml") == 2
+    assert text.count("hub apply hub.toml") == 1
+    assert re.findall(r"<h2>(.*?)</h2>", text) == ["Next", "The hub itself"]

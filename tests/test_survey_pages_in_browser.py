@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from hub.demo.pages import create_pages
+from hub.demo.stand_in import StandIn
 from hub.mail.message import render
 from hub.web.survey_pages import blueprint
 from hub.web.words import WORDS
@@ -125,6 +129,18 @@ def test_keyboard_alone_answers_and_its_focus_is_seen(site: Site, page: Page) ->
     assert site.surveys.views["fresh"].score == 10
 
 
+@pytest.mark.parametrize("width", [360, 800])
+def test_labels_of_the_scale_stand_by_their_ends(site: Site, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto(f"{site.url}/s/fresh")
+    least, most = (box_of(page.locator("input").nth(number)) for number in (0, 10))
+    lowest, highest = (box_of(page.get_by_text(text)) for text in (EN.lowest, EN.highest))
+    assert lowest["x"] == least["x"]
+    assert abs(highest["x"] + highest["width"] - most["x"] - most["width"]) < 1
+    assert (lowest["y"] < least["y"]) == (width == 360)
+    assert highest["y"] > most["y"]
+
+
 def test_unsubscribing_takes_one_tap(site: Site, page: Page) -> None:
     page.goto(f"{site.url}/u/fresh")
     page.get_by_role("button").tap()
@@ -163,3 +179,42 @@ def test_buttons_of_the_mail_stand_in_one_row_or_two(browser: Browser, width: in
     assert len({box["y"] for box in boxes if box}) == rows
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.close()
+
+
+@pytest.mark.parametrize(("width", "is_above"), [(360, True), (600, False)])
+def test_the_lowest_label_of_the_mail_never_stands_under_another_number(
+    browser: Browser, width: int, is_above: bool
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    page.set_content(render(INVITATION).html)
+    labels = page.get_by_text("0 = not at all likely", exact=True).all()
+    (shown,) = [label for label in labels if label.is_visible()]
+    assert (box_of(shown)["y"] < box_of(page.locator("a.button").first)["y"]) == is_above
+    page.close()
+
+
+@pytest.mark.parametrize("width", [600, 800, 1280])
+def test_a_name_in_a_table_of_the_demo_is_never_broken_inside(browser: Browser, width: int) -> None:
+    segment = StandIn("key")
+    comment = "Works, but exports are slow on our larger projects."
+    traits = {"NPS_rating": 5, "NPS_comment": comment, "NPS_date": "2026-03-11T09:30:00.000Z"}
+    update = {"type": "identify", "userId": "dmitri", "traits": traits}
+    segment.take("batch", json.dumps({"batch": [update]}).encode(), "key")
+    pages = create_pages(cast("Any", None), segment, hub="http://127.0.0.1:8000").test_client()
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    page.set_content(pages.get("/synced").text)
+    assert page.get_by_role("rowheader").evaluate(LINES) == 1
+    page.close()
+
+
+LINES = """cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getClientRects().length;
+}"""
+
+
+def box_of(locator: Locator) -> FloatRect:
+    box = locator.bounding_box()
+    assert box is not None
+    return box

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.admin.health import Check, address_warning, gaps, readiness
-from hub.domain.scores import net_promoter_score
+from hub.admin.words import counted
+from hub.domain.scores import Band, band_of, net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import pauses, responses
 from hub.store.configuration import Role, StoredSurvey
 
+_FIRST_STEP = (
+    "There is no survey yet. Describe a source, a channel and a survey in hub.toml, as the README shows under "
+    "“Connect Segment”, then apply it."
+)
 FEW = 10
 """Answers below which a score says little."""
 
@@ -84,9 +90,11 @@ def score_sentence(counts: Mapping[int, int]) -> str:
     score, number = net_promoter_score(counts), sum(counts.values())
     if score is None:
         return "No answers yet."
-    answers = "1 answer" if number == 1 else f"{number} answers"
-    caution = "; too few to say much" if number < FEW else ""
-    return f"NPS {score:.0f} from {answers}{caution}."
+    if number >= FEW:
+        return f"NPS {score:.0f} from {number} answers."
+    in_band = Counter(band_of(given) for given, count in counts.items() for _ in range(count))
+    bands = ", ".join(counted(in_band[band], band) for band in reversed(Band))
+    return f"{counted(number, 'answer')}: {bands}; too few for a score."
 
 
 def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
@@ -94,7 +102,5 @@ def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> l
     warning = address_warning(hub)
     hints += [Hint(sentence=f"{warning}.")] if warning else []
     if not configuration.surveys:
-        hints.append(
-            Hint(sentence="Nothing is configured yet. Write hub.toml and apply it.", command="hub apply hub.toml")
-        )
+        hints.append(Hint(sentence=_FIRST_STEP, command="hub apply hub.toml"))
     return hints

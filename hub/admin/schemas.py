@@ -99,7 +99,7 @@ class SurveySchema(Schema):
         validate=_NOT_NEGATIVE,
         metadata={"help": "Most invitations a UTC day; 0: no limit."},
     )
-    send_grace_hours = fields.Float(
+    send_grace_hours = _Number(
         load_default=_DEFAULTS.send_grace_hours,
         validate=validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}"),
         metadata={"help": "How late a mail may still go, when channels or workers were away."},

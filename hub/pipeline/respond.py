@@ -27,13 +27,14 @@ _ARRIVED = sorted(sources_of(State.SENT))
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSurvey:
-    """A live link's survey: whom it speaks for, and the answer given so far."""
+    """A live link's survey: whom it speaks for, the answer given so far, and until when it may be changed."""
 
     brand: str
     language: str
     score: int | None
     comment: str
     can_change: bool
+    change_until: datetime | None
 
 
 def open_survey(hub: Hub, token: str) -> OpenSurvey | None:
@@ -107,12 +108,14 @@ def _invitation_of(hub: Hub, connection: Connection, token: str, *, lock: bool =
 def _view(hub: Hub, connection: Connection, invitation: Any, now: datetime) -> OpenSurvey:
     given = responses.of_invitation(connection, invitation.id)
     person = worlds.load_people(connection, [invitation.person_id]).get(invitation.person_id)
+    change_until = given.first_rated_at + CHANGE_OF_MIND if given else None
     return OpenSurvey(
         brand=brand_of(hub, hub.registry.current(), invitation.survey_id, invitation.channel_id),
         language=(language_of(person.profile, person.locale) if person else None) or "en",
         score=given.score if given else None,
         comment=given.comment if given else "",
-        can_change=given is None or now - given.first_rated_at <= CHANGE_OF_MIND,
+        can_change=change_until is None or now <= change_until,
+        change_until=change_until,
     )
 
 

@@ -43,4 +43,5 @@ def _view(survey: respond.OpenSurvey | None) -> SurveyView | None:
         score=survey.score,
         comment=survey.comment,
         can_change=survey.can_change,
+        change_until=survey.change_until,
     )

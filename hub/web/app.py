@@ -76,6 +76,10 @@ def _add_status(app: Flask, hub: Hub) -> None:
         )
         return page, HEADERS
 
+    @app.get("/favicon.ico")
+    def favicon() -> Any:
+        return "", 204
+
 
 def _is_from_this_machine(hub: Hub) -> bool:
     """The status page shows scores, and there is no login yet: only a hub that is not public shows it, and only here.
@@ -88,25 +92,30 @@ def _is_from_this_machine(hub: Hub) -> bool:
 
 
 def _add_errors(app: Flask) -> None:
-    """Every trouble is a calm page, whatever happened; details go to the log."""
+    """Every trouble is a calm page for a browser and a short JSON for a program; details go to the log."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
-        words = words_for("en")
         if error.code == 404:
-            return _trouble(words.not_found, words.not_found_why, 404)
-        return _trouble(error.name, error.description or "", error.code or 500)
+            return _refusal("There is no page here", "Check the address.", 404)
+        return _refusal(error.name, error.description or "", error.code or 500)
 
     @app.errorhandler(SQLAlchemyError)
     def away(error: SQLAlchemyError) -> Any:
         log.error("The database failed: %s", type(error).__name__)
-        page, status, headers = _trouble("Please try again shortly", "Nothing was lost, nothing was recorded.", 503)
+        page, status, headers = _refusal("Please try again shortly", "Nothing was lost, nothing was recorded.", 503)
         return page, status, {**headers, "Retry-After": str(RETRY_AFTER_S)}
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Any:
         log.error("A page failed", exc_info=error)
-        return _trouble("Something went wrong", "It is in the log. Please try again shortly.", 503)
+        return _refusal("Something went wrong", "It is in the log. Please try again shortly.", 503)
+
+
+def _refusal(title: str, why: str, status: int) -> tuple[Any, int, dict[str, str]]:
+    if "text/html" in request.accept_mimetypes.values():
+        return _trouble(title, why, status)
+    return jsonify(code=str(status), message=f"{title}. {why}".strip()), status, dict(HEADERS)
 
 
 def _trouble(title: str, why: str, status: int) -> tuple[str, int, dict[str, str]]:

@@ -107,9 +107,18 @@ def _form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | N
         view=view,
         score=score,
         comment=comment,
+        note=_note(view),
         trouble=trouble,
         limit=COMMENT_LIMIT,
     )
+
+
+def _note(view: SurveyView) -> str | None:
+    """Return a sentence for somebody who answered already: what stands, and until when it may be changed."""
+    if view.score is None or view.change_until is None:
+        return None
+    until = view.change_until.strftime("%-d %B, %H:%M UTC")
+    return words_for(view.language).answered.format(score=view.score, until=until)
 
 
 def _closed(view: SurveyView) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurveyView:
-    """A live survey link: the answer so far (`score` None, `comment` "" when there is none)."""
+    """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
+
+    `change_until` is when an answer stands for good (aware, UTC); None while there is none.
+    """
 
     brand: str
     language: str
     score: int | None
     comment: str
     can_change: bool
+    change_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

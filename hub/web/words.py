@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class PageWords:
-    """The texts of one language; `{brand}`, `{score}` and `{limit}` stand for themselves."""
+    """The texts of one language; `{brand}`, `{score}`, `{until}` and `{limit}` stand for themselves."""
 
     language: str
     direction: Literal["ltr", "rtl"]
@@ -17,6 +17,7 @@ class PageWords:
     highest: str
     chosen: str
     out_of: str
+    answered: str
     ask_anyone: str
     ask_detractor: str
     ask_passive: str
@@ -53,6 +54,7 @@ WORDS = {
         highest="10 = extremely likely",
         chosen="Your score",
         out_of="of 10",
+        answered="You answered {score}. You can change that until {until}; nothing changes before you send it.",
         ask_anyone="What is the main reason for your score?",
         ask_detractor="What should we change first?",
         ask_passive="What is missing for a 9 or 10?",

@@ -34,7 +34,7 @@ def test_looking_changes_nothing(asked):
     before = everything(asked)
     view = open_survey(asked.hub, asked.token())
     assert is_unsubscribed(asked.hub, asked.token()) is False
-    assert (view.score, view.comment, view.can_change) == (None, "", True)
+    assert (view.score, view.comment, view.can_change, view.change_until) == (None, "", True, None)
     assert everything(asked) == before
 
 
@@ -68,8 +68,10 @@ def test_answer_is_closed_a_microsecond_after_24_hours(asked):
 
 
 def test_day_counts_from_the_first_answer_not_from_the_last_change(asked):
+    first = asked.clock()
     for score in (1, 2):
-        answer(asked.hub, asked.token(), score, None)
+        view = answer(asked.hub, asked.token(), score, None)
+        assert view.change_until == first + timedelta(hours=24)
         asked.clock.advance(timedelta(hours=13))
     assert answer(asked.hub, asked.token(), 3, None).can_change is False
 

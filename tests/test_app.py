@@ -1,0 +1,45 @@
+"""The web application around its parts: what stands at addresses that are nobody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from hub.web.app import create_app
+from hub.web.words import WORDS
+from tests.lab import Lab
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def client(lab: Lab) -> Iterator[FlaskClient]:
+    app = create_app(lab.hub)
+    with app.test_client() as client:
+        yield client
+    app.intake.close()
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/wp-login.php", "/v2/identify"])
+def test_an_address_that_is_nobodys_is_told_as_each_client_wants_it(client: FlaskClient, path: str) -> None:
+    page = client.get(path, headers=BROWSER)
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "There is no page here" in page.text
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        answer = client.post(path, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (404, "404")
+        assert answer.json["message"].startswith("There is no page here.")
+
+
+@pytest.mark.parametrize("headers", [{}, BROWSER])
+def test_a_link_that_does_not_work_is_always_the_page_for_customers(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    for path in ("/s/nothing", "/u/nothing", "/s"):
+        assert WORDS["en"].not_found in client.get(path, headers=headers).text
+
+
+def test_a_browser_that_asks_for_an_icon_is_told_that_there_is_none(client: FlaskClient) -> None:
+    assert (client.get("/favicon.ico").status_code, client.get("/favicon.ico").data) == (204, b"")
