@@ -224,7 +224,18 @@ def test_check_names_a_variable_that_was_misspelt(hub: Terminal, monkeypatch: py
     assert "! HUB_DATADIR is not a setting of the hub; did you mean HUB_DATA_DIR?\n" in hub("check").output
 
 
-@pytest.mark.parametrize("name", ["HUB_SEGMENT_KEY", "HUB_PROCESS", "HUB_DATA_DIR_FILE", "HUB_REQUIRE_ALL", "HOME"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HUB_SEGMENT_KEY",
+        "HUB_HEADER_SECRET",
+        "HUB_SHARED_SECRET",
+        "HUB_PROCESS",
+        "HUB_DATA_DIR_FILE",
+        "HUB_REQUIRE_ALL",
+        "HOME",
+    ],
+)
 def test_a_variable_of_somebody_else_is_not_called_misspelt(name: str) -> None:
     assert misspelt_settings({name: "x"}) == []
 

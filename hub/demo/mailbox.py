@@ -1,4 +1,7 @@
-"""A mail server on this machine that takes every mail and keeps it in memory."""
+"""A mail server on this machine that takes every mail and keeps it in memory.
+
+`python3 -m hub.demo.mailbox` runs it by itself: it prints what comes to port 2525 and sends nothing on.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from email.message import EmailMessage
 from email.policy import default
 from functools import cached_property
 from typing import Any
+
+import click
 
 _SURVEY_LINK = re.compile(r"https?://\S+/s/[A-Za-z0-9._~-]+")
 
@@ -103,3 +108,32 @@ class Mailbox:
     def close(self) -> None:
         """Take no more mail."""
         self._controller.stop()
+
+
+class PrintingMailbox(Mailbox):
+    """Prints every mail as it comes."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+        """Keep one mail for each of its recipients, and print it."""
+        known = len(self.mails())
+        answer = await super().handle_DATA(server, session, envelope)
+        for mail in self.mails()[known:]:
+            text = "\n".join(mail.text.splitlines())
+            click.echo(f"\nTo: {mail.recipient}\nSubject: {mail.subject}\n\n{text}")
+        return answer
+
+
+def main(port: int = 2525) -> None:
+    """Print what comes until the keyboard interrupts."""
+    mailbox = PrintingMailbox(port)
+    click.echo(f"Mails to {mailbox.host} port {port} are printed here and go nowhere. Ctrl-C stops it.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+    finally:
+        mailbox.close()
+
+
+if __name__ == "__main__":
+    main()
