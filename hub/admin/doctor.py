@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, func, or_, select
 
 from hub.admin.health import address_warning, gaps
+from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
@@ -149,6 +150,8 @@ def _notes(hub: Hub, configuration: Configuration) -> list[Finding]:
     notes += [("plugin", problem) for problem in hub.registry.plugins.problems]
     warning = address_warning(hub)
     notes += [("the public address", warning)] if warning else []
+    sentence = held(hub)
+    notes += [("sending", sentence.rstrip("."))] if sentence else []
     return [Finding(name=name, ok=False, sentence=f"{what}.", is_note=True) for name, what in notes]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.admin.health import Check, address_warning, gaps, readiness
+from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.domain.scores import Band, band_of, net_promoter_score
 from hub.pipeline.hub import Hub
@@ -98,7 +99,9 @@ def score_sentence(counts: Mapping[int, int]) -> str:
 
 
 def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
-    hints = [Hint(sentence=check.sentence) for check in checks if not check.ok]
+    sentence = held(hub)
+    hints = [Hint(sentence=sentence, command="hub resume --stopped-at TIME")] if sentence else []
+    hints += [Hint(sentence=check.sentence) for check in checks if not check.ok]
     warning = address_warning(hub)
     hints += [Hint(sentence=f"{warning}.")] if warning else []
     if not configuration.surveys:

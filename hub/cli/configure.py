@@ -10,6 +10,7 @@ import click
 from hub.admin import apply as applying
 from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
+from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub
 from hub.config import ConfigError, load_settings, misspelt_settings
@@ -103,6 +104,8 @@ def check(name: str | None) -> None:
         if not connections:
             raise ConfigError([f"There is no connection {name!r}" if name else "Nothing is configured yet"])
         verdicts = [_check(connection) for connection in connections]
+        if sentence := held(hub):
+            click.echo(f"NOTE    sending: {sentence}")
     if not all(verdicts):
         raise SystemExit(1)
 

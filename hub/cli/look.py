@@ -16,6 +16,7 @@ from hub.admin import people
 from hub.admin import queue as queueing
 from hub.admin import replay as replaying
 from hub.admin.people import Story
+from hub.admin.restore import held
 from hub.cli.common import explains_trouble, opened_hub
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason
@@ -130,6 +131,7 @@ def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
         return
     with opened_hub() as hub:
         now = hub.now()
+        sentence = held(hub)
         if as_list or survey:
             lines = [
                 f"{_due(row.due_at, now)}  {row.state:9}  {row.survey:20}  {row.person}"
@@ -140,7 +142,7 @@ def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
                 f"{row.count:8}  {row.survey:20}  {row.state:9}  the next {_due(row.next_due_at, now).lstrip()}"
                 for row in queueing.waiting(hub)
             ]
-    for line in lines or ["Nothing waits."]:
+    for line in [*([sentence] if sentence else []), *(lines or ["Nothing waits."])]:
         click.echo(line)
 
 

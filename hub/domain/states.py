@@ -35,9 +35,9 @@ _REPORTED = frozenset({State.SENT, State.REJECTED, State.BOUNCED, State.COMPLAIN
 """Where a provider's report or an answer leads, also one that comes before our own record of what happened."""
 
 MOVES: dict[State, frozenset[State]] = {
-    State.SCHEDULED: frozenset({State.CLAIMED, State.HELD, State.CANCELLED}),
-    State.HELD: frozenset({State.SCHEDULED, State.CANCELLED}),
-    State.QUEUED: frozenset({State.CLAIMED, State.CANCELLED}) | _REPORTED,
+    State.SCHEDULED: frozenset({State.CLAIMED, State.HELD, State.CANCELLED, State.UNKNOWN}),
+    State.HELD: frozenset({State.SCHEDULED, State.CANCELLED, State.UNKNOWN}),
+    State.QUEUED: frozenset({State.CLAIMED, State.CANCELLED, State.UNKNOWN}) | _REPORTED,
     State.CLAIMED: frozenset({State.SENDING, State.QUEUED, State.CANCELLED, State.UNKNOWN}) | _REPORTED,
     State.SENDING: frozenset({State.QUEUED, State.UNKNOWN, State.CANCELLED}) | _REPORTED,
     State.UNKNOWN: frozenset({State.CANCELLED}) | _REPORTED,
@@ -49,7 +49,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """Which state may follow which. `unknown` never goes back to be sent again; `sending` is cancelled only when it
 certainly did not leave and another invitation of the person waits by then; `sent` becomes `rejected` when the
-provider that took the mail reports that it never sent it."""
+provider that took the mail reports that it never sent it; what only waits becomes `unknown` when a backup was
+restored and the hub before may have sent it."""
 
 
 def sources_of(target: State) -> frozenset[State]:

@@ -19,7 +19,7 @@ from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import Turns, Waits, turns_to_take
 from hub.registry import Configuration
-from hub.store import deliveries, worlds
+from hub.store import deliveries, holds, worlds
 from hub.store.configuration import Role
 from hub.store.deliveries import Claimed
 
@@ -73,8 +73,11 @@ class _Checked:
 
 def _check_due(connection: Connection, configuration: Configuration, now: datetime) -> _Checked:
     turns = turns_to_take(connection, configuration, now)
+    is_held = holds.current(connection) is not None
     sending = [
-        survey for survey in configuration.rules if survey.enabled and turns.usable(_channels(configuration, survey))
+        survey
+        for survey in configuration.rules
+        if survey.enabled and not is_held and turns.usable(_channels(configuration, survey))
     ]
     rows: list[Any] = []
     waits: list[timedelta] = []

@@ -212,6 +212,14 @@ def _pauses_of(survey: Any, *, enabled: bool, now: datetime) -> dict[str, Any]:
     return {} if enabled or survey.paused_at is not None else {"paused_at": now}
 
 
+def add_pause(connection: Connection, since: datetime, until: datetime) -> None:
+    """Remember of every survey that is on a span in which nothing could be sent: it makes no invitation late."""
+    table = tables.survey
+    for row in connection.execute(select(table.c.id, table.c.pauses).where(table.c.enabled)).all():
+        pauses = [*row.pauses, [since.isoformat(), until.isoformat()]][-_PAUSES_KEPT:]
+        connection.execute(update(table).where(table.c.id == row.id).values(pauses=pauses))
+
+
 def retire_survey(connection: Connection, survey_id: str, *, now: datetime) -> None:
     """Take a survey out of use. Its history stays; what waits is cancelled by the caller."""
     table = tables.survey

@@ -30,12 +30,31 @@ def upgrade(store: Store) -> None:
 
 def is_current(store: Store) -> bool:
     """Return whether the databases have the schema of this version."""
-    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    head = _scripts().get_current_head()
     for engine, _ in _parts(store):
         with engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() != head:
+            if revision(connection) != head:
                 return False
     return True
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the version of the schema that a database has; None when it has none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_known(wanted: str) -> bool:
+    """Return whether this version knows a schema, and can bring it up to date."""
+    return wanted in {script.revision for script in _scripts().walk_revisions()}
+
+
+def stamp(connection: Connection, current: str) -> None:
+    """Write down which version of the schema a database has."""
+    MigrationContext.configure(connection).stamp(_scripts(), current)
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_SCRIPTS))
 
 
 def _parts(store: Store) -> list[tuple[Engine, frozenset[str]]]:

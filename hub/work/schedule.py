@@ -19,7 +19,7 @@ from hub.pipeline import sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
-from hub.store import deliveries, intake, outboxes, pauses, processes
+from hub.store import deliveries, holds, intake, outboxes, pauses, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -106,7 +106,7 @@ def due_jobs(hub: Hub) -> list[str]:
             for survey in configuration.rules
             if survey.enabled and turns.room(configuration.surveys[survey.id].connections[Role.CHANNEL])
         ]
-        due_at = deliveries.next_due_at(connection, sending)
+        due_at = None if holds.current(connection) else deliveries.next_due_at(connection, sending)
         if due_at is not None and due_at <= now:
             names.append("deliver")
         paused = pauses.paused(connection, now)
