@@ -39,6 +39,8 @@ class Settings:
     base_url: str = "http://127.0.0.1:8000"
     secret_keys: tuple[str, ...] = ()
     """The first encrypts, all decrypt. Empty: a key file in `data_dir`."""
+    metrics_token: str | None = None
+    """What opens `/metrics`. None: only this machine sees it, and only while the hub is not public."""
 
     @property
     def is_local(self) -> bool:
@@ -74,6 +76,8 @@ VARIABLES = {
     "HUB_BASE_URL": "The public address of this hub, as customers reach it. Default: http://127.0.0.1:8000",
     "HUB_SECRET_KEY": "Encrypts secrets and signs links: 32 characters or more; several, comma-separated, during a "
     "rotation. Default: a key file made in HUB_DATA_DIR",
+    "HUB_METRICS_TOKEN": "What your monitoring presents at /metrics as a Bearer token: 32 characters or more. "
+    "Default: /metrics is shown only where the status page is",
 }
 
 
@@ -87,6 +91,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         for number, key in enumerate(keys, 1)
         if len(key) < 32
     ]
+    metrics_token = values.get("HUB_METRICS_TOKEN")
+    if metrics_token and len(metrics_token) < 32:
+        problems.append(f"HUB_METRICS_TOKEN: has {len(metrics_token)} characters; use 32 or more")
     base_url = values.get("HUB_BASE_URL", Settings.base_url).rstrip("/")
     if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).netloc:
         problems.append(f"HUB_BASE_URL: {base_url!r} is no address; write https://surveys.example.com")
@@ -108,6 +115,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         plugins_dir=Path(plugins_dir).absolute() if plugins_dir else None,
         base_url=base_url,
         secret_keys=keys,
+        metrics_token=metrics_token,
     )
 
 

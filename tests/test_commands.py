@@ -453,6 +453,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
         load_settings(
             {
                 "HUB_SECRET_KEY": "short",
+                "HUB_METRICS_TOKEN": "short",
                 "HUB_BASE_URL": "hub.acme.example",
                 "HUB_DATABASE_URL": "mysql://x",
                 "HUB_REDIS_URL": "http://x",
@@ -462,6 +463,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [
         "HUB_DATA_DIR_FILE",
         "HUB_SECRET_KEY",
+        "HUB_METRICS_TOKEN",
         "HUB_BASE_URL",
         "HUB_DATABASE_URL",
         "HUB_REDIS_URL",

@@ -92,12 +92,17 @@ def _redis(hub: Hub) -> tuple[bool, str]:
     return True, "Redis answers."
 
 
-def _workers(hub: Hub) -> tuple[bool, str]:
+def workers_at_work(hub: Hub) -> int:
+    """Return how many workers spoke lately. Raises RedisError when Redis cannot be asked."""
     redis = connect(hub.settings.effective_redis_url, timeout_s=_TIMEOUT_S)
     now = datetime.now(UTC)
-    alive = [worker for worker in Worker.all(redis) if _is_recent(worker.last_heartbeat, now)]
+    return sum(1 for worker in Worker.all(redis) if _is_recent(worker.last_heartbeat, now))
+
+
+def _workers(hub: Hub) -> tuple[bool, str]:
+    alive = workers_at_work(hub)
     if alive:
-        return True, f"{len(alive)} at work." if len(alive) > 1 else "One at work."
+        return True, f"{alive} at work." if alive > 1 else "One at work."
     return False, "No worker is there; start one with `hub worker`. Work waits in the database."
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,10 +24,11 @@ from hub.pipeline.erase import erase_within, tell_providers
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent, read_body
 from hub.registry import Configuration
-from hub.store import intake, tables, worlds
+from hub.store import intake, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
 from hub.store.intake import AcceptedBody
 from hub.store.sql import is_among
+from hub.store.tallies import Tally
 from hub.store.types import new_id
 
 log = logging.getLogger(__name__)
@@ -140,6 +142,7 @@ class Prepared:
     world: World
     events: Sequence[dict[str, Any]]
     decisions: Sequence[dict[str, Any]]
+    counts: Mapping[Tally, int]
     deleted: Sequence[Identity]
     """Whom `delete` events name: erased after all that was said about them before."""
     now: datetime
@@ -165,8 +168,10 @@ def _prepare(
     event_rows: list[dict[str, Any]] = []
     decision_rows: list[dict[str, Any]] = []
     deleted: list[Identity] = []
+    counts: Counter[Tally] = Counter()
     for event in events:
         ruling = _rule(world, configuration, event, emitted, echo_traits, now)
+        counts.update(_tallies(ruling))
         if ruling.reason is Reason.DUPLICATE:
             continue
         event_id = new_id()
@@ -176,7 +181,7 @@ def _prepare(
             deleted += [named for named in (event.incoming.user, event.incoming.anonymous) if named is not None]
     for row in event_rows:
         row["person_id"] = world.joined.get(row["person_id"], row["person_id"])
-    return Prepared(world=world, events=event_rows, decisions=decision_rows, deleted=deleted, now=now)
+    return Prepared(world=world, events=event_rows, decisions=decision_rows, counts=counts, deleted=deleted, now=now)
 
 
 def _rule(
@@ -263,6 +268,11 @@ def _decision_rows(event_id: str, ruling: Ruling, now: datetime) -> list[dict[st
     ]
 
 
+def _tallies(ruling: Ruling) -> list[Tally]:
+    decided = [("decision", one.survey_id, one.outcome, one.reason) for one in ruling.decisions]
+    return [("event", ruling.outcome or "decided", ruling.reason or ""), *decided]
+
+
 def _write(connection: Connection, prepared: Prepared) -> Sequence[Person]:
     """Write a decided chunk down; return who was erased by it."""
     worlds.save(connection, prepared.world, now=prepared.now)
@@ -270,4 +280,5 @@ def _write(connection: Connection, prepared: Prepared) -> Sequence[Person]:
         connection.execute(insert(tables.event), list(prepared.events))
     if prepared.decisions:
         connection.execute(insert(tables.decision), list(prepared.decisions))
+    tallies.add(connection, prepared.counts)
     return erase_within(connection, prepared.deleted, prepared.now).people if prepared.deleted else ()

@@ -74,6 +74,13 @@ def next_due_at(connection: Connection, survey_ids: Collection[str]) -> datetime
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def counts_by_state(connection: Connection) -> dict[tuple[str, str], int]:
+    """Return how many invitations of each survey are in each state. Reads every row."""
+    statement = select(table.c.survey_id, table.c.state, func.count().label("number"))
+    rows = connection.execute(statement.group_by(table.c.survey_id, table.c.state))
+    return {(row.survey_id, row.state): row.number for row in rows}
+
+
 def claim(connection: Connection, claimed: Claimed, revision: int, now: datetime) -> bool:
     """Take an invitation in hand unless it changed since it was read."""
     statement = update(table).where(table.c.id == claimed.id, table.c.revision == revision)

@@ -20,6 +20,7 @@ from hub.web import reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import HEADERS, STYLE
+from hub.web.metrics import add_metrics
 from hub.web.words import words_for
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def create_app(hub: Hub) -> HubApp:
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
     _add_status(app, hub)
+    add_metrics(app, hub, lambda: app.intake, lambda: _is_from_this_machine(hub))
     _add_errors(app)
     wake = BackgroundWake(Wake(hub.settings.effective_redis_url), "decide")
     app.intake = Intake(app.wsgi_app, hub, wake=wake)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
@@ -69,6 +70,8 @@ class Intake:
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
         self._refusals = Refusals()
+        self._answered: Counter[int] = Counter()
+        self._counting = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -76,10 +79,17 @@ class Intake:
         if kind is None and not path.startswith(NAMED) and not self._may_be_of_a_missing_plugin(environ, path):
             return self._app(environ, start_response)
         reply = self._answer(environ, path, kind)
+        with self._counting:
+            self._answered[reply.status] += 1
         status = _STATUS_LINES.get(reply.status, f"{reply.status} Status")
         headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
         start_response(status, headers + list(reply.headers.items()))
         return [reply.body] if environ["REQUEST_METHOD"] != "HEAD" else []
+
+    def answered(self) -> dict[int, int]:
+        """Return how many requests were answered, by status."""
+        with self._counting:
+            return dict(self._answered)
 
     def close(self) -> None:
         """Store what waits."""
