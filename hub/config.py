@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LONGEST_SOCKET = 100
@@ -39,6 +39,7 @@ class Settings:
     base_url: str = "http://127.0.0.1:8000"
     secret_keys: tuple[str, ...] = ()
     """The first encrypts, all decrypt. Empty: a key file in `data_dir`."""
+    log_format: str = "text"
     metrics_token: str | None = None
     """What opens `/metrics`. None: only this machine sees it, and only while the hub is not public."""
 
@@ -46,6 +47,13 @@ class Settings:
     def is_local(self) -> bool:
         """Return whether the public address is one that only this machine can open."""
         return urlsplit(self.base_url).hostname in LOOPBACK
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must never be shown."""
+        passwords = [urlsplit(url).password for url in (self.database_url, self.redis_url) if url]
+        found = [*self.secret_keys, self.metrics_token, *passwords, *(unquote(one) for one in passwords if one)]
+        return [secret for secret in found if secret]
 
     @property
     def redis_socket(self) -> Path:
@@ -76,6 +84,7 @@ VARIABLES = {
     "HUB_BASE_URL": "The public address of this hub, as customers reach it. Default: http://127.0.0.1:8000",
     "HUB_SECRET_KEY": "Encrypts secrets and signs links: 32 characters or more; several, comma-separated, during a "
     "rotation. Default: a key file made in HUB_DATA_DIR",
+    "HUB_LOG_FORMAT": "text, or json: one JSON object a line. Default: text",
     "HUB_METRICS_TOKEN": "What your monitoring presents at /metrics as a Bearer token: 32 characters or more. "
     "Default: /metrics is shown only where the status page is",
 }
@@ -91,6 +100,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         for number, key in enumerate(keys, 1)
         if len(key) < 32
     ]
+    log_format = values.get("HUB_LOG_FORMAT", Settings.log_format)
+    if log_format not in ("text", "json"):
+        problems.append(f"HUB_LOG_FORMAT: {log_format!r} is neither text nor json")
     metrics_token = values.get("HUB_METRICS_TOKEN")
     if metrics_token and len(metrics_token) < 32:
         problems.append(f"HUB_METRICS_TOKEN: has {len(metrics_token)} characters; use 32 or more")
@@ -115,6 +127,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         plugins_dir=Path(plugins_dir).absolute() if plugins_dir else None,
         base_url=base_url,
         secret_keys=keys,
+        log_format=log_format,
         metrics_token=metrics_token,
     )
 

@@ -1,17 +1,86 @@
-"""Logging of the hub's processes: one line each on standard error."""
+"""Logging of the hub's processes: lines on standard error, as text or as JSON, without addresses and secrets."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
+import sys
+import threading
+from collections.abc import Iterable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import TracebackType
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""Which request is being answered."""
+job_id: ContextVar[str] = ContextVar("job_id", default="")
+"""Which job is being done."""
+
+_QUIET = ("rq", "rq.worker", "alembic", "sqlalchemy", "urllib3", "werkzeug", "_granian")
+_SHORTEST_SECRET = 6
+_ENDS = r"\s\"<>()\[\]{},;:@"
+_ADDRESS = re.compile(rf"(?:\"[^\"\n]{{1,64}}\"|(?!')[^{_ENDS}]{{1,128}})(?:@|%40)[^{_ENDS}']*")
+_secrets: set[str] = set()
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Send log lines to standard error, quietly where other libraries are chatty."""
-    role = os.environ.get("HUB_PROCESS", "")
-    prefix = f"{role:9} " if role else ""
-    logging.basicConfig(
-        level=level, format=f"%(asctime)s {prefix}%(levelname)s %(message)s", datefmt="%H:%M:%S", force=True
-    )
-    for name in ("rq", "rq.worker", "alembic", "urllib3", "werkzeug", "_granian"):
+def configure_logging(form: str = "text", *, secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
+    """Send log lines to standard error, quietly where other libraries are chatty; also what ends this process."""
+    conceal(*secrets)
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter(form))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _log_end
+    threading.excepthook = lambda ended: _log_end(ended.exc_type, ended.exc_value, ended.exc_traceback)
+
+
+def formatter(form: str) -> logging.Formatter:
+    """Return what makes lines of log records: `text` for people, `json` for programs."""
+    return _Json() if form == "json" else _Text()
+
+
+def conceal(*secrets: str) -> None:
+    """Have no log line of this process hold these values; very short ones would garble everything and are left."""
+    _secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+
+
+def masked(text: str) -> str:
+    """Return `text` without mail addresses and secrets."""
+    for secret in list(_secrets):
+        text = text.replace(secret, "(secret)")
+    return _ADDRESS.sub("(address)", text) if "@" in text or "%40" in text else text
+
+
+class _Text(logging.Formatter):
+    def __init__(self) -> None:
+        role = os.environ.get("HUB_PROCESS", "")
+        prefix = f"{role:9} " if role else ""
+        super().__init__(f"%(asctime)s {prefix}%(levelname)s %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "process": os.environ.get("HUB_PROCESS", ""),
+            "logger": record.name,
+            "message": masked(record.getMessage()),
+            "request_id": request_id.get(),
+            "job_id": job_id.get(),
+            "exception": masked(self.formatException(record.exc_info)) if record.exc_info else "",
+        }
+        return json.dumps({name: value for name, value in fields.items() if value})
+
+
+def _log_end(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if error is None or not issubclass(kind, Exception):
+        sys.__excepthook__(kind, error or kind(), traceback)
+        return
+    logging.getLogger(__name__).critical("Ended by an error", exc_info=(kind, error, traceback))

@@ -22,6 +22,7 @@ from hub.config import ConfigError
 from hub.discovery import Found, in_folder, in_packages
 from hub.domain.settings import rules_of
 from hub.domain.world import Survey
+from hub.logs import conceal
 from hub.plugin import HUB_API, EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
 from hub.store import configuration
 from hub.store.configuration import Role, Snapshot, StoredConnection, StoredSurvey
@@ -418,11 +419,14 @@ class Registry:
         if not isinstance(value, dict):
             return value
         if "sealed" in value:
-            return self.keys.unseal(value["sealed"])
+            secret = self.keys.unseal(value["sealed"])
+            conceal(secret)
+            return secret
         if "env" in value:
             found = self._environ.get(value["env"])
             if not found:
                 raise ConfigError([f"{name}: the environment variable {value['env']} is not set"])
+            conceal(found)
             return found
         return value
 

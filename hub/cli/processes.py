@@ -41,7 +41,7 @@ def up(host: str, port: int, workers: int) -> None:
         warning = address_warning(hub)
     if warning:
         click.echo(f"! {warning}", err=True)
-    configure_logging()
+    _log(settings)
     with only_one(settings):
         _supervise(settings, host=host, port=port, workers=workers)
 
@@ -74,6 +74,7 @@ def web(host: str, port: int) -> None:
     check_port(host, port)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "web")
+    _log(settings)
     server = Granian(
         "hub.web.wsgi:application",
         address=host,
@@ -82,6 +83,7 @@ def web(host: str, port: int) -> None:
         factory=True,
         blocking_threads=WEB_THREADS,
         log_level=LogLevels.error,
+        log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},
         workers_kill_timeout=10,
     )
     server.serve()
@@ -98,7 +100,7 @@ def worker() -> None:
     require_hub(settings)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "worker")
-    configure_logging()
+    _log(settings)
     with made_hub(settings) as hub:
         log_broken(hub.registry.current())
     redis = connect(settings.effective_redis_url, timeout_s=None)
@@ -117,7 +119,7 @@ def scheduler() -> None:
     require_hub(settings)
     bring_up_to_date(settings, postgresql=False)
     os.environ.setdefault("HUB_PROCESS", "scheduler")
-    configure_logging()
+    _log(settings)
     hub = open_hub(settings, pool_size=2)
     schedule = Schedule(hub, Wake(settings.effective_redis_url))
     _on_stop(schedule.stop)
@@ -125,6 +127,10 @@ def scheduler() -> None:
         schedule.run()
     finally:
         hub.close()
+
+
+def _log(settings: Settings) -> None:
+    configure_logging(settings.log_format, secrets=settings.secrets)
 
 
 def _on_stop(stop: Any) -> None:

@@ -21,6 +21,7 @@ from hub.web.answering import HubAnswering
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import HEADERS, STYLE
 from hub.web.metrics import add_metrics
+from hub.web.request_ids import add_request_ids
 from hub.web.words import words_for
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class HubApp(Flask):
 def create_app(hub: Hub) -> HubApp:
     """Return the application of a hub whose schema is there."""
     app = HubApp("hub.web", static_folder=None)
+    add_request_ids(app)
     app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)

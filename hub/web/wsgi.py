@@ -12,5 +12,6 @@ from hub.web.app import HubApp, create_app
 def application() -> HubApp:
     """Return the application; the server calls this once in each of its processes."""
     die_with_parent()
-    configure_logging()
-    return create_app(open_hub(load_settings(), pool_size=16))
+    settings = load_settings()
+    configure_logging(settings.log_format, secrets=settings.secrets)
+    return create_app(open_hub(settings, pool_size=16))

@@ -6,9 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from rq import get_current_job
+
 from hub.admin.words import counted
 from hub.config import load_settings
 from hub.lifeline import die_with_parent
+from hub.logs import job_id
 from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.registry import Plugins, find_plugins
@@ -32,6 +35,8 @@ def preload() -> None:
 def run(name: str) -> None:
     """Do the work of this name. Every job of the hub is this function: workers refuse all others."""
     die_with_parent()
+    job = get_current_job()
+    job_id.set(job.id if job else "")
     settings = load_settings()
     wake = Wake(settings.effective_redis_url)
     wake.started(name)
