@@ -24,7 +24,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Return every markdown page of the project."""
-    folders = [ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("plugins/*/*.md")]
+    folders = [ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), ROOT.glob("plugins/*/*.md"), ROOT.glob("deploy/*.md")]
     return sorted(path for found in folders for path in found)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import click
 import pytest
 
 import hub.plugin
@@ -22,6 +21,7 @@ from hub.domain.states import MOVES
 from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.registry import HOOKS, find_plugins
 from tests import documents
+from tests.command_lines import is_a_command
 from tests.documents import ROOT, code
 
 PAGES = documents.pages()
@@ -77,23 +77,6 @@ def commands_on(text: str) -> Iterator[str]:
     for block in documents.blocks(text, "console"):
         yield from re.findall(r"^\$ (?:.*\s)?(hub [a-z][^#\n]*)", block, re.MULTILINE)
     yield from re.findall(r"`(hub [a-z][^`]*)`", documents.prose(text))
-
-
-def is_a_command(line: str) -> bool:
-    """Tell whether the words name a command and the options are its own."""
-    command: click.Command = main
-    for word in line.split()[1:]:
-        if isinstance(command, click.Group) and not word.startswith("--"):
-            if word not in command.commands:
-                return command.invoke_without_command and word.isupper()
-            command = command.commands[word]
-        elif word.startswith("--") and word.split("=")[0] not in options_of(command):
-            return False
-    return not isinstance(command, click.Group) or command.invoke_without_command
-
-
-def options_of(command: click.Command) -> set[str]:
-    return {"--help", *(option for parameter in command.params for option in parameter.opts)}
 
 
 # Configuration
