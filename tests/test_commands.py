@@ -445,6 +445,22 @@ def test_doctor_notes_a_survey_that_is_on_and_cannot_ask_anybody(hub: Terminal) 
     assert "draft" not in result.output
 
 
+def test_a_token_is_printed_once_listed_and_revoked(hub: Terminal) -> None:
+    hub.apply()
+    assert hub("token", "list").output == "There is no token.\n"
+    secret = hub("token", "add", "crm", "--scope", "write", "--scope", "read").stdout.strip()
+    assert secret.startswith("hub_")
+    listed = hub("token", "list").output
+    assert "crm" in listed
+    assert "read, write" in listed
+    assert "never used" in listed
+    assert secret not in listed
+    assert hub("token", "add", "crm").exit_code == 2
+    assert hub("token", "add", "No Name").exit_code == 2
+    assert hub("token", "revoke", "crm").output == "Revoked crm.\n"
+    assert hub("token", "revoke", "crm").exit_code == 2
+
+
 # Settings
 
 

@@ -7,7 +7,7 @@ import os
 import click
 
 from hub import __version__
-from hub.cli import channels, configure, look, plugins, processes
+from hub.cli import channels, configure, look, plugins, processes, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,6 +17,13 @@ def main() -> None:
     os.umask(0o077)  # what the hub writes holds addresses and keys: nobody else reads it
 
 
-COMMANDS = (*processes.COMMANDS, *configure.COMMANDS, *plugins.COMMANDS, *look.COMMANDS, *channels.COMMANDS)
+COMMANDS = (
+    *processes.COMMANDS,
+    *configure.COMMANDS,
+    *plugins.COMMANDS,
+    *look.COMMANDS,
+    *channels.COMMANDS,
+    *token.COMMANDS,
+)
 for command in COMMANDS:
     main.add_command(command)
