@@ -7,7 +7,7 @@ import os
 import click
 
 from hub import __version__
-from hub.cli import channels, configure, look, plugins, processes, token
+from hub.cli import channels, configure, look, plugins, processes, suppressions, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ COMMANDS = (
     *look.COMMANDS,
     *channels.COMMANDS,
     *token.COMMANDS,
+    *suppressions.COMMANDS,
 )
 for command in COMMANDS:
     main.add_command(command)
