@@ -32,6 +32,7 @@ NEEDS = {
     ("DELETE", "/connections/{role}/{name}"): Scope.ADMIN,
     ("GET", "/people"): Scope.READ,
     ("GET", "/people/{person}"): Scope.READ,
+    ("POST", "/people/import"): Scope.WRITE,
     ("GET", "/events"): Scope.READ,
     ("GET", "/events/{event}"): Scope.READ,
     ("GET", "/invitations"): Scope.READ,

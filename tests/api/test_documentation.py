@@ -36,6 +36,7 @@ enabled = true
 """
 FILES = {
     "bounces.csv": "email\na@example.com\nb@example.com\nnobody\n",
+    "people.csv": "userId,email\nu1,a@example.com\nu2,b@example.com\n,c@example.com\n",
 }
 
 
@@ -49,7 +50,7 @@ def test_examples_do_what_the_page_says(lab: Lab, api: Api) -> None:
     )
     lab.decide(identify("u1"))
     lines = list(examples())
-    assert len(lines) == 18
+    assert len(lines) == 19
     for line, expected in lines:
         answer = run(api, line, invitation=lab.invitations()[0].id)
         assert answer.status_code in (200, 201, 202), (line, answer.text)
@@ -111,7 +112,8 @@ def test_every_filter_is_documented() -> None:
         if method == "get"
         for parameter in operation.get("parameters", ())
     }
-    assert named == used - {"format", "period"}
+    assert used - named == {"format", "period"}
+    assert named - used == {"source"}
 
 
 # The page of the hub

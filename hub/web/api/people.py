@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 from hub.admin import events, invitations, people
 from hub.admin.invitations import Action
-from hub.admin.records import Format
+from hub.admin.people_import import IDS, import_people
+from hub.admin.records import Format, read_records
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Reason
 from hub.domain.states import State
-from hub.web.api.routes import Routes, hub, wake
+from hub.web.api.routes import Routes, backing, hub, wake
 from hub.web.api.schemas import (
     ACTIONS,
+    BroughtSchema,
     EventQuery,
     EventSchema,
+    ImportPeopleQuery,
     InvitationQuery,
     InvitationSchema,
     PeopleQuery,
@@ -49,6 +54,28 @@ def list_people(query: dict[str, Any]) -> Any:
 def get_person(person: str) -> Any:
     """Tell a person's story"""
     return people.why_id(hub(), person)
+
+
+@people_routes(
+    "POST",
+    "/people/import",
+    scope=Scope.WRITE,
+    query=ImportPeopleQuery,
+    upload=RECORDS,
+    answer=BroughtSchema,
+    status=202,
+)
+def import_all(query: dict[str, Any]) -> Any:
+    """Bring people in
+
+    CSV with a header, JSON lines, or a JSON array. Each row becomes an identify of the source, under the same rules as
+    any other: `userId` or `anonymousId`, `email`, `createdAt`, and any other trait. `timestamp` says as of when; left
+    out: now. The same row again is a duplicate.
+    """
+    records = read_records(request.stream, Format(request.mimetype), any_of=IDS)
+    brought = import_people(hub(), query["source"], records, receive=backing().receive, batch=query["batch"])
+    wake("decide")
+    return brought
 
 
 @event_routes("GET", "/events", scope=Scope.READ, query=EventQuery, answer=page_of(EventSchema))

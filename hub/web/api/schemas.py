@@ -481,6 +481,25 @@ class ImportedSchema(Schema):
     problems = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"help": "The first thousand."})
 
 
+class BroughtSchema(Schema):
+    """What became of an import of people."""
+
+    accepted = fields.Integer(required=True, metadata={"help": "Stored; a worker decides on them."})
+    refused = fields.Integer(required=True)
+    problems = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"help": "The first thousand."})
+
+
+class ImportPeopleQuery(Query):
+    """Where the people belong."""
+
+    source = _id(required=True, metadata={"help": "Name of the source whose people they are."})
+    batch = Line(
+        load_default="",
+        validate=validate.Length(max=100),
+        metadata={"help": "The same row is a duplicate within a batch; give a new name to say it all again."},
+    )
+
+
 # Sync
 
 
