@@ -38,9 +38,9 @@ invitation_routes = Routes("invitations", "Mails that were or will be sent.")
 RECORDS: dict[str, Any] = {
     Format.CSV.value: {"type": "string"},
     Format.LINES.value: {"type": "string"},
-    Format.ARRAY.value: {"type": "array", "items": {"type": "object"}},
+    Format.ARRAY.value: {"type": "array", "items": {}},
 }
-"""What an import may be written as."""
+"""What an import may be written as; an item that is no object is a record that is reported."""
 
 
 @people_routes("GET", "/people", scope=Scope.READ, query=PeopleQuery, answer=page_of(PersonSchema))
