@@ -7,7 +7,7 @@ from datetime import timedelta
 from hub.admin.export import export
 from hub.plugin import ChannelPaused
 from hub.registry import Plugins
-from hub.store import tables
+from hub.store import configuration, tables
 from hub.store.configuration import Role
 from tests.api.client import Api
 from tests.lab import Lab, identify
@@ -20,6 +20,13 @@ def test_survey_is_shown_with_its_defaults(lab: Lab, api: Api) -> None:
     assert (survey["name"], survey["enabled"]) == ("onboarding", True)
     expected = {"channels": ["relay"], "min_delay_days": 3, "max_delay_days": 0, "on_missing_created_at": "immediate"}
     assert expected.items() <= survey["settings"].items()
+
+
+def test_setting_that_an_older_version_did_not_know_has_its_default(lab: Lab, api: Api) -> None:
+    with lab.hub.store.write() as connection:
+        connection.execute(tables.survey.update().values(settings={}))
+        configuration.raise_revision(connection)
+    assert api.get("/surveys/onboarding")["settings"]["min_interval_weeks"] == 26
 
 
 def test_what_get_shows_put_takes_and_changes_nothing(lab: Lab, api: Api) -> None:

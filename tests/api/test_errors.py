@@ -81,6 +81,7 @@ def test_every_problem_is_named_by_its_field(still_api: Api) -> None:
     answer = still_api("PUT", "/surveys/onboarding", body={"min_delay_days": -1, "colour": "red", "sources": [7]})
     assert answer.status_code == 422
     assert set(answer.json["fields"]) == {"min_delay_days", "colour", "sources.0"}
+    assert set(still_api("PUT", "/surveys/onboarding", body=[1]).json["fields"]) == {"body"}
 
 
 def test_a_method_that_is_not_there_is_answered_with_those_that_are(still_api: Api) -> None:
