@@ -1,4 +1,4 @@
-"""Writes configuration.md and commands.md beside this file: `python3 run.py docs`."""
+"""Writes configuration.md, commands.md and api-reference.md beside this file: `python3 run.py docs`."""
 
 from pathlib import Path
 

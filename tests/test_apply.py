@@ -126,6 +126,12 @@ def test_two_sources_with_one_key_are_refused(lab):
     assert problems(lab, text) == ["sources.b.api_key: sources.a has the same key; each source needs its own"]
 
 
+def test_two_sources_may_swap_their_keys(lab):
+    text = '[sources.a]\nkind = "fake"\napi_key = "{}"\n[sources.b]\nkind = "fake"\napi_key = "{}"\n'
+    lab.configure(text.format("one", "two"))
+    assert lines(lab, text.format("two", "one")) == ["~ sources.a.api_key: changed", "~ sources.b.api_key: changed"]
+
+
 def test_other_kind_is_another_connection_and_the_old_one_is_retired(lab):
     before = lab.id_of(Role.CHANNEL, "relay")
     lab.hub.registry.plugins.kinds[Role.CHANNEL, "other"] = lab.hub.registry.plugins.kinds[Role.CHANNEL, "fake"]

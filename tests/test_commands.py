@@ -445,6 +445,50 @@ def test_doctor_notes_a_survey_that_is_on_and_cannot_ask_anybody(hub: Terminal) 
     assert "draft" not in result.output
 
 
+def test_a_token_is_printed_once_listed_and_revoked(hub: Terminal) -> None:
+    hub.apply()
+    assert hub("token", "list").output == "There is no token.\n"
+    secret = hub("token", "add", "crm", "--scope", "write", "--scope", "read").stdout.strip()
+    assert secret.startswith("hub_")
+    listed = hub("token", "list").output
+    assert "crm" in listed
+    assert "read, write" in listed
+    assert "never used" in listed
+    assert secret not in listed
+    assert hub("token", "add", "crm").exit_code == 2
+    assert hub("token", "add", "No Name").exit_code == 2
+    assert hub("token", "revoke", "crm").output == "Revoked crm.\n"
+    assert hub("token", "revoke", "crm").exit_code == 2
+
+
+def test_suppressions_are_added_removed_and_erased_people_stay(hub: Terminal) -> None:
+    hub.apply()
+    assert hub("suppressions", "add", "Ada@acme.example", "--reason", "complained").output == "Suppressed.\n"
+    assert hub("suppressions", "add", "ada@acme.example").output == "It is suppressed already: complained.\n"
+    assert hub("suppressions", "remove", "ada@acme.example").output == "It may be mailed again.\n"
+    assert hub("suppressions", "remove", "ada@acme.example").exit_code == 2
+    assert hub("suppressions", "add", "nobody").output.startswith("email: 'nobody' is no address")
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    hub("erase", "ada", "--yes")
+    assert "erased" in hub("suppressions", "remove", "ada@acme.example").output
+
+
+def test_suppressions_are_imported_and_exported(hub: Terminal) -> None:
+    hub.apply()
+    (hub.directory / "bounces.csv").write_text("email\na@acme.example\nnobody\n")
+    result = hub("suppressions", "import", "bounces.csv", "--reason", "hard_bounced")
+    assert result.exit_code == 1
+    assert "line 3: email: 'nobody' is no address" in result.output
+    assert "Suppressed 1; 0 were suppressed before; 1 lines were not taken." in result.output
+    for name, options in (("again.csv", []), ("again.json", ["--json"])):
+        (hub.directory / name).write_text(hub("suppressions", "export", *options).output)
+        again = hub("suppressions", "import", name)
+        assert again.output == "Suppressed 0; 1 were suppressed before; 0 lines were not taken.\n"
+    assert hub("suppressions", "import", "nowhere.csv").exit_code == 2
+    (hub.directory / "other.csv").write_text("address\n")
+    assert "among them email" in hub("suppressions", "import", "other.csv").output
+
+
 # Settings
 
 

@@ -309,6 +309,7 @@ def survey_mail(*, to: str = "ada@a.example", scores: range = range(11)) -> Mail
 def story(*entries: Entry) -> Story:
     """Return somebody's story."""
     return Story(
+        id="p1",
         name="Ada",
         email=None,
         user_ids=["ada"],

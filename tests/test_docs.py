@@ -82,7 +82,7 @@ def commands_on(text: str) -> Iterator[str]:
 # Configuration
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md", "api-reference.md"])
 def test_generated_pages_are_up_to_date(name: str) -> None:
     assert documents.read(f"docs/{name}") == reference.pages(main)[name], "run: python3 run.py docs"
 

@@ -14,6 +14,7 @@ from hub.admin import document
 from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
 from hub.admin.health import gaps, unreachable_links
+from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.reasons import Reason
 from hub.domain.states import MOVABLE, State
@@ -48,6 +49,44 @@ def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
     current = _Current(hub)
     raw = document.parse(text)
     wanted = document.read(raw, hub.registry.plugins, environ=environ, kept=current.kept_secret)
+    made = _plan_entries(hub, current, wanted)
+    _plan_removals(made, current, wanted)
+    return _checked(hub, current, made, environ)
+
+
+def plan_change(hub: Hub, raw: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Plan:
+    """Return what changing only the surveys and connections in this document would change; all others stay.
+
+    What stays is not looked at, so that a connection that is broken keeps nobody from changing another. Raises
+    ConfigError listing every problem.
+    """
+    current = _Current(hub)
+    plugins = hub.registry.plugins
+    wanted = document.read(raw, plugins, environ=environ, kept=current.kept_secret, there=current.connections)
+    made = _plan_entries(hub, current, wanted)
+    made.surveys += _relinked(made, current)
+    return _checked(hub, current, made, environ)
+
+
+def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey: str | None = None) -> Plan:
+    """Return what taking a connection or a survey out of use would change, both being there.
+
+    Raises Conflict while a survey uses the connection.
+    """
+    current = _Current(hub)
+    made = Plan()
+    if connection is not None:
+        users = current.users_of(*connection)
+        if users:
+            label = f"{connection[0].plural}.{connection[1]}"
+            raise Conflict(f"{label} is used by {' and '.join(users)}; take it out of there first")
+        _plan_connection_removal(made, connection, current.connections[connection])
+    if survey is not None:
+        _plan_survey_removal(made, current.surveys[survey])
+    return made
+
+
+def _plan_entries(hub: Hub, current: _Current, wanted: Document) -> Plan:
     if wanted.problems:
         raise ConfigError(wanted.problems)
     made = Plan(warnings=_warnings(hub, wanted))
@@ -55,8 +94,19 @@ def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
         _plan_connection(hub, made, current, connection)
     for survey in wanted.surveys:
         _plan_survey(made, current, survey)
-    _plan_removals(made, current, wanted)
-    problems = _shared_keys(hub, made, environ)
+    return made
+
+
+def _relinked(made: Plan, current: _Current) -> list[WantedSurvey]:
+    """Return the surveys that use a connection which gives its name to one of another kind, to be linked to that."""
+    wanted = [one for one, _ in made.connections]
+    replaced = {(one.role, one.name) for one in wanted if current.of(one.role, one.name, one.kind) is None}
+    users = {name for role, connection in replaced for name in current.users_of(role, connection)}
+    return [current.as_wanted(name) for name in sorted(users - {survey.name for survey in made.surveys})]
+
+
+def _checked(hub: Hub, current: _Current, made: Plan, environ: Mapping[str, str]) -> Plan:
+    problems = _shared_keys(hub, made, current, environ)
     if problems:
         raise ConfigError(problems)
     return made
@@ -67,7 +117,8 @@ def apply(hub: Hub, made: Plan) -> None:
 
     def work(connection: Connection) -> None:
         now = hub.now()
-        ids: dict[tuple[Role, str], str] = {}
+        live = (one for one in configuration.snapshot(connection).connections if one.retired_at is None)
+        ids = {(one.role, one.name): one.id for one in live}
         for connection_id in made.retired_connections:
             configuration.retire_connection(connection, connection_id, now=now)
         for wanted, config in made.connections:
@@ -81,7 +132,7 @@ def apply(hub: Hub, made: Plan) -> None:
                 now=now,
             )
         for survey in made.surveys:
-            links = {role: [ids[role, name] for name in names] for role, names in survey.connections.items()}
+            links = _links(survey, ids)
             configuration.save_survey(
                 connection,
                 name=survey.name,
@@ -97,6 +148,15 @@ def apply(hub: Hub, made: Plan) -> None:
 
     hub.store.transact(work)
     _remember_trait_names(hub)
+
+
+def _links(survey: WantedSurvey, ids: Mapping[tuple[Role, str], str]) -> dict[Role, list[str]]:
+    """Return a survey's connections by id. Raises Conflict when one was taken out of use since the plan was made."""
+    try:
+        return {role: [ids[role, name] for name in names] for role, names in survey.connections.items()}
+    except KeyError as missing:
+        role, name = missing.args[0]
+        raise Conflict(f"{role.plural}.{name} was taken out of use in this very moment; look again") from None
 
 
 class _Current:
@@ -130,6 +190,17 @@ class _Current:
     def retired(self, role: Role, name: str, kind: str) -> StoredConnection | None:
         """Return the connection that a wanted one would put back in use: the one that was retired last."""
         return self._retired.get((role, name, kind))
+
+    def users_of(self, role: Role, name: str) -> list[str]:
+        """Return the names of the surveys that use a connection."""
+        return [survey.name for survey in self.surveys.values() if name in self.names_of(survey)[role]]
+
+    def as_wanted(self, name: str) -> WantedSurvey:
+        """Return a survey as it is."""
+        survey = self.surveys[name]
+        return WantedSurvey(
+            name=name, enabled=survey.enabled, settings=survey.settings, connections=self.names_of(survey)
+        )
 
     def names_of(self, survey: StoredSurvey) -> dict[Role, list[str]]:
         """Return a survey's connections by name."""
@@ -225,14 +296,23 @@ def _plan_survey(made: Plan, current: _Current, wanted: WantedSurvey) -> None:
 
 def _plan_removals(made: Plan, current: _Current, wanted: Document) -> None:
     kept = {(one.role, one.name) for one in wanted.connections}
-    for (role, name), stored in current.connections.items():
-        if (role, name) not in kept:
-            made.retired_connections.append(stored.id)
-            made.lines.append(f"- {role.plural}.{name}: taken out of use")
+    for key, stored in current.connections.items():
+        if key not in kept:
+            _plan_connection_removal(made, key, stored)
     for name, survey in current.surveys.items():
         if name not in {one.name for one in wanted.surveys}:
-            made.retired_surveys.append(survey.id)
-            made.lines.append(f"- surveys.{name}: taken out of use; what waits is cancelled, answers are kept")
+            _plan_survey_removal(made, survey)
+
+
+def _plan_connection_removal(made: Plan, key: tuple[Role, str], stored: StoredConnection) -> None:
+    role, name = key
+    made.retired_connections.append(stored.id)
+    made.lines.append(f"- {role.plural}.{name}: taken out of use")
+
+
+def _plan_survey_removal(made: Plan, survey: StoredSurvey) -> None:
+    made.retired_surveys.append(survey.id)
+    made.lines.append(f"- surveys.{survey.name}: taken out of use; what waits is cancelled, answers are kept")
 
 
 def _warnings(hub: Hub, wanted: Document) -> list[str]:
@@ -249,9 +329,9 @@ def _warnings(hub: Hub, wanted: Document) -> list[str]:
     return warnings
 
 
-def _shared_keys(hub: Hub, made: Plan, environ: Mapping[str, str]) -> list[str]:
+def _shared_keys(hub: Hub, made: Plan, current: _Current, environ: Mapping[str, str]) -> list[str]:
     """Return a problem for every two sources that senders could not be told apart by."""
-    seen: dict[str, str] = {}
+    seen = _keys_that_stay(hub, made, current)
     problems = []
     for wanted, config in made.connections:
         for name, schema_field in wanted.provider.config_schema().fields.items():
@@ -264,6 +344,18 @@ def _shared_keys(hub: Hub, made: Plan, environ: Mapping[str, str]) -> list[str]:
             if other != wanted.path:
                 problems.append(f"{wanted.path}.{key}: {other} has the same key; each source needs its own")
     return problems
+
+
+def _keys_that_stay(hub: Hub, made: Plan, current: _Current) -> dict[str, str]:
+    """Return the keys of the working sources that the plan does not touch, by hash, with their paths."""
+    touched = {(one.role, one.name) for one, _ in made.connections}
+    names = {
+        stored.id: f"{role.plural}.{name}"
+        for (role, name), stored in current.connections.items()
+        if (role, name) not in touched and stored.id not in made.retired_connections
+    }
+    keys = hub.registry.current().source_of_key
+    return {key: names[connection_id] for key, connection_id in keys.items() if connection_id in names}
 
 
 def _cancel_waiting(connection: Connection, survey_id: str, hub: Hub) -> None:

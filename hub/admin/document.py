@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,8 +85,12 @@ def read(
     *,
     environ: Mapping[str, str],
     kept: Callable[[Role, str, str, str], str | None],
+    there: Collection[tuple[Role, str]] = (),
 ) -> Document:
-    """Return the document. `kept(role, name, kind, field)` gives the secret that `(kept)` stands for."""
+    """Return the document. `kept(role, name, kind, field)` gives the secret that `(kept)` stands for.
+
+    `there` are connections that a survey may name although the document does not describe them.
+    """
     document = Document()
     for table, value in raw.items():
         if table not in _ROLES and table != "surveys":
@@ -96,7 +100,7 @@ def read(
         else:
             for name, entry in value.items():
                 _read_entry(document, table, name, entry, plugins, environ, kept)
-    _check_references(document)
+    _check_references(document, there)
     return document
 
 
@@ -237,17 +241,18 @@ def _plain(name: str, message: str, known: Mapping[str, Field[Any]]) -> str:
     return f"{said}. {meaning}" if said == "is missing" and meaning else said
 
 
-def _check_references(document: Document) -> None:
+def _check_references(document: Document, there: Collection[tuple[Role, str]]) -> None:
     if document.problems:
         return
-    names = {role: {one.name for one in document.connections if one.role is role} for role in Role}
+    known = {*there, *((one.role, one.name) for one in document.connections)}
+    names = {role: {name for known_role, name in known if known_role is role} for role in Role}
     for survey in document.surveys:
         for role, wanted in survey.connections.items():
             for name in wanted:
                 if name not in names[role]:
-                    there = ", ".join(sorted(names[role])) or "none"
+                    others = ", ".join(sorted(names[role])) or "none"
                     document.problems.append(
-                        f"surveys.{survey.name}.{role.plural}: there is no [{role.plural}.{name}]; there are: {there}"
+                        f"surveys.{survey.name}.{role.plural}: there is no [{role.plural}.{name}]; there are: {others}"
                     )
             if len(set(wanted)) < len(wanted):
                 document.problems.append(f"surveys.{survey.name}.{role.plural}: names one {role} twice")

@@ -22,15 +22,16 @@ def export(hub: Hub, *, reveal: bool = False) -> str:
     names = {one.id: one.name for one in snapshot.connections}
     written: dict[str, dict[str, Any]] = {}
     for role in Role:
-        entries = {one.name: _connection(hub, one, reveal=reveal) for one in live if one.role is role}
+        entries = {one.name: connection_table(hub, one, reveal=reveal) for one in live if one.role is role}
         if entries:
             written[role.plural] = dict(sorted(entries.items()))
     if snapshot.surveys:
-        written["surveys"] = {survey.name: _survey(survey, names) for survey in snapshot.surveys}
+        written["surveys"] = {survey.name: survey_table(survey, names) for survey in snapshot.surveys}
     return tomli_w.dumps(written)
 
 
-def _connection(hub: Hub, stored: StoredConnection, *, reveal: bool) -> dict[str, Any]:
+def connection_table(hub: Hub, stored: StoredConnection, *, reveal: bool = False) -> dict[str, Any]:
+    """Return a connection as its table is written: what differs from the defaults, secrets as in `export`."""
     config = {key: _setting(hub, key, value, reveal=reveal) for key, value in stored.config.items()}
     defaults = OPTIONS[stored.role]().load({})
     return {"kind": stored.kind, **config, **_differing(stored.options, defaults)}
@@ -44,7 +45,8 @@ def _setting(hub: Hub, key: str, value: Any, *, reveal: bool) -> Any:
     return value
 
 
-def _survey(survey: StoredSurvey, names: Mapping[str, str]) -> dict[str, Any]:
+def survey_table(survey: StoredSurvey, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a survey as its table is written; `names` are those of connections by id."""
     connections = {role.plural: [names[id] for id in ids] for role, ids in survey.connections.items()}
     defaults = SurveySchema().dump(SurveySchema().load({}))
     return {**connections, "enabled": survey.enabled, **_differing(survey.settings, defaults)}

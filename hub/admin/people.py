@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from hub.admin.facts import day_and_time, facts_of
-from hub.domain.identity import IdKind, fingerprint, mailbox_of
+from hub.admin.invitations import cause_of
+from hub.admin.paging import Page, Slice, newest_first
+from hub.admin.trouble import NotThere
+from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.reasons import SENTENCES, Reason, Stop
 from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
@@ -35,15 +38,16 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """A person and what happened."""
+    """A person and what happened; `id` is the hub's own."""
 
+    id: str
     name: str | None
     email: str | None
     user_ids: Sequence[str]
     anonymous_ids: Sequence[str]
     first_seen_at: datetime | None
     is_suppressed: bool
-    entries: Sequence[Entry]
+    entries: Sequence[Entry] = ()
 
 
 def why(hub: Hub, who: str) -> list[Story]:
@@ -52,6 +56,27 @@ def why(hub: Hub, who: str) -> list[Story]:
     with hub.store.read() as connection:
         people = _find(connection, who)
         return [_story(connection, configuration, person) for person in people]
+
+
+def why_id(hub: Hub, person_id: str) -> Story:
+    """Return the story of the person with this id of the hub's own. Raises NotThere."""
+    configuration = hub.registry.current()
+    with hub.store.read() as connection:
+        person = worlds.load_people(connection, [person_id]).get(person_id)
+        if person is None:
+            raise NotThere(f"There is no person {person_id}")
+        return _story(connection, configuration, person)
+
+
+def people(hub: Hub, part: Slice, *, who: str | None = None) -> Page[Story]:
+    """Return people without their stories, the newest first; with `who` those of this id or address."""
+    with hub.store.read() as connection:
+        if who is not None:
+            found = _find(connection, who)
+            return Page(items=[_portrait(person, stops=_stops(connection, person)) for person in found])
+        page = newest_first(connection, [select(tables.person.c.id)], (tables.person.c.id,), part)
+        loaded = worlds.load_people(connection, [row.id for row in page.items])
+        return page.map(lambda row: _portrait(loaded[row.id], stops=_stops(connection, loaded[row.id])))
 
 
 def erase(hub: Hub, who: str) -> dict[str, int] | None:
@@ -66,29 +91,48 @@ def erase(hub: Hub, who: str) -> dict[str, int] | None:
 
 
 def _find(connection: Connection, who: str) -> list[Person]:
-    identity, person = tables.identity, tables.person
-    ids = set(connection.scalars(select(identity.c.person_id).where(identity.c.value == who)))
+    person = tables.person
+    known = [
+        Identity(namespace=namespace, kind=kind, value=who) for namespace in _namespaces(connection) for kind in IdKind
+    ]
+    ids = worlds.person_ids(connection, known)
     ids |= set(connection.scalars(select(person.c.id).where(person.c.mailbox == mailbox_of(who))))
     return sorted(worlds.load_people(connection, ids).values(), key=lambda one: one.id)
 
 
+def _namespaces(connection: Connection) -> Iterator[str]:
+    """Yield the namespaces that ids were ever seen in: one step in the index for each, however many ids there are."""
+    namespace = tables.identity.c.namespace
+    found = connection.scalar(select(func.min(namespace)))
+    while found is not None:
+        yield found
+        found = connection.scalar(select(func.min(namespace)).where(namespace > found))
+
+
 def _story(connection: Connection, configuration: Configuration, person: Person) -> Story:
-    address = check_address(value_of(person.profile, "email"))
     teller = _Teller(connection, configuration, person)
-    stops = _stops(connection, person, address)
+    stops = _stops(connection, person)
+    entries = sorted([*teller.entries(), *stops], key=lambda entry: entry.at)
+    return _portrait(person, stops=stops, entries=entries)
+
+
+def _portrait(person: Person, *, stops: Sequence[Entry], entries: Sequence[Entry] = ()) -> Story:
+    address = check_address(value_of(person.profile, "email"))
     return Story(
+        id=person.id,
         name=display_name(person.profile),
         email=address,
         user_ids=[one.value for one in person.identities if one.kind is IdKind.USER],
         anonymous_ids=[one.value for one in person.identities if one.kind is IdKind.ANONYMOUS],
         first_seen_at=person.first_seen_at,
         is_suppressed=bool(stops),
-        entries=sorted([*teller.entries(), *stops], key=lambda entry: entry.at),
+        entries=entries,
     )
 
 
-def _stops(connection: Connection, person: Person, address: str | None) -> list[Entry]:
+def _stops(connection: Connection, person: Person) -> list[Entry]:
     """Return since when and why this person or their mailbox is never mailed."""
+    address = check_address(value_of(person.profile, "email"))
     keys = [fingerprint(one.kind, one.namespace, one.value) for one in person.identities]
     keys += [fingerprint("mailbox", mailbox_of(address))] if address is not None else []
     table = tables.suppression
@@ -154,7 +198,7 @@ class _Teller:
             yield Entry(at=row.at, what="mail", sentence=sentence, code=row.outcome, details={"detail": row.detail})
         for row in rows:
             if row.state in ("cancelled", "unknown", "held"):
-                sentence = f"Invitation of survey {names[row.id]} is {row.state}. {_cause(row)}".rstrip()
+                sentence = f"Invitation of survey {names[row.id]} is {row.state}. {cause_of(row) or ''}".rstrip()
                 at = row.concluded_at or row.sent_at or row.scheduled_at
                 yield Entry(at=at, what="invitation", sentence=sentence, code=row.reason or row.state)
 
@@ -193,14 +237,6 @@ class _Teller:
     def _connection_name(self, connection_id: str) -> str:
         connection = self._configuration.connections.get(connection_id)
         return connection.label if connection else "(removed)"
-
-
-def _cause(invitation: Any) -> str:
-    """Return why an invitation stands where it does; who cancelled it may have left a note."""
-    reason = SENTENCES.get(Reason(invitation.reason)) if invitation.reason in set(Reason) else None
-    if invitation.reason == Reason.CANCELLED:
-        return str(invitation.note or reason)
-    return str(reason or invitation.note or "")
 
 
 _STOPS = {

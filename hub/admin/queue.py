@@ -8,10 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
-from hub.admin.words import hint
-from hub.config import ConfigError
+from hub.admin.invitations import cancelled, released
+from hub.admin.names import survey_named
 from hub.domain.identity import IdKind
-from hub.domain.reasons import Reason
 from hub.domain.states import WAITING, State
 from hub.domain.world import Person
 from hub.pipeline.hub import Hub
@@ -60,7 +59,7 @@ class WaitingPerson:
 def first_waiting(hub: Hub, survey_name: str | None = None, *, limit: int = 50) -> Sequence[WaitingPerson]:
     """Return the invitations that are due first, of one survey or of all. Raises ConfigError for an unknown survey."""
     names = {id: survey.name for id, survey in hub.registry.current().surveys.items()}
-    ids = list(names) if survey_name is None else [_id_of(hub, survey_name)]
+    ids = list(names) if survey_name is None else [survey_named(hub.registry.current(), survey_name).id]
     with hub.store.read() as connection:
         statement = select(table).where(table.c.state.in_(sorted(WAITING)), table.c.survey_id.in_(ids))
         rows = connection.execute(statement.order_by(table.c.due_at, table.c.id).limit(limit)).all()
@@ -83,31 +82,19 @@ def _name_of(person: Person) -> str:
 
 def release(hub: Hub, survey_name: str) -> int:
     """Make a survey's held invitations due now; they are checked again before they leave. Return how many."""
-    now = hub.now()
-    values = {"state": State.SCHEDULED, "reason": None, "due_at": now, "next_attempt_at": now, "late_from": now}
-    return _change_held(hub, survey_name, values)
+    return _change_held(hub, survey_name, released(hub.now()))
 
 
 def cancel(hub: Hub, survey_name: str) -> int:
     """Cancel a survey's held invitations; return how many."""
-    values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "note": None, "concluded_at": hub.now()}
-    return _change_held(hub, survey_name, values)
+    return _change_held(hub, survey_name, cancelled(hub.now()))
 
 
 def _change_held(hub: Hub, survey_name: str, values: Mapping[str, object]) -> int:
-    survey_id = _id_of(hub, survey_name)
+    survey_id = survey_named(hub.registry.current(), survey_name).id
 
     def work(connection: Connection) -> int:
         held = update(table).where(table.c.survey_id == survey_id, table.c.state == State.HELD)
         return connection.execute(held.values(**values, revision=table.c.revision + 1)).rowcount
 
     return hub.store.transact(work)
-
-
-def _id_of(hub: Hub, survey_name: str) -> str:
-    surveys = hub.registry.current().surveys
-    found = next((id for id, survey in surveys.items() if survey.name == survey_name), None)
-    if found is None:
-        known = hint(survey_name, [survey.name for survey in surveys.values()])
-        raise ConfigError([f"There is no survey {survey_name!r}{known}"])
-    return found

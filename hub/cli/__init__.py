@@ -7,7 +7,7 @@ import os
 import click
 
 from hub import __version__
-from hub.cli import backups, channels, configure, look, plugins, processes
+from hub.cli import backups, channels, configure, look, plugins, processes, suppressions, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,8 @@ COMMANDS = (
     *look.COMMANDS,
     *channels.COMMANDS,
     *backups.COMMANDS,
+    *token.COMMANDS,
+    *suppressions.COMMANDS,
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -8,6 +8,8 @@ import click
 
 from hub.admin.reference import configuration_page
 from hub.registry import Plugins, find_plugins
+from hub.web.api import openapi
+from hub.web.api.reference import reference_page
 
 DISTRIBUTION = "survey-hub"
 
@@ -29,7 +31,11 @@ def pages(hub: click.Group) -> dict[str, str]:
 
     Only kinds that come with the hub itself are described.
     """
-    return {"configuration.md": configuration_page(_shipped()), "commands.md": commands_page(hub)}
+    return {
+        "configuration.md": configuration_page(_shipped()),
+        "commands.md": commands_page(hub),
+        "api-reference.md": reference_page(openapi()),
+    }
 
 
 def commands_page(group: click.Group) -> str:

@@ -95,5 +95,5 @@ class Play:
 
 
 _NOBODY = Story(
-    name=None, email=None, user_ids=(), anonymous_ids=(), first_seen_at=None, is_suppressed=False, entries=()
+    id="", name=None, email=None, user_ids=(), anonymous_ids=(), first_seen_at=None, is_suppressed=False, entries=()
 )

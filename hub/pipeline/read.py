@@ -14,6 +14,8 @@ from hub.domain.identity import Identity, IdKind, identities_of
 from hub.domain.reasons import Reason
 from hub.domain.rules import Incoming
 from hub.domain.traits import resolve_spellings
+from hub.pipeline import imported
+from hub.pipeline.imported import MAX_ID
 from hub.plugin import Event, Stored, Unreadable
 from hub.registry import Configuration
 from hub.store.intake import AcceptedBody
@@ -23,8 +25,6 @@ log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
 MAX_MESSAGE_ID = 300
-MAX_ID = 500
-"""Characters: PostgreSQL's indexes take 2,704 bytes a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +49,10 @@ def read_body(configuration: Configuration, body: AcceptedBody) -> list[ReadEven
         return [_faulty(body, Unreadable(why=f"{MAX_DEATHS} workers died while working on it"), Reason.POISON)]
     assert source is not None, "bodies of missing plugins wait in the log"
     namespace = configuration.namespace_of(body.source_id)
+    stored = Stored(body=body.body, arrived_at=body.arrived_at, hint=body.hint)
     events: list[ReadEvent] = []
     try:
-        for item in source.read(Stored(body=body.body, arrived_at=body.arrived_at, hint=body.hint)):
+        for item in imported.read_imported(stored) if body.hint == imported.HINT else source.read(stored):
             if isinstance(item, Unreadable):
                 events.append(_faulty(body, item, Reason.UNREADABLE))
             else:

@@ -220,6 +220,14 @@ def add_pause(connection: Connection, since: datetime, until: datetime) -> None:
         connection.execute(update(table).where(table.c.id == row.id).values(pauses=pauses))
 
 
+def switch_survey(connection: Connection, survey_id: str, *, on: bool, now: datetime) -> None:
+    """Switch a survey on or off and leave all else as it is; the spans in which it was off are remembered."""
+    table = tables.survey
+    found = connection.execute(select(table).where(table.c.id == survey_id).with_for_update()).one()
+    values = {"enabled": on, **_pauses_of(found, enabled=on, now=now)}
+    connection.execute(update(table).where(table.c.id == survey_id, table.c.retired_at.is_(None)).values(**values))
+
+
 def retire_survey(connection: Connection, survey_id: str, *, now: datetime) -> None:
     """Take a survey out of use. Its history stays; what waits is cancelled by the caller."""
     table = tables.survey

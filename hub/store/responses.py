@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from hub.store.outboxes import supersede
 from hub.store.tables import outbox, response, response_version
-from hub.store.types import new_id
+from hub.store.types import EPOCH, new_id
 
 ONE_LATER = timedelta(microseconds=1)
 """A newer answer is later than those before it, whatever the clock says."""
@@ -100,11 +112,40 @@ def _last_told(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> t
     return None if found is None else tuple(found)
 
 
-def counts_by_score(connection: Connection, survey_id: str) -> dict[int, int]:
-    """Return how many answers gave each score."""
+def counts_by_score(
+    connection: Connection, survey_id: str, *, since: datetime | None = None, until: datetime | None = None
+) -> dict[int, int]:
+    """Return how many answers gave each score; rated since `since` and before `until`, where these are given."""
     statement = (
         select(response.c.score, func.count().label("number"))
-        .where(response.c.survey_id == survey_id)
+        .where(response.c.survey_id == survey_id, *_within(since, until))
         .group_by(response.c.score)
     )
     return {row.score: row.number for row in connection.execute(statement)}
+
+
+def counts_by_day(
+    connection: Connection, survey_id: str, *, since: datetime | None = None, until: datetime | None = None
+) -> dict[date, dict[int, int]]:
+    """Return how many answers gave each score, by the UTC day of rating."""
+    if connection.dialect.name == "postgresql":
+        day: Any = cast(func.floor(func.extract("epoch", response.c.rated_at) / _DAY_S), Integer)
+    else:
+        day = type_coerce(response.c.rated_at, BigInteger).op("/")(_DAY_S * 1_000_000)
+    statement = (
+        select(day.label("day"), response.c.score, func.count().label("number"))
+        .where(response.c.survey_id == survey_id, *_within(since, until))
+        .group_by(day, response.c.score)
+    )
+    found: dict[date, dict[int, int]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(EPOCH.date() + timedelta(days=row.day), {})[row.score] = row.number
+    return found
+
+
+_DAY_S = 86_400
+
+
+def _within(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    bounds = [response.c.rated_at >= since] if since is not None else []
+    return [*bounds, response.c.rated_at < until] if until is not None else bounds

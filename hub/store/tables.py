@@ -132,6 +132,7 @@ event = Table(
     Column("payload", LargeBinary),
     UniqueConstraint("source_id", "message_id", name="event_message"),
     Index("event_person", "person_id", "arrived_at"),
+    Index("event_reason", "reason", "arrived_at", "id"),
 )
 
 decision = Table(
@@ -147,6 +148,7 @@ decision = Table(
     Column("inputs", Json, nullable=False),
     Column("rules_version", Integer, nullable=False),
     Column("decided_at", Instant, nullable=False),
+    Index("decision_reason", "reason", "decided_at", "event_id"),
 )
 
 invitation = Table(
@@ -187,6 +189,7 @@ invitation = Table(
     Index("invitation_person", "person_id"),
     Index("invitation_mailbox", "mailbox"),
     Index("invitation_due", "survey_id", "due_at"),
+    Index("invitation_state", "survey_id", "state", "id"),
 )
 
 attempt = Table(
@@ -211,6 +214,7 @@ suppression = Table(
     Column("created_at", Instant, nullable=False),
     Column("note", Text),
     Index("suppression_mailbox", "mailbox"),
+    Index("suppression_reason", "reason", "created_at", "key"),
     comment="Never mailed; `key` is a one-way fingerprint, so that it outlives an erasure",
 )
 
@@ -228,7 +232,7 @@ response = Table(
     Column("rated_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("response_person", "person_id"),
-    Index("response_survey", "survey_id", "rated_at"),
+    Index("response_survey", "survey_id", "rated_at", "id", "score"),
 )
 
 response_version = Table(
@@ -262,6 +266,7 @@ outbox = Table(
     _partial_index("outbox_next", "target_id", "next_attempt_at", where=_state_in("pending", "leased")),
     Index("outbox_person", "person_id"),
     Index("outbox_message", "message_id"),
+    _partial_index("outbox_parked", "target_id", "done_at", "message_id", where=_state_in("parked")),
 )
 
 sync_run = Table(
@@ -305,4 +310,18 @@ process = Table(
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     comment="Heartbeats of web, worker and scheduler processes",
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+    _partial_index("api_token_name", "name", unique=True, where="revoked_at IS NULL"),
+    comment="Who may use the API; of the token itself only a hash is kept",
 )

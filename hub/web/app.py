@@ -16,8 +16,9 @@ from hub.admin.overview import overview
 from hub.config import LOOPBACK
 from hub.pipeline.hub import Hub
 from hub.wake import BackgroundWake, Wake
-from hub.web import reports, survey_pages
+from hub.web import api, reports, survey_pages
 from hub.web.answering import HubAnswering
+from hub.web.api import errors
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import HEADERS, STYLE
 from hub.web.metrics import add_metrics
@@ -43,9 +44,10 @@ def create_app(hub: Hub) -> HubApp:
     _add_status(app, hub)
     add_metrics(app, hub, lambda: app.intake, lambda: _is_from_this_machine(hub))
     _add_errors(app)
-    wake = BackgroundWake(Wake(hub.settings.effective_redis_url), "decide")
-    app.intake = Intake(app.wsgi_app, hub, wake=wake)
+    wake = Wake(hub.settings.effective_redis_url)
+    app.intake = Intake(app.wsgi_app, hub, wake=BackgroundWake(wake, "decide"))
     app.wsgi_app = app.intake  # type: ignore[method-assign]
+    api.add_api(app, hub, wake=wake, receive=app.intake.receiver.store)
     return app
 
 
@@ -96,22 +98,28 @@ def _is_from_this_machine(hub: Hub) -> bool:
 
 
 def _add_errors(app: Flask) -> None:
-    """Every trouble is a calm page for a browser and a short JSON for a program; details go to the log."""
+    """Trouble is a calm page for a browser, JSON for a program, an API error below /api; details go to the log."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
+        if api.is_api(request.path):
+            return errors.refused(error)
         if error.code == 404:
             return _refusal("There is no page here", "Check the address.", 404)
         return _refusal(error.name, error.description or "", error.code or 500)
 
     @app.errorhandler(SQLAlchemyError)
     def away(error: SQLAlchemyError) -> Any:
+        if api.is_api(request.path):
+            return errors.away(error)
         log.error("The database failed: %s", type(error).__name__)
         page, status, headers = _refusal("Please try again shortly", "Nothing was lost, nothing was recorded.", 503)
         return page, status, {**headers, "Retry-After": str(RETRY_AFTER_S)}
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Any:
+        if api.is_api(request.path):
+            return errors.failed(error)
         log.error("A page failed", exc_info=error)
         return _refusal("Something went wrong", "It is in the log. Please try again shortly.", 503)
 

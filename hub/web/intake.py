@@ -63,7 +63,7 @@ class Intake:
         self._app = app
         self._hub = hub
         self._wake = wake
-        self._receiver = Receiver(hub.store)
+        self.receiver = Receiver(hub.store)
         self._kinds = cast("Mapping[str, type[EventSource]]", hub.registry.plugins.kinds_of(Role.SOURCE))
         self._paths = {path: kind for kind, source in self._kinds.items() for path in source.paths}
         self._configuration: Configuration | None = None
@@ -93,7 +93,7 @@ class Intake:
 
     def close(self) -> None:
         """Store what waits."""
-        self._receiver.close()
+        self.receiver.close()
 
     def _kind_of(self, path: str) -> str | None:
         for pattern, kind in self._paths.items():
@@ -171,7 +171,7 @@ class Intake:
         accepted = source.receive(request)
         if not isinstance(accepted, Accepted):
             return accepted
-        self._receiver.store(connection_id, accepted, request.arrived_at)
+        self.receiver.store(connection_id, accepted, request.arrived_at)
         self._wake()
         return accepted.reply
 

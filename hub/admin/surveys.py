@@ -1,0 +1,78 @@
+"""Surveys: seen, made, changed, switched on and off, taken out of use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.admin import apply as applying
+from hub.admin.apply import Plan
+from hub.admin.names import connection_name, survey_named
+from hub.admin.schemas import SurveySchema
+from hub.pipeline.hub import Hub
+from hub.registry import Configuration
+from hub.store import configuration as stored_configuration
+from hub.store.configuration import StoredSurvey
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenSurvey:
+    """A survey; `settings` is all of its table `[surveys.NAME]`, defaults included."""
+
+    name: str
+    enabled: bool
+    settings: Mapping[str, Any]
+
+
+def surveys(hub: Hub) -> list[SeenSurvey]:
+    """Return the surveys in use, by name."""
+    configuration = hub.registry.current()
+    return sorted((_seen(configuration, one) for one in configuration.surveys.values()), key=lambda one: one.name)
+
+
+def survey_of(hub: Hub, name: str) -> SeenSurvey:
+    """Return one survey. Raises NotThere."""
+    configuration = hub.registry.current()
+    return _seen(configuration, survey_named(configuration, name))
+
+
+def put(hub: Hub, name: str, table: Mapping[str, Any]) -> Plan:
+    """Make the survey what this table says, as `hub apply` would; nothing else changes. Raises ConfigError."""
+    made = applying.plan_change(hub, {"surveys": {name: table}})
+    applying.apply(hub, made)
+    return made
+
+
+def switch(hub: Hub, name: str, *, on: bool) -> SeenSurvey:
+    """Switch a survey on or off and leave all else as it is. Raises NotThere."""
+
+    def work(connection: Connection) -> None:
+        survey = survey_named(hub.registry.current(), name)
+        stored_configuration.switch_survey(connection, survey.id, on=on, now=hub.now())
+        stored_configuration.raise_revision(connection)
+
+    hub.store.transact(work)
+    return survey_of(hub, name)
+
+
+def retire(hub: Hub, name: str) -> None:
+    """Take a survey out of use: what waits is cancelled, answers are kept. Raises NotThere."""
+    survey_named(hub.registry.current(), name)
+    applying.apply(hub, applying.plan_removal(hub, survey=name))
+
+
+def _seen(configuration: Configuration, survey: StoredSurvey) -> SeenSurvey:
+    names = {
+        role.plural: [connection_name(configuration, id) for id in ids] for role, ids in survey.connections.items()
+    }
+    return SeenSurvey(
+        name=survey.name,
+        enabled=survey.enabled,
+        settings={**_DEFAULTS, **survey.settings, **names, "enabled": survey.enabled},
+    )
+
+
+_DEFAULTS: Mapping[str, Any] = SurveySchema().dump(SurveySchema().load({}))

@@ -1,0 +1,48 @@
+"""`/api/v1`: what console and command line do, over HTTP. Every route calls a function of `hub.admin`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+
+from hub.pipeline.hub import Hub
+from hub.plugin import Accepted
+from hub.web.api.configuration import connection_routes, survey_routes
+from hub.web.api.docs import add_docs
+from hub.web.api.feedback import response_routes, sync_routes
+from hub.web.api.people import event_routes, invitation_routes, people_routes
+from hub.web.api.routes import EXTENSION, Backing, document
+from hub.web.api.suppressions import suppression_routes
+
+ROUTES = (
+    survey_routes,
+    connection_routes,
+    people_routes,
+    event_routes,
+    invitation_routes,
+    response_routes,
+    suppression_routes,
+    sync_routes,
+)
+
+
+def add_api(
+    app: Flask, hub: Hub, *, wake: Callable[[str], object], receive: Callable[[str, Accepted, datetime], None]
+) -> None:
+    """Add the API to an application. `receive` stores a body as intake does, `wake` asks for a worker."""
+    app.extensions[EXTENSION] = Backing(hub=hub, wake=wake, receive=receive)
+    add_docs(app, document(app, ROUTES))
+
+
+def is_api(path: str) -> bool:
+    """Return whether errors at this path are the API's."""
+    return path == "/api" or path.startswith("/api/")
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, without a hub."""
+    spec: dict[str, Any] = document(Flask("hub.web"), ROUTES).to_dict()
+    return spec

@@ -1,0 +1,20 @@
+"""Who may do what: a bearer token and its scopes."""
+
+from __future__ import annotations
+
+from flask import request
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from hub.admin import tokens
+from hub.admin.tokens import Scope
+from hub.pipeline.hub import Hub
+
+
+def authorise(hub: Hub, scope: Scope) -> None:
+    """Return when the request's token allows this; else raise 401 or 403."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    token = tokens.holder(hub, secret.strip()) if scheme.lower() == "bearer" and secret.strip() else None
+    if token is None:
+        raise Unauthorized("Send `Authorization: Bearer TOKEN` with a token that `hub token add` made.")
+    if scope not in token.scopes:
+        raise Forbidden(f"The token {token.name!r} lacks the scope {scope.value!r}.")
