@@ -282,6 +282,8 @@ class Message:
 
     `id` is the invitation's opaque id, safe to give to a provider. `headers` are further mail headers
     (List-Unsubscribe and so on). `mime(sender)` returns the complete mail with CRLF line ends and `From: sender`.
+    `link` opens the survey without a score chosen, `unsubscribe_link` the page that ends all surveys: for messages
+    that are shorter than a mail.
     """
 
     id: str
@@ -291,6 +293,8 @@ class Message:
     html: str
     headers: Mapping[str, str]
     mime: Callable[[str], bytes]
+    link: str = ""
+    unsubscribe_link: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def test_channels_tell_how_they_do(failing):
 def test_address_for_reports_is_told_where_the_plugin_takes_any(lab):
     lab.configure(configured("relay", rate="600/minute"))
     [relay] = administering.channels(lab.hub)
-    assert relay.reports_url == f"https://hub.example/channels/{relay.id}/events"
+    assert relay.reports_path == f"/channels/{relay.id}/events"
     assert relay.rate == "600/minute"
 
 

@@ -551,3 +551,15 @@ def test_channels_are_shown_and_resumed(hub: Terminal) -> None:
     assert "relay was not paused." in hub("channels", "resume", "relay").output
     refused = hub("channels", "resume", "nobody")
     assert (refused.exit_code, "there are: relay" in refused.output) == (2, True)
+
+
+def test_events_that_were_rejected_are_shown_with_what_was_wrong(hub: Terminal) -> None:
+    hub.apply()
+    assert "No event has come yet." in hub("events").output
+    decided(hub, userId="ada", traits={"email": "ada@acme.example"})
+    decided(hub, messageId="m2", traits={"email": "ada@acme.example"})
+    assert "onboarding: Will be asked.  [scheduled]" in hub("events").output
+    rejected = hub("events", "--rejected").output
+    assert "[no_identity]" in rejected
+    assert "neither a userId nor an anonymousId" in rejected
+    assert "scheduled" not in rejected

@@ -66,6 +66,15 @@ def test_get_is_refused_and_too_much_too(client, sent):
     assert post(client, relay, b"x" * (LARGEST_BODY + 1)).status_code == 413
 
 
+@pytest.mark.parametrize(
+    "bad", [{}, {"kind": "bounced"}, {"id": "0" * 28, "kind": "bounced", "at": "2026-03-11T09:30:00"}]
+)
+def test_report_that_is_none_harms_no_other_and_is_asked_for_again(client, sent, bad):
+    answer = post(client, sent.id_of(Role.CHANNEL, "relay"), [bad, *bounce(sent)])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert sent.states() == ["bounced"]
+
+
 def test_plugin_that_fails_means_come_again(client, sent):
     answer = post(client, sent.id_of(Role.CHANNEL, "relay"), b"{")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

@@ -27,8 +27,8 @@ class Channel:
     failures: int
     rate: str
     surveys: Sequence[str]
-    reports_url: str | None
-    """Where its provider sends reports; None where its plugin takes none."""
+    reports_path: str | None
+    """Where its provider sends reports, at this hub's address; None where its plugin takes none."""
 
 
 def channels(hub: Hub) -> list[Channel]:
@@ -71,7 +71,7 @@ def _channel(
         failures=failures,
         rate=str(stored.options.get("rate", "")),
         surveys=_places(configuration, stored.id),
-        reports_url=f"{hub.settings.base_url}/channels/{stored.id}/events" if _takes_reports(connection) else None,
+        reports_path=f"/channels/{stored.id}/events" if _takes_reports(connection) else None,
     )
 
 

@@ -15,7 +15,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import intake
+from hub.store import forgettings, intake
 from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
 from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
@@ -45,6 +45,7 @@ def examine(hub: Hub) -> list[Finding]:
             lambda: _newest_answer_wins(connection),
             lambda: _unknown(connection),
             lambda: _parked(connection),
+            lambda: _forgettings(connection, configuration),
         ]
         findings = [check() for check in checks]
     return [*findings, _intake_moves(hub), *_notes(hub, configuration)]
@@ -132,6 +133,13 @@ def _parked(connection: Connection) -> Finding:
     refused = f"{counted(count, 'answer')} refused by a target for good."
     sentence = refused if count else "No answer was refused by a target."
     return Finding(name="answers parked", ok=not count, sentence=sentence, is_note=True)
+
+
+def _forgettings(connection: Connection, configuration: Configuration) -> Finding:
+    left = forgettings.open_by_connection(connection)
+    who = ", ".join(f"{configuration.connections[id].label} ({number})" for id, number in sorted(left.items()))
+    sentence = f"These still have to forget people, and are asked again: {who}." if who else "Nobody is left to forget."
+    return Finding(name="erased people forgotten everywhere", ok=not left, sentence=sentence, is_note=True)
 
 
 def _intake_moves(hub: Hub) -> Finding:

@@ -21,7 +21,7 @@ from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_people
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import tables, worlds
+from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among
 
 
@@ -88,6 +88,13 @@ def erase(hub: Hub, who: str) -> dict[str, int] | None:
         if not people:
             return None
         return erase_people(hub, [identity for person in people for identity in person.identities])
+
+
+def still_to_forget(hub: Hub) -> list[str]:
+    """Return the connections that still have to forget somebody."""
+    configuration = hub.registry.current()
+    with hub.store.read() as connection:
+        return [configuration.connections[id].label for id in sorted(forgettings.open_by_connection(connection))]
 
 
 def _find(connection: Connection, who: str) -> list[Person]:

@@ -7,7 +7,7 @@ import os
 import click
 
 from hub import __version__
-from hub.cli import backups, channels, configure, look, plugins, processes, suppressions, token
+from hub.cli import backups, channels, configure, events, look, plugins, processes, suppressions, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,7 @@ COMMANDS = (
     *plugins.COMMANDS,
     *look.COMMANDS,
     *channels.COMMANDS,
+    *events.COMMANDS,
     *backups.COMMANDS,
     *token.COMMANDS,
     *suppressions.COMMANDS,

@@ -12,6 +12,7 @@ import click
 from hub.admin import channels as administering
 from hub.admin.channels import Channel
 from hub.cli.common import explains_trouble, opened_hub
+from hub.config import Settings
 from hub.wake import Wake
 
 
@@ -31,15 +32,20 @@ def channels(context: click.Context, as_json: bool) -> None:
     if not found:
         click.echo("No channel is configured.")
     for channel in found:
-        _tell(channel)
+        _tell(channel, hub.settings.base_url)
 
 
-def _tell(channel: Channel) -> None:
+def _tell(channel: Channel, base_url: str) -> None:
     click.echo(f"{channel.name} ({channel.kind}): {_sentence(channel)}")
     if channel.surveys:
         click.echo(f"  sends for {', '.join(channel.surveys)}{f', at most {channel.rate}' if channel.rate else ''}")
-    if channel.reports_url:
-        click.echo(f"  reports go to {channel.reports_url}")
+    if channel.reports_path:
+        click.echo(f"  its provider reports to {_address(base_url)}{channel.reports_path}")
+
+
+def _address(base_url: str) -> str:
+    """Return this hub's address as others know it, as far as this shell does."""
+    return base_url if base_url != Settings.base_url else "https://THE-ADDRESS-OF-THIS-HUB"
 
 
 def _sentence(channel: Channel) -> str:

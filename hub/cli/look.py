@@ -232,8 +232,11 @@ def erase(person: str, yes: bool) -> None:
             click.echo("Nothing was erased.")
             return
         counts = people.erase(hub, person) or {}
+        late = people.still_to_forget(hub)
     erased = [f"{count} {_SINGULAR[name] if count == 1 else name}" for name, count in counts.items() if count]
     click.echo(f"Erased: {', '.join(erased)}.")
+    if late:
+        click.echo(f"Could not forget people yet, and are asked again until they have: {', '.join(late)}.")
 
 
 _SINGULAR = {

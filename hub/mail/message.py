@@ -86,6 +86,8 @@ def render(invitation: InvitationMail) -> Message:
         html=html,
         headers=headers,
         mime=partial(build, mail),
+        link=invitation.survey_url,
+        unsubscribe_link=invitation.unsubscribe_url,
     )
 
 

@@ -18,9 +18,10 @@ from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
-from hub.domain.world import Person, World
+from hub.domain.world import World
 from hub.mail.addresses import check_address
-from hub.pipeline.erase import erase_within, tell_providers
+from hub.pipeline.erase import erase_within
+from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent, read_body
 from hub.registry import Configuration
@@ -126,10 +127,11 @@ def _may_be_an_event(error: Exception) -> bool:
 
 
 def _decide_together(hub: Hub, configuration: Configuration, events: Sequence[ReadEvent]) -> None:
-    erased = hub.store.prepare_and_write(
+    has_erased = hub.store.prepare_and_write(
         lambda connection: _prepare(connection, configuration, events, hub.now()), _write
     )
-    tell_providers(hub, erased)
+    if has_erased:
+        forget_due(hub)
 
 
 # Deciding a chunk
@@ -145,6 +147,8 @@ class Prepared:
     counts: Mapping[Tally, int]
     deleted: Sequence[Identity]
     """Whom `delete` events name: erased after all that was said about them before."""
+    keepers: Sequence[str]
+    """The connections that have to forget them, too."""
     now: datetime
 
 
@@ -181,7 +185,15 @@ def _prepare(
             deleted += [named for named in (event.incoming.user, event.incoming.anonymous) if named is not None]
     for row in event_rows:
         row["person_id"] = world.joined.get(row["person_id"], row["person_id"])
-    return Prepared(world=world, events=event_rows, decisions=decision_rows, counts=counts, deleted=deleted, now=now)
+    return Prepared(
+        world=world,
+        events=event_rows,
+        decisions=decision_rows,
+        counts=counts,
+        deleted=deleted,
+        keepers=who_keep_something(configuration),
+        now=now,
+    )
 
 
 def _rule(
@@ -273,12 +285,14 @@ def _tallies(ruling: Ruling) -> list[Tally]:
     return [("event", ruling.outcome or "decided", ruling.reason or ""), *decided]
 
 
-def _write(connection: Connection, prepared: Prepared) -> Sequence[Person]:
-    """Write a decided chunk down; return who was erased by it."""
+def _write(connection: Connection, prepared: Prepared) -> bool:
+    """Write a decided chunk down; return whether anybody was erased by it."""
     worlds.save(connection, prepared.world, now=prepared.now)
     if prepared.events:
         connection.execute(insert(tables.event), list(prepared.events))
     if prepared.decisions:
         connection.execute(insert(tables.decision), list(prepared.decisions))
     tallies.add(connection, prepared.counts)
-    return erase_within(connection, prepared.deleted, prepared.now).people if prepared.deleted else ()
+    if prepared.deleted:
+        erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
+    return bool(prepared.deleted)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
@@ -14,12 +12,11 @@ from hub.domain.identity import Identity, IdKind, fingerprint
 from hub.domain.reasons import Stop
 from hub.domain.traits import value_of
 from hub.domain.world import Person
+from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.plugin import Person as PluginPerson
-from hub.store import tables, worlds
+from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among, upsert
-
-log = logging.getLogger(__name__)
 
 
 def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
@@ -29,21 +26,19 @@ def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
     messageIds of their events and of what was synced, so that copies and echoes of them are recognised. The caller
     holds the decider's lock.
     """
-    erased = hub.store.transact(lambda connection: erase_within(connection, identities, hub.now()))
-    tell_providers(hub, erased.people)
-    return erased.counts
+    keepers = who_keep_something(hub.registry.current())
+    counts = hub.store.transact(lambda connection: erase_within(connection, identities, keepers, hub.now()))
+    forget_due(hub)
+    return counts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erased:
-    """Who was forgotten, and how many rows of each kind were deleted."""
+def erase_within(
+    connection: Connection, identities: Collection[Identity], keepers: Sequence[str], now: datetime
+) -> dict[str, int]:
+    """Forget the people with these ids in a transaction of the caller's; return the counts of `erase_people`.
 
-    people: Sequence[Person]
-    counts: dict[str, int]
-
-
-def erase_within(connection: Connection, identities: Collection[Identity], now: datetime) -> Erased:
-    """Forget the people with these ids in a transaction of the caller's, who tells the providers afterwards."""
+    The connections `keepers` have to forget them as well: the caller lets `forget_due` see to that afterwards.
+    """
     people = list(worlds.load_people(connection, worlds.person_ids(connection, identities)).values())
     ids = [person.id for person in people]
     counts: Counter[str] = Counter()
@@ -71,7 +66,8 @@ def erase_within(connection: Connection, identities: Collection[Identity], now: 
         ("people", tables.person, tables.person.c.id, ids),
     ):
         counts[name] = connection.execute(delete(table).where(is_among(connection, column, values))).rowcount
-    return Erased(people=people, counts=dict(counts))
+    forgettings.owe(connection, keepers, [_as_plugins_see(person) for person in people], now=now)
+    return dict(counts)
 
 
 def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Sequence[str]:
@@ -105,23 +101,10 @@ def _suppress(
     upsert(connection, table, rows, update=["reason", "mailbox", "note"])
 
 
-def tell_providers(hub: Hub, people: Collection[Person]) -> None:
-    """Ask every connection to forget people."""
-    for person in people:
-        _tell_providers(hub, person)
-
-
-def _tell_providers(hub: Hub, person: Person) -> None:
+def _as_plugins_see(person: Person) -> PluginPerson:
     users = [identity.value for identity in person.identities if identity.kind is IdKind.USER]
     anonymous = tuple(identity.value for identity in person.identities if identity.kind is IdKind.ANONYMOUS)
     email = value_of(person.profile, "email")
-    known = PluginPerson(
+    return PluginPerson(
         user_id=users[0] if users else None, anonymous_ids=anonymous, email=email if isinstance(email, str) else None
     )
-    for connection in hub.registry.current().connections.values():
-        if connection.provider is None:
-            continue
-        try:
-            connection.provider.erase(known)
-        except Exception:
-            log.exception("%s could not forget a person", connection.label)

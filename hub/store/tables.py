@@ -300,6 +300,20 @@ echo_trait = Table(
     comment="Every trait name that any target was ever set to write",
 )
 
+forgetting = Table(
+    "forgetting",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, nullable=False),
+    Column("user_id", Text),
+    Column("anonymous_ids", Json, nullable=False),
+    Column("email", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Instant, nullable=False),
+    Index("forgetting_next", "next_attempt_at"),
+    comment="Whom a connection still has to forget; a row is deleted once it has",
+)
+
 process = Table(
     "process",
     metadata,

@@ -31,4 +31,14 @@ def sample_message(*, id: str = "inv-1", to: str | None = None) -> Message:
         mail.add_alternative(html, subtype="html")
         return mail.as_bytes()
 
-    return Message(id=id, to=to, subject=SUBJECT, text=text, html=html, headers=headers, mime=mime)
+    return Message(
+        id=id,
+        to=to,
+        subject=SUBJECT,
+        text=text,
+        html=html,
+        headers=headers,
+        mime=mime,
+        link=f"https://survey.acme.example/s/{id}",
+        unsubscribe_link="https://survey.acme.example/u/opaque",
+    )

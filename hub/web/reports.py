@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from hub.pipeline.hub import Hub
 from hub.pipeline.report import record_reports
-from hub.plugin import InboundRequest, Reply
+from hub.plugin import DeliveryReport, InboundRequest, Reply
 from hub.web.intake import RETRY_AFTER_S
 
 log = logging.getLogger(__name__)
@@ -49,14 +51,24 @@ def _take(hub: Hub, channel_id: str) -> Reply:
     request.max_content_length = LARGEST_BODY
     inbound = _inbound(hub)
     try:
-        said = channel.reports(inbound)
+        said: object = channel.reports(inbound)
     except Exception:
         log.exception("Channel %s failed to read a report", channel.name)
         return _later("The report could not be read; please retry.")
     if isinstance(said, Reply):
         return said
-    known = record_reports(hub, channel_id, said)
+    given = list(said) if isinstance(said, Iterable) else [said]
+    genuine = [one for one in given if isinstance(one, DeliveryReport) and _has_a_time(one)]
+    known = record_reports(hub, channel_id, genuine)
+    if len(genuine) < len(given):
+        # The good ones are recorded; those that come again with the others change nothing.
+        log.error("Channel %s gave something that is no report, or one at a time without a zone", channel.name)
+        return _later("Some reports could not be read; please retry.")
     return Reply.json({"success": True, "known": known})
+
+
+def _has_a_time(report: DeliveryReport) -> bool:
+    return isinstance(report.at, datetime) and report.at.tzinfo is not None
 
 
 def _inbound(hub: Hub) -> InboundRequest:

@@ -12,7 +12,7 @@ from hub.admin.words import counted
 from hub.config import load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
-from hub.pipeline import decide, deliver, sync
+from hub.pipeline import decide, deliver, forget, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.registry import Plugins, find_plugins
 from hub.store import deliveries, intake
@@ -82,6 +82,9 @@ def _sweep(hub: Hub) -> list[str]:
     requeued, unknown = hub.store.transact(lambda connection: deliveries.expire_leases(connection, hub.now()))
     if requeued or unknown:
         log.warning("Workers were lost: %s put back, %d unknown", counted(requeued, "invitation"), unknown)
+    forgotten = forget.forget_due(hub)
+    if forgotten:
+        log.info("Connections that had failed to forget: %s forgotten", counted(forgotten, "erased person"))
     return ["deliver"] if requeued else []
 
 

@@ -19,7 +19,7 @@ from hub.pipeline import sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
-from hub.store import deliveries, holds, intake, outboxes, pauses, processes
+from hub.store import deliveries, forgettings, holds, intake, outboxes, pauses, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -98,7 +98,7 @@ def due_jobs(hub: Hub) -> list[str]:
     configuration = hub.registry.current()
     names = ["decide"] if intake.is_anything_waiting(hub.store, configuration.working_sources()) else []
     with hub.store.read() as connection:
-        if deliveries.has_expired_leases(connection, now):
+        if deliveries.has_expired_leases(connection, now) or forgettings.is_any_due(connection, now):
             names.append("sweep")
         turns = turns_to_see(connection, configuration, now)
         sending = [

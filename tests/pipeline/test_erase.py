@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import inspect, text
 
 from hub.admin import people
+from hub.admin.doctor import examine
+from hub.pipeline import decide
+from hub.pipeline.forget import forget_due
 from hub.pipeline.respond import answer
 from hub.plugin import NotSent
 from hub.store import tables
+from hub.store.configuration import raise_revision
+from hub.work.schedule import due_jobs
 from tests.clock import seconds
 from tests.lab import Lab, identify
 
@@ -127,3 +133,50 @@ def test_providers_are_told(known):
 
 def test_nobody_is_erased_by_a_name_that_nobody_has(known):
     assert people.erase(known.hub, "stranger") is None
+
+
+def test_connection_that_fails_to_forget_is_asked_until_it_has(known):
+    known.office.is_out_of_reach = True
+    people.erase(known.hub, "canary-user")
+    assert known.office.erased == []
+    assert people.still_to_forget(known.hub) == ["channels.relay"]
+    assert "channels.relay (1)" in " ".join(finding.sentence for finding in examine(known.hub))
+    known.office.is_out_of_reach = False
+    assert due_jobs(known.hub) == []
+    known.clock.advance(timedelta(minutes=10))
+    assert due_jobs(known.hub) == ["sweep"]
+    assert forget_due(known.hub) == 1
+    assert [person.user_id for person in known.office.erased] == ["canary-user"]
+    assert [canary for canary in CANARIES if canary in everything(known)] == []
+    assert people.still_to_forget(known.hub) == []
+
+
+def test_worker_that_dies_behind_a_delete_leaves_the_forgetting_to_the_next(known, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(hub):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decide, "forget_due", die)
+        with pytest.raises(Killed):
+            known.decide({"type": "delete", "user_id": "canary-user"})
+    assert known.office.erased == []
+    forget_due(known.hub)
+    assert [person.user_id for person in known.office.erased] == ["canary-user"]
+
+
+def test_connection_without_its_plugin_forgets_once_it_is_back(known):
+    known.change(tables.connection, kind="gone")
+    with known.hub.store.write() as connection:
+        raise_revision(connection)
+    people.erase(known.hub, "canary-user")
+    assert set(people.still_to_forget(known.hub)) == {"sources.product", "channels.relay", "targets.crm"}
+    known.change(tables.connection, kind="fake")
+    with known.hub.store.write() as connection:
+        raise_revision(connection)
+    known.clock.advance(timedelta(minutes=10))
+    forget_due(known.hub)
+    assert [person.user_id for person in known.office.erased] == ["canary-user"]
+    assert people.still_to_forget(known.hub) == []
