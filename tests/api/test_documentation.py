@@ -135,3 +135,9 @@ def test_links_inside_the_page_lead_somewhere(still_api: Api) -> None:
 
 def test_document_is_the_one_that_the_reference_is_written_from(still_api: Api) -> None:
     assert still_api("GET", "/api/v1/openapi.json", token="").json == json.loads(json.dumps(openapi()))
+
+
+def test_the_page_shows_code_as_code(still_api: Api) -> None:
+    text = still_api("GET", "/api/docs", token="").text
+    assert "<code>[surveys.NAME]</code>" in text
+    assert "`" not in text
