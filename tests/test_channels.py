@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from hub.admin import channels as administering
-from hub.config import ConfigError
+from hub.admin.connections import resume
+from hub.admin.trouble import NotThere
 from hub.pipeline.report import record_reports
 from hub.plugin import ChannelPaused, DeliveryReport, NotSent, ReportKind, Sent
 from hub.store.configuration import Role
@@ -41,7 +42,8 @@ def failing(lab: Lab) -> Lab:
 
 def test_channels_tell_how_they_do(failing):
     [relay] = administering.channels(failing.hub)
-    assert (relay.name, relay.state, relay.why, relay.failures) == ("relay", "paused", "The login was refused.", 1)
+    assert (relay.name, relay.state, relay.failures) == ("relay", "paused", 1)
+    assert relay.sentence == "The login was refused."
     assert relay.paused_until == NOW + timedelta(minutes=1)
     assert relay.surveys == ["onboarding (first)"]
     failing.clock.advance(timedelta(minutes=1))
@@ -50,7 +52,7 @@ def test_channels_tell_how_they_do(failing):
     failing.office.behaviour.clear()
     failing.deliver()
     [relay] = administering.channels(failing.hub)
-    assert (relay.state, relay.failures) == ("works", 0)
+    assert (relay.state, relay.failures) == ("working", 0)
 
 
 def test_address_for_reports_is_told_where_the_plugin_takes_any(lab):
@@ -63,15 +65,15 @@ def test_address_for_reports_is_told_where_the_plugin_takes_any(lab):
 def test_resumed_channel_is_tried_at_once(failing):
     failing.office.behaviour.clear()
     assert failing.deliver() == 0
-    assert administering.resume(failing.hub, "relay")
+    assert resume(failing.hub, Role.CHANNEL, "relay")
     failing.clock.advance(timedelta(minutes=1))  # the invitation itself looks again after a minute
     assert failing.deliver() == 1
-    assert not administering.resume(failing.hub, "relay")
+    assert not resume(failing.hub, Role.CHANNEL, "relay")
 
 
 def test_channel_that_does_not_exist_cannot_be_resumed(failing):
-    with pytest.raises(ConfigError, match="There is no channel 'smtp'; there are: relay"):
-        administering.resume(failing.hub, "smtp")
+    with pytest.raises(NotThere, match="smtp"):
+        resume(failing.hub, Role.CHANNEL, "smtp")
 
 
 def test_reordering_channels_changes_who_sends_the_next_mail(lab):

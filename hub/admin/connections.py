@@ -23,6 +23,7 @@ class Health(StrEnum):
 
     WORKING = "working"
     PAUSED = "paused"
+    ON_TRIAL = "on_trial"
     BROKEN = "broken"
 
 
@@ -43,14 +44,14 @@ class SeenConnection:
 def connections(hub: Hub, *, role: Role | None = None) -> list[SeenConnection]:
     """Return the connections in use, by role and name."""
     configuration = hub.registry.current()
-    paused = _paused(hub)
+    troubles = troubles_of(hub)
     roles = list(Role) if role is None else [role]
-    return [_seen(hub, one, paused) for wanted in roles for one in configuration.live(wanted)]
+    return [_seen(hub, one, troubles) for wanted in roles for one in configuration.live(wanted)]
 
 
 def connection_of(hub: Hub, role: Role, name: str) -> SeenConnection:
     """Return one connection. Raises NotThere."""
-    return _seen(hub, connection_named(hub.registry.current(), role, name), _paused(hub))
+    return _seen(hub, connection_named(hub.registry.current(), role, name), troubles_of(hub))
 
 
 def put(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Plan:
@@ -69,23 +70,46 @@ def retire(hub: Hub, role: Role, name: str) -> None:
     applying.apply(hub, applying.plan_removal(hub, connection=(role, name)))
 
 
-def _paused(hub: Hub) -> Mapping[str, tuple[datetime, str]]:
+def resume(hub: Hub, role: Role, name: str) -> bool:
+    """Use a paused connection again at once; return whether it was paused or had failures. Raises NotThere."""
+    found = connection_named(hub.registry.current(), role, name)
+    return hub.store.transact(lambda connection: pauses.resume(connection, found.id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Troubles:
+    """What is left alone (until when, and why), and how often connections failed in a row, both by id."""
+
+    paused: Mapping[str, tuple[datetime, str]]
+    failures: Mapping[str, int]
+
+    def health_of(self, connection: Connection) -> tuple[Health, str]:
+        """Return how a connection is doing, in a word and a sentence."""
+        if connection.problem is not None:
+            return Health.BROKEN, f"{connection.problem.rstrip('.')}."
+        if connection.id in self.paused:
+            return Health.PAUSED, f"{self.paused[connection.id][1].rstrip('.')}."
+        if connection.id in self.failures:
+            return Health.ON_TRIAL, "It failed the last time; the next message shows whether it works again."
+        return Health.WORKING, "It is in use."
+
+
+def troubles_of(hub: Hub) -> Troubles:
+    """Return which connections are in trouble."""
     with hub.store.read() as connection:
-        return pauses.paused(connection, hub.now())
+        return Troubles(paused=pauses.paused(connection, hub.now()), failures=pauses.failures(connection))
 
 
-def _seen(hub: Hub, connection: Connection, paused: Mapping[str, tuple[datetime, str]]) -> SeenConnection:
+def _seen(hub: Hub, connection: Connection, troubles: Troubles) -> SeenConnection:
     stored = connection.stored
-    until, why = paused.get(connection.id, (None, None))
-    problem = connection.problem or why
-    state = Health.BROKEN if connection.problem else Health.PAUSED if until else Health.WORKING
+    state, sentence = troubles.health_of(connection)
     return SeenConnection(
         id=connection.id,
         role=stored.role,
         name=stored.name,
         kind=stored.kind,
         state=state,
-        sentence=f"{problem.rstrip('.')}." if problem else "It is in use.",
-        paused_until=until if state is Health.PAUSED else None,
+        sentence=sentence,
+        paused_until=troubles.paused[connection.id][0] if state is Health.PAUSED else None,
         settings=connection_table(hub, stored),
     )

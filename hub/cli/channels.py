@@ -11,8 +11,11 @@ import click
 
 from hub.admin import channels as administering
 from hub.admin.channels import Channel
+from hub.admin.connections import Health
+from hub.admin.connections import resume as resume_connection
 from hub.cli.common import explains_trouble, opened_hub
 from hub.config import Settings
+from hub.store.configuration import Role
 from hub.wake import Wake
 
 
@@ -49,13 +52,12 @@ def _address(base_url: str) -> str:
 
 
 def _sentence(channel: Channel) -> str:
-    if channel.state == "works":
+    if channel.state is Health.WORKING:
         return "works."
     if channel.paused_until is not None:
         times = "" if channel.failures < 2 else f" It failed {channel.failures} times in a row."
-        until = f"{channel.paused_until:%Y-%m-%d %H:%M:%S UTC}"
-        return f"PAUSED until {until}: {channel.why.rstrip('.')}.{times}"
-    return f"{channel.state.replace('_', ' ').upper()}: {channel.why.rstrip('.')}."
+        return f"PAUSED until {channel.paused_until:%Y-%m-%d %H:%M:%S UTC}: {channel.sentence}{times}"
+    return f"{channel.state.replace('_', ' ').upper()}: {channel.sentence}"
 
 
 @channels.command()
@@ -64,7 +66,7 @@ def _sentence(channel: Channel) -> str:
 def resume(name: str) -> None:
     """Try the paused channel NAME again at once."""
     with opened_hub() as hub:
-        was_paused = administering.resume(hub, name)
+        was_paused = resume_connection(hub, Role.CHANNEL, name)
         Wake(hub.settings.effective_redis_url)("deliver")
     click.echo(f"{name} is tried again." if was_paused else f"{name} was not paused.")
 

@@ -30,6 +30,7 @@ NEEDS = {
     ("GET", "/connections/{role}/{name}"): Scope.READ,
     ("PUT", "/connections/{role}/{name}"): Scope.ADMIN,
     ("DELETE", "/connections/{role}/{name}"): Scope.ADMIN,
+    ("POST", "/connections/{role}/{name}/resume"): Scope.WRITE,
     ("GET", "/people"): Scope.READ,
     ("GET", "/people/{person}"): Scope.READ,
     ("POST", "/people/import"): Scope.WRITE,

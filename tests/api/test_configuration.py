@@ -164,6 +164,11 @@ def test_paused_channel_says_until_when_and_why(lab: Lab, api: Api) -> None:
     (channel,) = api.get("/connections", role="channel")["items"]
     assert (channel["state"], channel["sentence"]) == ("paused", "the login was refused.")
     assert channel["paused_until"] == "2026-03-11T09:40:00Z"
+    assert api("POST", "/connections/channel/relay/resume").json["state"] == "working"
+    lab.office.behaviour.clear()
+    lab.clock.advance(timedelta(minutes=1))  # the invitation itself looks again after a minute
+    assert lab.deliver() == 1
+    assert api("POST", "/connections/channel/nobody/resume").status_code == 404
 
 
 def test_queue_counts_and_a_whole_survey_is_released_or_cancelled(lab: Lab, api: Api) -> None:

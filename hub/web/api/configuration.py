@@ -125,5 +125,16 @@ def delete_connection(role: str, name: str) -> Any:
     connections.retire(hub(), Role(role), name)
 
 
+@connection_routes("POST", f"{_CONNECTION}/resume", scope=Scope.WRITE, answer=ConnectionSchema)
+def resume_connection(role: str, name: str) -> Any:
+    """Use a paused connection again at once
+
+    A channel or target that failed is left alone for a while; this ends that, and forgets its failures.
+    """
+    connections.resume(hub(), Role(role), name)
+    wake("sync" if role == Role.TARGET else "deliver")
+    return connections.connection_of(hub(), Role(role), name)
+
+
 def _changed(made: Plan) -> dict[str, Any]:
     return {"changes": made.lines, "warnings": made.warnings, "generated": made.generated}
