@@ -14,7 +14,7 @@ from hub.store.types import Instant
 
 _NAME = "sending_held"
 _MARKED = (State.SCHEDULED, State.QUEUED, State.CLAIMED)
-_WAITING = (*_MARKED, State.HELD)
+_MAY_HAVE_LEFT = (*_MARKED, State.HELD, State.CANCELLED)
 _NOTE = "the hub of which this is a backup may have sent it before it stopped"
 
 
@@ -50,16 +50,17 @@ def begin(connection: Connection, *, backup_made_at: datetime, now: datetime) ->
 
 def may_have_left(connection: Connection, stopped_at: datetime) -> int:
     """Return how many invitations may have left before the hub that was backed up stopped."""
-    statement = select(func.count()).where(invitation.c.state.in_(_WAITING), invitation.c.sent_at <= stopped_at)
+    statement = select(func.count()).where(invitation.c.state.in_(_MAY_HAVE_LEFT), invitation.c.sent_at <= stopped_at)
     return connection.scalar(statement) or 0
 
 
 def end(connection: Connection, *, stopped_at: datetime, now: datetime) -> int:
     """Send again. What may have left is unknown, as of the latest moment possible; return how many.
 
-    The time of the hold makes no invitation late.
+    Also what was cancelled during the hold: it may have left all the same. The time of the hold makes no invitation
+    late.
     """
-    waiting = update(invitation).where(invitation.c.state.in_(_WAITING), invitation.c.sent_at.is_not(None))
+    waiting = update(invitation).where(invitation.c.state.in_(_MAY_HAVE_LEFT), invitation.c.sent_at.is_not(None))
     touched = {"lease_until": None, "claim": None, "revision": invitation.c.revision + 1}
     left = {"state": State.UNKNOWN, "sent_at": stopped_at, "note": _NOTE, **touched}
     unknown = connection.execute(waiting.where(invitation.c.sent_at <= stopped_at).values(**left)).rowcount

@@ -69,7 +69,8 @@ class TestWebhookSourceKeepsTheContract(SourceContract):
 def test_signed_request_is_accepted_with_its_id(source):
     outcome = source.receive(signed(ADA, id="msg_7"))
     assert isinstance(outcome, Accepted)
-    assert outcome.hint == "msg_7"
+    [event] = source.read(Stored(body=outcome.body, arrived_at=NOW, hint=outcome.hint))
+    assert event.message_id == "msg_7"
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=5), -timedelta(minutes=5)])
@@ -192,3 +193,9 @@ def test_sender_of_today_is_accepted_by_the_clock_of_today(services):
     now = datetime.now(UTC)
     source = make(replace(services, now=lambda: now))
     assert isinstance(source.receive(signed(ADA, at=now)), Accepted)
+
+
+def test_delivery_may_be_called_like_something_of_the_hub(source):
+    outcome = source.receive(signed(ADA, id="hub:import"))
+    assert isinstance(outcome, Accepted)
+    assert not outcome.hint.startswith("hub:")
