@@ -6,6 +6,7 @@ import pytest
 
 from hub.admin import apply as applying
 from hub.admin.export import export
+from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.store import tables
 from hub.store.configuration import Role
@@ -166,3 +167,11 @@ def test_plan_alone_changes_nothing(lab):
     before = lab.rows(tables.connection), lab.rows(tables.survey)
     lines(lab, "")
     assert (lab.rows(tables.connection), lab.rows(tables.survey)) == before
+
+
+def test_plan_for_a_configuration_that_changed_meanwhile_is_refused(lab: Lab) -> None:
+    made = applying.plan(lab.hub, SETUP, environ={})
+    lab.set(min_delay_days=3)
+    with pytest.raises(Conflict, match="was changed meanwhile"):
+        applying.apply(lab.hub, made)
+    assert next(iter(lab.hub.registry.current().surveys.values())).settings["min_delay_days"] == 3

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hub.admin import queue
 from hub.admin.backup import MANIFEST, backup
 from hub.admin.doctor import examine
+from hub.admin.invitations import Action, act
 from hub.admin.overview import overview
 from hub.admin.restore import held, may_have_left, restore, resume
 from hub.cli import main
@@ -27,7 +29,7 @@ from hub.work.schedule import due_jobs
 from tests import servers
 from tests.clock import NOW, days, seconds
 from tests.configured import TOML
-from tests.lab import Lab, identify, open_lab, settings_for
+from tests.lab import SETUP, Lab, identify, open_lab, settings_for
 
 MINUTE = timedelta(minutes=1)
 Restored = Callable[[], Lab]
@@ -296,6 +298,28 @@ def test_who_may_have_been_mailed_counts_as_surveyed(lab: Lab, move: Restored) -
     restored.decide(identify())
     assert restored.reasons() == ["scheduled", "throttled"]
     assert restored.invitations()[0].sent_at == NOW + MINUTE
+    assert restored.deliver() == 0
+
+
+@pytest.mark.parametrize("way", ["one", "held", "survey"])
+def test_who_was_cancelled_during_the_hold_still_counts_as_maybe_mailed(lab: Lab, move: Restored, way: str) -> None:
+    lab.decide(identify())
+    restored = move()
+    restored.clock.advance(days(1))
+    [invitation] = restored.invitations()
+    if way == "one":
+        act(restored.hub, invitation.id, Action.CANCEL)
+    elif way == "held":
+        act(restored.hub, invitation.id, Action.HOLD)
+        queue.cancel(restored.hub, "onboarding")
+    else:
+        restored.configure(SETUP.partition("[surveys")[0])
+        restored.set()
+    assert restored.states() == ["cancelled"]
+    assert may_have_left(restored.hub, NOW + MINUTE) == 1
+    assert resume(restored.hub, NOW + MINUTE) == 1
+    restored.decide(identify())
+    assert restored.states() == ["unknown"]
     assert restored.deliver() == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,12 @@ from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
 from hub.admin import apply as applying
+from hub.cli.processes import WEB_THREADS
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store import intake, tables
 from hub.web.app import HubApp, create_app
+from hub.web.intake import BODIES_AT_ONCE
 from tests.configured import API_KEY, TOML, configured_hub
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{API_KEY}:".encode()).decode()}
@@ -273,3 +276,39 @@ def test_a_wrong_key_leaves_a_trace_without_the_key(client: Client, caplog: pyte
     answer = client.post("/v1/identify", json={**IDENTIFY, "writeKey": "a-key-of-somebody-else"})
     assert answer.status_code == 401
     assert caplog.messages == ["Refused 1 request: the key was missing or unknown"]
+
+
+def test_gzip_body_that_grows_beyond_all_measure_is_refused_before_any_key(client: Client) -> None:
+    bomb = gzip.compress(b" " * 5_000_000)
+    answer = client.post("/sources/product", data=bomb, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 413
+    repetitive = gzip.compress(json.dumps([IDENTIFY] * 4_000).encode())
+    assert send(client, "/sources/product", repetitive, Content_Encoding="gzip").status_code == 200
+
+
+def test_slow_senders_leave_room_for_everybody_else(app: HubApp) -> None:
+    class Slow:
+        def read(self, size: int) -> bytes:
+            reading.release()
+            let_go.wait(30)
+            return b""
+
+    reading, let_go = threading.Semaphore(0), threading.Event()
+    environ = {"wsgi.input": Slow(), "CONTENT_LENGTH": "10", "REQUEST_METHOD": "POST", "PATH_INFO": "/sources/product"}
+    senders = [threading.Thread(target=app.intake, args=(environ, lambda *_: None)) for _ in range(BODIES_AT_ONCE)]
+    for sender in senders:
+        sender.start()
+        assert reading.acquire(timeout=10)
+    try:
+        assert Client(app).get("/healthz").status_code == 200
+        answer = send(Client(app), "/v1/identify", IDENTIFY)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    finally:
+        let_go.set()
+        for sender in senders:
+            sender.join()
+    assert send(Client(app), "/v1/identify", IDENTIFY).status_code == 200
+
+
+def test_web_process_has_more_threads_than_bodies_may_hold() -> None:
+    assert BODIES_AT_ONCE < WEB_THREADS

@@ -22,14 +22,19 @@ from hub.pipeline.hub import Hub
 from hub.plugin import Secret, SyncTarget
 from hub.store import configuration, tables
 from hub.store.configuration import Role, StoredConnection, StoredSurvey
+from hub.store.engine import lock_until_commit
 from hub.store.keys import hash_key
 from hub.store.sql import upsert
 
 
 @dataclass(kw_only=True)
 class Plan:
-    """What applying a document would change. `generated` are new secrets, by path, to be shown once."""
+    """What applying a document would change. `generated` are new secrets, by path, to be shown once.
 
+    `revision` is the one of the configuration that it was made for, and holds for no other.
+    """
+
+    revision: int
     lines: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     generated: dict[str, str] = field(default_factory=dict)
@@ -74,7 +79,7 @@ def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey
     Raises Conflict while a survey uses the connection.
     """
     current = _Current(hub)
-    made = Plan()
+    made = Plan(revision=current.revision)
     if connection is not None:
         users = current.users_of(*connection)
         if users:
@@ -89,7 +94,7 @@ def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey
 def _plan_entries(hub: Hub, current: _Current, wanted: Document) -> Plan:
     if wanted.problems:
         raise ConfigError(wanted.problems)
-    made = Plan(warnings=_warnings(hub, wanted))
+    made = Plan(revision=current.revision, warnings=_warnings(hub, wanted))
     for connection in wanted.connections:
         _plan_connection(hub, made, current, connection)
     for survey in wanted.surveys:
@@ -113,10 +118,13 @@ def _checked(hub: Hub, current: _Current, made: Plan, environ: Mapping[str, str]
 
 
 def apply(hub: Hub, made: Plan) -> None:
-    """Carry a plan out."""
+    """Carry a plan out. Raises Conflict when the configuration changed since the plan was made."""
 
     def work(connection: Connection) -> None:
         now = hub.now()
+        lock_until_commit(connection, "configuration")
+        if configuration.revision(connection) != made.revision:
+            raise Conflict("The configuration was changed meanwhile; look at it again, and then change it")
         live = (one for one in configuration.snapshot(connection).connections if one.retired_at is None)
         ids = {(one.role, one.name): one.id for one in live}
         for connection_id in made.retired_connections:
@@ -166,6 +174,7 @@ class _Current:
         self._hub = hub
         with hub.store.read() as connection:
             snapshot = configuration.snapshot(connection)
+        self.revision = snapshot.revision
         self.connections = {(c.role, c.name): c for c in snapshot.connections if c.retired_at is None}
         retired = [c for c in snapshot.connections if c.retired_at is not None]
         self._retired = {(c.role, c.name, c.kind): c for c in sorted(retired, key=lambda c: str(c.retired_at))}

@@ -45,7 +45,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset(),
     State.BOUNCED: frozenset({State.COMPLAINED}),
     State.COMPLAINED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.CANCELLED: frozenset({State.UNKNOWN}),
 }
 """Which state may follow which. `unknown` never goes back to be sent again; `sending` is cancelled only when it
 certainly did not leave and another invitation of the person waits by then; `sent` becomes `rejected` when the

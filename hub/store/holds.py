@@ -50,16 +50,20 @@ def begin(connection: Connection, *, backup_made_at: datetime, now: datetime) ->
 
 def may_have_left(connection: Connection, stopped_at: datetime) -> int:
     """Return how many invitations may have left before the hub that was backed up stopped."""
-    statement = select(func.count()).where(invitation.c.state.in_(_WAITING), invitation.c.sent_at <= stopped_at)
+    statement = select(func.count()).where(
+        invitation.c.state.in_((*_WAITING, State.CANCELLED)), invitation.c.sent_at <= stopped_at
+    )
     return connection.scalar(statement) or 0
 
 
 def end(connection: Connection, *, stopped_at: datetime, now: datetime) -> int:
     """Send again. What may have left is unknown, as of the latest moment possible; return how many.
 
-    The time of the hold makes no invitation late.
+    Also what was cancelled during the hold: it may have left all the same. The time of the hold makes no invitation
+    late.
     """
-    waiting = update(invitation).where(invitation.c.state.in_(_WAITING), invitation.c.sent_at.is_not(None))
+    marked = (*_WAITING, State.CANCELLED)
+    waiting = update(invitation).where(invitation.c.state.in_(marked), invitation.c.sent_at.is_not(None))
     touched = {"lease_until": None, "claim": None, "revision": invitation.c.revision + 1}
     left = {"state": State.UNKNOWN, "sent_at": stopped_at, "note": _NOTE, **touched}
     unknown = connection.execute(waiting.where(invitation.c.sent_at <= stopped_at).values(**left)).rowcount

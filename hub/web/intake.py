@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.pipeline import imported
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
 from hub.plugin import Accepted, EventSource, InboundRequest, Reply
@@ -29,6 +30,13 @@ log = logging.getLogger(__name__)
 
 CONFIGURATION_AGE_S = 1.0
 RETRY_AFTER_S = 5
+BODIES_AT_ONCE = 12
+"""Bodies that are read at the same time, of the 16 threads that a web process has; see WEB_THREADS."""
+BODY_TURN_S = 1.0
+"""How long a request waits for its turn to send its body, before it is told to come again."""
+ALWAYS_INFLATED = 600_000
+MOST_INFLATED = 100
+"""Beyond 600 KB no gzip body may grow to more than a hundred times its size: strangers send such before any key."""
 NAMED = "/sources/"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -70,6 +78,7 @@ class Intake:
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
         self._refusals = Refusals()
+        self._bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
         self._answered: Counter[int] = Counter()
         self._counting = threading.Lock()
 
@@ -171,6 +180,8 @@ class Intake:
         accepted = source.receive(request)
         if not isinstance(accepted, Accepted):
             return accepted
+        if accepted.hint == imported.HINT:
+            raise ValueError("the hint of a source is the hub's own; its plugin has to choose another")
         self.receiver.store(connection_id, accepted, request.arrived_at)
         self._wake()
         return accepted.reply
@@ -193,7 +204,7 @@ class Intake:
         }
         if environ.get("CONTENT_TYPE"):
             headers["content-type"] = environ["CONTENT_TYPE"]
-        body = _read_body(environ, max_body)
+        body = self._read_body(environ, max_body)
         encoding = headers.pop("content-encoding", "").strip().lower()
         if encoding not in ("", "identity"):
             body = _gunzip(body, encoding, max_body)
@@ -205,6 +216,15 @@ class Intake:
             headers=headers,
             body=body,
         )
+
+    def _read_body(self, environ: WSGIEnvironment, max_body: int) -> bytes:
+        """Return a request's body; slow senders never hold all threads, so that pages and answers go on."""
+        if not self._bodies.acquire(timeout=BODY_TURN_S):
+            raise Overloaded
+        try:
+            return _read_body(environ, max_body)
+        finally:
+            self._bodies.release()
 
 
 def _not_working(source_class: type[EventSource]) -> Reply:
@@ -235,12 +255,13 @@ def _gunzip(body: bytes, encoding: str, max_body: int) -> bytes:
     if encoding not in ("gzip", "x-gzip"):
         raise _Refused(415, f"Content-Encoding {encoding!r} is not understood; send gzip or nothing.")
     inflater = zlib.decompressobj(31)
+    limit = min(max_body, max(ALWAYS_INFLATED, MOST_INFLATED * len(body)))
     try:
-        plain = inflater.decompress(body, max_body + 1)
+        plain = inflater.decompress(body, limit + 1)
     except zlib.error:
         raise _Refused(400, "The body is said to be gzip, but is not.") from None
-    if len(plain) > max_body:
-        raise _too_large(max_body)
+    if len(plain) > limit:
+        raise _too_large(limit)
     if not inflater.eof:
         raise _Refused(400, "The gzip body is cut short.")
     return plain

@@ -15,6 +15,8 @@ from hub_webhook.signatures import authentic_id, keys_of, secret_field
 MAX_DEPTH = 100
 MAX_ID = 512
 _INT64 = 2**63
+_ID = "id:"
+"""Before the sender's id in a hint, which the hub keeps for us: a sender may call a delivery anything."""
 
 
 def _field(default: str, what: str) -> fields.String:
@@ -48,20 +50,21 @@ class WebhookSource(EventSource):
         message_id = authentic_id(self._keys, request.headers, request.body, now=self.services.now())
         if message_id is None:
             return self.trouble(401, "The signature is missing or wrong, or the request is older than five minutes.")
-        return Accepted(body=request.body, reply=Reply.json({"success": True}), hint=message_id)
+        return Accepted(body=request.body, reply=Reply.json({"success": True}), hint=_ID + message_id)
 
     def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
         """Yield the customer of a body that is an object, or those of one that is an array."""
+        message_id = stored.hint.removeprefix(_ID)
         try:
             content = _storable(json.loads(stored.body))
         except (ValueError, RecursionError) as error:
-            yield Unreadable(why=f"This is no JSON that can be kept: {error}", message_id=stored.hint or None)
+            yield Unreadable(why=f"This is no JSON that can be kept: {error}", message_id=message_id or None)
             return
         if not isinstance(content, list):
-            yield self._event(content, stored.hint or None)
+            yield self._event(content, message_id or None)
             return
         for index, item in enumerate(content):
-            yield self._event(item, f"{stored.hint}-{index}" if stored.hint else None)
+            yield self._event(item, f"{message_id}-{index}" if message_id else None)
 
     def _event(self, item: Any, message_id: str | None) -> Event | Unreadable:
         if not isinstance(item, dict):
