@@ -14,12 +14,14 @@ import pytest
 import hub.plugin
 from hub.__main__ import main
 from hub.admin import document
+from hub.admin.schemas import OPTIONS
 from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
 from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.registry import HOOKS, find_plugins
+from hub.store.configuration import Role
 from tests import documents
 from tests.command_lines import is_a_command
 from tests.documents import ROOT, code
@@ -218,6 +220,23 @@ def test_documented_kinds_of_reports_are_the_real_ones() -> None:
 def test_documented_constructors_are_the_real_ones(name: str, made: Callable[..., object]) -> None:
     signature = str(inspect.signature(made)).replace("'", "").removesuffix(" -> None")
     assert f"`{name}{signature}`" in documents.read("docs/plugins.md").replace("\n", " ")
+
+
+def test_documented_settings_of_the_hub_are_the_real_ones() -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), "## Settings"), "setting of the hub")
+    documented = {
+        name: [role for role in Role if f"{role}s" in where] for names, where in rows for name in names_in(names)
+    }
+    assert documented.pop("kind") == []
+    assert documented == {
+        name: [role for role in Role if name in OPTIONS[role]().fields]
+        for role in Role
+        for name in OPTIONS[role]().fields
+    }
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`(\w+)`", cell)
 
 
 def test_the_version_of_the_seam_is_the_documented_one() -> None:
