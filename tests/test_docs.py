@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pydoc
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ from hub.domain.states import MOVES
 from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.registry import HOOKS, find_plugins
 from hub.store.configuration import Role
+from hub.testing.channels import ChannelContract, FakeProvider
+from hub.testing.http_server import Answer, RecordingServer
+from hub.testing.reports import ReportsContract
+from hub.testing.sources import SourceContract
+from hub.testing.targets import TargetContract
 from tests import documents
 from tests.command_lines import is_a_command
 from tests.documents import ROOT, code
@@ -156,6 +162,51 @@ def test_documented_signatures_are_the_real_ones() -> None:
         for owner in (Provider, EventSource, SurveyChannel, SyncTarget)
         for name in public_methods(owner)
     }
+
+
+KIT_SIGNATURE = re.compile(
+    r"`(SourceContract|FakeProvider|ReportsContract|TargetContract|RecordingServer)\.(\w+)(\([^`]*)`"
+)
+KIT = (SourceContract, FakeProvider, ReportsContract, TargetContract, RecordingServer)
+FOR_THE_HUB = {"reply_to", "wait_until_closed"}
+
+
+def test_documented_signatures_of_the_kit_are_the_real_ones() -> None:
+    documented = {(owner, name): signature for owner, name, signature in KIT_SIGNATURE.findall(kit_section())}
+    assert documented == {
+        (owner.__name__, name): str(inspect.signature(method)).replace("'", "")
+        for owner in KIT
+        for name, method in vars(owner).items()
+        if inspect.isfunction(method) and not name.startswith(("_", "test_")) and name not in FOR_THE_HUB
+    }
+
+
+def test_documented_contracts_and_fixtures_are_the_real_ones() -> None:
+    rows = documents.table(kit_section(), "contract")
+    assert [code(row[0]) for row in rows if row[0]] == [
+        f"{owner.__module__}.{owner.__name__}"
+        for owner in (SourceContract, ChannelContract, ReportsContract, TargetContract)
+    ]
+    owner: object = None
+    for contract, fixture, _ in rows:
+        owner = pydoc.locate(code(contract)) if contract else owner
+        assert code(fixture) in vars(owner)
+
+
+def test_the_documented_answer_is_the_real_one() -> None:
+    signature = str(inspect.signature(Answer)).replace("<factory>", "{}").removesuffix(" -> None").replace("'", "")
+    assert f"`Answer{signature}`" in kit_section().replace("'", "")
+
+
+def test_everything_of_the_server_for_tests_is_documented() -> None:
+    with RecordingServer() as server:
+        names = {name for name in dir(server) if not name.startswith("_")} - FOR_THE_HUB
+    rows = documents.table(kit_section(), "attribute")
+    assert {code(row[0]).partition("(")[0] for row in rows} == {f"RecordingServer.{name}" for name in names}
+
+
+def kit_section() -> str:
+    return documents.section(documents.read("docs/plugins.md"), "## Testing")
 
 
 def public_methods(owner: type) -> list[str]:
