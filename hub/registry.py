@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ HOOKS: Mapping[Role, str] = {
     Role.TARGET: "hub_sync_targets",
 }
 BASES: Mapping[Role, type[Provider]] = {Role.SOURCE: EventSource, Role.CHANNEL: SurveyChannel, Role.TARGET: SyncTarget}
+KIND = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED_PATHS = ("/", "/s", "/u", "/api", "/channels", "/sources", "/healthz", "/readyz", "/metrics", "/static")
 
 ProviderT = TypeVar("ProviderT", bound=Provider)
@@ -99,6 +101,9 @@ def find_plugins(entries: Sequence[EntryPoint] | None = None, *, plugins_dir: Pa
             offers.setdefault((role, provider.kind), []).append((plugin, provider))
     _settle(plugins, offers)
     _refuse_shared_paths(plugins)
+    for plugin in plugins.installed:
+        if not plugin.offers and not plugin.problems:
+            plugin.problems.append("offers nothing; does a hook of it return a class?")
     for problem in plugins.problems:
         log.error("Plugin %s", problem)
     return plugins
@@ -183,6 +188,8 @@ def _fault_of(role: Role, provider: object) -> str | None:
     kind: object = provider.kind
     if not isinstance(kind, str):
         return f"{provider.__name__}.kind is {kind!r}, which is no text"
+    if not KIND.fullmatch(kind):
+        return f"{provider.__name__}.kind is {kind!r}; use lower-case letters, digits and underscores"
     paths: object = getattr(provider, "paths", ())
     if not isinstance(paths, tuple | list) or not all(isinstance(path, str) for path in paths):
         return f'{provider.__name__}.paths is {paths!r}; write a tuple of texts, as in ("/shop/*",)'

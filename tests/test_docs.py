@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pydoc
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +15,19 @@ import pytest
 import hub.plugin
 from hub.__main__ import main
 from hub.admin import document
+from hub.admin.schemas import OPTIONS
 from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
 from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.registry import HOOKS, find_plugins
+from hub.store.configuration import Role
+from hub.testing.channels import ChannelContract, FakeProvider
+from hub.testing.http_server import Answer, RecordingServer
+from hub.testing.reports import ReportsContract
+from hub.testing.sources import SourceContract
+from hub.testing.targets import TargetContract
 from tests import documents
 from tests.command_lines import is_a_command
 from tests.documents import ROOT, code
@@ -156,6 +164,51 @@ def test_documented_signatures_are_the_real_ones() -> None:
     }
 
 
+KIT_SIGNATURE = re.compile(
+    r"`(SourceContract|FakeProvider|ReportsContract|TargetContract|RecordingServer)\.(\w+)(\([^`]*)`"
+)
+KIT = (SourceContract, FakeProvider, ReportsContract, TargetContract, RecordingServer)
+FOR_THE_HUB = {"reply_to", "wait_until_closed"}
+
+
+def test_documented_signatures_of_the_kit_are_the_real_ones() -> None:
+    documented = {(owner, name): signature for owner, name, signature in KIT_SIGNATURE.findall(kit_section())}
+    assert documented == {
+        (owner.__name__, name): str(inspect.signature(method)).replace("'", "")
+        for owner in KIT
+        for name, method in vars(owner).items()
+        if inspect.isfunction(method) and not name.startswith(("_", "test_")) and name not in FOR_THE_HUB
+    }
+
+
+def test_documented_contracts_and_fixtures_are_the_real_ones() -> None:
+    rows = documents.table(kit_section(), "contract")
+    assert [code(row[0]) for row in rows if row[0]] == [
+        f"{owner.__module__}.{owner.__name__}"
+        for owner in (SourceContract, ChannelContract, ReportsContract, TargetContract)
+    ]
+    owner: object = None
+    for contract, fixture, _ in rows:
+        owner = pydoc.locate(code(contract)) if contract else owner
+        assert code(fixture) in vars(owner)
+
+
+def test_the_documented_answer_is_the_real_one() -> None:
+    signature = str(inspect.signature(Answer)).replace("<factory>", "{}").removesuffix(" -> None").replace("'", "")
+    assert f"`Answer{signature}`" in kit_section().replace("'", "")
+
+
+def test_everything_of_the_server_for_tests_is_documented() -> None:
+    with RecordingServer() as server:
+        names = {name for name in dir(server) if not name.startswith("_")} - FOR_THE_HUB
+    rows = documents.table(kit_section(), "attribute")
+    assert {code(row[0]).partition("(")[0] for row in rows} == {f"RecordingServer.{name}" for name in names}
+
+
+def kit_section() -> str:
+    return documents.section(documents.read("docs/plugins.md"), "## Testing")
+
+
 def public_methods(owner: type) -> list[str]:
     return [name for name in vars(owner) if not name.startswith("_") and callable(getattr(owner, name))]
 
@@ -218,6 +271,23 @@ def test_documented_kinds_of_reports_are_the_real_ones() -> None:
 def test_documented_constructors_are_the_real_ones(name: str, made: Callable[..., object]) -> None:
     signature = str(inspect.signature(made)).replace("'", "").removesuffix(" -> None")
     assert f"`{name}{signature}`" in documents.read("docs/plugins.md").replace("\n", " ")
+
+
+def test_documented_settings_of_the_hub_are_the_real_ones() -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), "## Settings"), "setting of the hub")
+    documented = {
+        name: [role for role in Role if f"{role}s" in where] for names, where in rows for name in names_in(names)
+    }
+    assert documented.pop("kind") == []
+    assert documented == {
+        name: [role for role in Role if name in OPTIONS[role]().fields]
+        for role in Role
+        for name in OPTIONS[role]().fields
+    }
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`(\w+)`", cell)
 
 
 def test_the_version_of_the_seam_is_the_documented_one() -> None:

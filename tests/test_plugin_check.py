@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from hub.admin.plugin_check import check
+from hub.admin.schemas import OPTIONS
 from hub.cli import main
 from hub.registry import find_plugins
+from hub.store.configuration import Role
 
 SHIPPED = [plugin.name for plugin in find_plugins().installed if plugin.distribution == "survey-hub"]
 GOOD = '''
@@ -110,6 +113,45 @@ def test_secret_of_a_channel_cannot_be_looked_up(tmp_path):
         "generate=True", "generate=True, lookup=True"
     )
     assert problems_of(tmp_path, settings) == ["the secret token has lookup=True, which only sources are found by"] * 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "passphrase", "pwd", "smtp_pwd", "client_secret", "access_token", "bearer", "auth", "basic_auth"),
+        *("credential", "credentials", "api_key", "apikey", "private_key", "signing_key"),
+    ],
+)
+def test_name_that_sounds_like_a_secret_is_named(tmp_path, name):
+    plain = GOOD.replace("token = Secret(generate=True, ", f"{name} = fields.String(")
+    [problem] = problems_of(tmp_path, plain)
+    assert problem.startswith(f"the setting {name} sounds like a secret")
+
+
+@pytest.mark.parametrize("name", ["author", "public_key", "tokens_a_day", "authority", "key"])
+def test_other_names_do_not_sound_like_secrets(tmp_path, name):
+    assert problems_of(tmp_path, GOOD.replace("token = Secret(generate=True, ", f"{name} = fields.String(")) == []
+
+
+OWN_NAMES = [
+    *((role, "kind") for role in ("source", "channel", "target")),
+    *(("source", "namespace"), ("channel", "rate"), ("target", "namespace")),
+    *(("target", "sync_at"), ("target", "sync_timezone")),
+]
+
+
+@pytest.mark.parametrize(("role", "name"), OWN_NAMES)
+def test_setting_that_is_the_hubs_own_is_named(tmp_path, role, name):
+    settings = f"class Own(Schema):\n    {name} = fields.String({HELP})\n"
+    base = {"source": "Good(EventSource)", "channel": "Mail(SurveyChannel)", "target": "Scores(SyncTarget)"}[role]
+    before, after = GOOD.split(f"class {base}", 1)
+    after = re.sub(r"config_schema = \w+", "config_schema = Own", after, count=1)
+    expected = f"the setting {name} is the hub's own; call it something else"
+    assert problems_of(tmp_path, f"{before}{settings}class {base}{after}") == [expected]
+
+
+def test_no_other_setting_is_the_hubs_own():
+    assert {*OWN_NAMES} == {(role, name) for role in Role for name in ("kind", *OPTIONS[role]().fields)}
 
 
 @pytest.mark.parametrize(

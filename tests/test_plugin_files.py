@@ -83,6 +83,8 @@ def test_other_files_are_left_alone(folder, name):
         (b"raise SystemExit(3)", "cannot be loaded: SystemExit: 3"),
         (b"\xff\xfe", "cannot be loaded: SyntaxError"),
         (b"hub_api = (7, 7)", "written for version 7"),
+        (b"hub_api = (1, 1)", "offers nothing; does a hook of it return a class?"),
+        (SOURCE.format(kind="Segment-X").encode(), "Some.kind is 'Segment-X'; use lower-case letters"),
     ],
 )
 def test_broken_file_is_reported_alone(folder, text, words):

@@ -102,3 +102,16 @@ def test_name_of_something_installed_is_refused(folder, name, role):
     assert result.exit_code == 2
     assert f"{name!r} is the name of something installed" in result.output
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["class", "json", "email", "flask", "requests"])
+def test_name_of_a_module_or_a_word_of_python_is_refused(folder, name):
+    result = new(name)
+    assert result.exit_code == 2
+    assert result.output == f"{name!r} is a word or a module of Python; choose another name, as in my_{name}\n"
+    assert list(folder.iterdir()) == []
+
+
+def test_name_of_a_folder_beside_is_free(folder):
+    (folder / "shop").mkdir()
+    assert new("shop").exit_code == 0

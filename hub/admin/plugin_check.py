@@ -16,9 +16,10 @@ from hub.plugin import HUB_API, EventSource, Limits, Provider, Secret, SurveyCha
 from hub.registry import BASES, Plugin, Plugins
 from hub.store.configuration import Role
 
-_KIND = re.compile(r"[a-z][a-z0-9_]*")
 _PATH = re.compile(r"(/[^/*?#\s]+)+(/\*)?")
-_SOUNDS_SECRET = re.compile(r"(.*_)?(password|secret|token|api_key)")
+_SOUNDS_SECRET = re.compile(
+    r"(.*_)?(password|passphrase|pwd|secret|token|bearer|auth|credentials?|(api|private|signing)_?key)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +34,6 @@ class Verdict:
 def check(plugin: Plugin, plugins: Plugins) -> Iterator[Verdict]:
     """Yield what was checked of a plugin and of each kind it offers."""
     yield Verdict(subject=plugin.name, what="loads, and its hooks are the hub's", problems=tuple(plugin.problems))
-    if not plugin.offers and not plugin.problems:
-        problem = "offers nothing; does a hook of it return a class?"
-        yield Verdict(subject=plugin.name, what="offers something", problems=(problem,))
     yield Verdict(subject=plugin.name, what="declares hub_api", problems=tuple(_undeclared(plugin)))
     for role, kind in plugin.offers:
         for what, find in CHECKS_OF[role].items():
@@ -53,11 +51,6 @@ def _isolated(find: Callable[[Role, Any], Iterator[str]], role: Role, provider: 
         yield from find(role, provider)
     except Exception as error:  # noqa: BLE001  what a plugin has in place of a value may raise anything
         yield f"could not be looked at: {type(error).__name__}: {error}"
-
-
-def _kind(role: Role, provider: type[Provider]) -> Iterator[str]:
-    if not _KIND.fullmatch(provider.kind):
-        yield f"kind is {provider.kind!r}; use lower-case letters, digits and underscores"
 
 
 def _docstring(role: Role, provider: type[Provider]) -> Iterator[str]:
@@ -187,7 +180,6 @@ def _paths(role: Role, provider: type[EventSource]) -> Iterator[str]:
 
 
 CHECKS: Mapping[str, Callable[[Role, Any], Iterator[str]]] = {
-    "has a kind that can be written": _kind,
     "says in a docstring what it is": _docstring,
     "takes what the hub gives its methods": _methods,
     "explains its settings": _settings,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,6 +50,8 @@ def new_plugin(name: str, role: Role, plugins: Plugins) -> NewPlugin:
     taken = {one.name for one in plugins.installed} | set(plugins.kinds_of(role))
     if plugin.name in taken or find_spec(plugin.module):
         raise ConfigError([f"{name!r} is the name of something installed; `hub plugins` shows what is taken"])
+    if keyword.iskeyword(plugin.name) or plugin.name in sys.stdlib_module_names | packages_distributions().keys():
+        raise ConfigError([f"{name!r} is a word or a module of Python; choose another name, as in my_{plugin.name}"])
     return plugin
 
 

@@ -41,7 +41,10 @@ class FakeProvider(Protocol):
         """Return the recipients of all mails that the provider holds and would deliver, one for each mail."""
 
     def fail_before_departure(self) -> None:
-        """From now on break before anything that cannot be recalled arrives (refuse the connection, say)."""
+        """From now on break before anything that cannot be recalled arrives (refuse the connection, say).
+
+        `check()` of the channel has to fail then, too.
+        """
 
     def fail_after_departure(self) -> None:
         """From now on take the mail whole, then break without an answer."""

@@ -36,13 +36,15 @@ class Answer:
 class RecordingServer:
     """A threaded server on 127.0.0.1 and a free port; use it as a context manager.
 
-    The answer to a request is the next one queued with `answer`, else what `respond` returns for it.
+    The answer to a request is the next one queued with `answer`, else what `respond` returns for it. Where `respond`
+    raises, the connection is dropped, and the first such error is raised again at the end.
     """
 
     def __init__(self) -> None:
         self.requests: list[RecordedRequest] = []
         self.respond: Callable[[RecordedRequest], Answer] = lambda request: Answer()
         self._queue: deque[Answer] = deque()
+        self._failures: deque[BaseException] = deque()
         self._closing = Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -59,7 +61,13 @@ class RecordingServer:
     def reply_to(self, request: RecordedRequest) -> Answer:
         """Record a request and return the answer to it."""
         self.requests.append(request)
-        return self._queue.popleft() if self._queue else self.respond(request)
+        if self._queue:
+            return self._queue.popleft()
+        try:
+            return self.respond(request)
+        except BaseException as error:  # noqa: BLE001  raised at the end: in this thread nobody would see it
+            self._failures.append(error)
+            return Answer(fault="reset")
 
     def wait_until_closed(self) -> None:
         """Block until the test is over."""
@@ -76,6 +84,10 @@ class RecordingServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self._failures:
+            failure = self._failures[0]
+            self._failures.clear()
+            raise failure
 
 
 class _Server(ThreadingHTTPServer):

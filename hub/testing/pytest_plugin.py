@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from hub.plugin import Services
     from hub.testing.http_server import RecordingServer
 
-pytest.register_assert_rewrite("hub.testing.sources", "hub.testing.targets", "hub.testing.channels")
+pytest.register_assert_rewrite(
+    "hub.testing.sources", "hub.testing.targets", "hub.testing.channels", "hub.testing.reports"
+)
 
 
 @pytest.fixture

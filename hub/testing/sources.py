@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hub.plugin import Accepted, Event, EventSource, InboundRequest, Reply, Secret, Stored, Unreadable
-from hub.testing.values import HOSTILE_BODIES
+from hub.testing.values import HOSTILE_BODIES, ODD_HEADERS, with_odd_headers
 
 
 class SourceContract:
@@ -22,11 +22,11 @@ class SourceContract:
         raise NotImplementedError("Override the fixture `source` of SourceContract.")
 
     def samples(self) -> Sequence[InboundRequest]:
-        """Override: requests that are accepted, each with at least one readable event."""
+        """Override: requests that are accepted, each with at least one readable event and no `Unreadable`."""
         raise NotImplementedError("Override `samples` of SourceContract.")
 
     def forged(self) -> Sequence[InboundRequest]:
-        """Override: requests like the samples with a wrong credential, or with none."""
+        """Override: requests like the samples with a wrong credential, or with none; refused with 401 or 403."""
         raise NotImplementedError("Override `forged` of SourceContract.")
 
     def test_every_setting_explains_itself(self, source: EventSource) -> None:
@@ -65,13 +65,7 @@ class SourceContract:
     @pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
     def test_hostile_bodies_are_refused_or_stored(self, source: EventSource, body: bytes) -> None:
         for request in (*self.samples(), *self.forged()):
-            hostile = replace(request, body=body)
-            source.key(hostile)
-            outcome = source.receive(hostile)
-            if isinstance(outcome, Accepted):
-                _assert_fit_to_store(list(source.read(_stored(outcome, request))))
-            else:
-                assert outcome.status < 500
+            _assert_refused_or_stored(source, replace(request, body=body))
 
     @pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
     def test_hostile_stored_bodies_can_be_read(self, source: EventSource, body: bytes) -> None:
@@ -81,11 +75,7 @@ class SourceContract:
     def test_samples_cut_short_are_refused_or_stored(self, source: EventSource) -> None:
         for request in self.samples():
             for end in range(0, len(request.body), max(1, len(request.body) // 50)):
-                outcome = source.receive(replace(request, body=request.body[:end]))
-                if isinstance(outcome, Accepted):
-                    _assert_fit_to_store(list(source.read(_stored(outcome, request))))
-                else:
-                    assert outcome.status < 500
+                _assert_refused_or_stored(source, replace(request, body=request.body[:end]))
 
     @pytest.mark.parametrize(
         "authorization", ["", "Basic", "Basic !", "Basic /w==", "Basic \ud800", "Bearer x", "Basic ====="]
@@ -93,8 +83,13 @@ class SourceContract:
     def test_odd_credentials_raise_nothing(self, source: EventSource, authorization: str) -> None:
         for request in self.samples():
             odd = replace(request, headers={**request.headers, "authorization": authorization})
-            source.key(odd)
-            source.receive(odd)
+            _assert_refused_or_stored(source, odd)
+
+    @pytest.mark.parametrize("oddity", ODD_HEADERS)
+    def test_odd_headers_are_refused_or_stored(self, source: EventSource, oddity: str) -> None:
+        for request in self.samples():
+            for odd in with_odd_headers(request, oddity):
+                _assert_refused_or_stored(source, odd)
 
     @pytest.mark.parametrize("status", [400, 401, 404, 405, 413, 429, 503])
     def test_trouble_keeps_its_status(self, source: EventSource, status: int) -> None:
@@ -112,6 +107,15 @@ def _store(source: EventSource, request: InboundRequest) -> Stored:
 
 def _stored(accepted: Accepted, request: InboundRequest) -> Stored:
     return Stored(body=accepted.body, arrived_at=request.arrived_at, hint=accepted.hint)
+
+
+def _assert_refused_or_stored(source: EventSource, request: InboundRequest) -> None:
+    source.key(request)
+    outcome = source.receive(request)
+    if isinstance(outcome, Accepted):
+        _assert_fit_to_store(list(source.read(_stored(outcome, request))))
+    else:
+        assert outcome.status < 500
 
 
 def _assert_fit_to_store(events: Sequence[Event | Unreadable]) -> None:

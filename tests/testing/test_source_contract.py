@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 import pytest
 from marshmallow import Schema
@@ -20,7 +22,7 @@ from hub.plugin import (
     Unreadable,
 )
 from hub.testing.sources import SourceContract
-from hub.testing.values import NOW
+from hub.testing.values import HOSTILE_BODIES, NOW
 
 
 class Settings(Schema):
@@ -66,6 +68,28 @@ class ForgetfulSource(HonestSource):
         yield Event(type="identify", user_id=self.reads, payload={})
 
 
+class AsciiSource(HonestSource):
+    def receive(self, request: InboundRequest) -> Accepted | Reply:
+        if not hmac.compare_digest(request.headers.get("token", ""), self.config["token"]):
+            return self.trouble(401, "Wrong token.")
+        return Accepted(body=request.body, reply=Reply.json({}))
+
+
+class DemandingSource(HonestSource):
+    def receive(self, request: InboundRequest) -> Accepted | Reply:
+        if len(request.headers["token"]) > 1_000:
+            return self.trouble(500, "Too long.")
+        return super().receive(request)
+
+
+class XmlSource(HonestSource):
+    def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
+        try:
+            yield Event(type="identify", user_id=ElementTree.fromstring(stored.body).text, payload={})
+        except ElementTree.ParseError:
+            yield Unreadable(why="This is no XML.")
+
+
 class SurrogateSource(HonestSource):
     def read(self, stored: Stored) -> Iterator[Event | Unreadable]:
         yield Event(type="identify", name=stored.body.decode(errors="surrogateescape"), payload={})
@@ -101,6 +125,25 @@ def test_source_that_lets_everybody_in_is_caught(services):
 def test_source_that_raises_on_garbage_is_caught(services):
     with pytest.raises(ValueError, match="Expecting value"):
         Contract().test_hostile_bodies_are_refused_or_stored(make(RaisingSource, services), b"<xml/>")
+
+
+@pytest.mark.parametrize("name", ["XML in an unknown encoding", "XML in an encoding of many bytes"])
+def test_source_that_raises_on_odd_xml_is_caught(services, name):
+    with pytest.raises((LookupError, ValueError)):
+        Contract().test_hostile_stored_bodies_can_be_read(make(XmlSource, services), HOSTILE_BODIES[name])
+
+
+@pytest.mark.parametrize(
+    ("kind", "oddity", "caught"),
+    [
+        (AsciiSource, "not ASCII at the end", TypeError),
+        (DemandingSource, "missing", KeyError),
+        (DemandingSource, "very long", AssertionError),
+    ],
+)
+def test_source_that_fails_over_an_odd_header_is_caught(services, kind, oddity, caught):
+    with pytest.raises(caught):
+        Contract().test_odd_headers_are_refused_or_stored(make(kind, services), oddity)
 
 
 def test_source_that_reads_differently_each_time_is_caught(services):

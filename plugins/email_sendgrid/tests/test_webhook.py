@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sendgrid.helpers.eventwebhook import EventWebhook
 
 from hub.plugin import DeliveryReport, InboundRequest, Reply, ReportKind
+from hub.testing.reports import ReportsContract
 from hub.testing.values import HOSTILE_BODIES, NOW
 from hub_email_sendgrid import SendGridChannel
 from hub_email_sendgrid.webhook import KINDS, is_genuine, read_public_key, read_reports
@@ -82,6 +83,22 @@ def refusal(channel: SendGridChannel, request: InboundRequest) -> tuple[int, str
     reply = channel.reports(request)
     assert isinstance(reply, Reply)
     return reply.status, json.loads(reply.body)["message"]
+
+
+class TestSendGridReports(ReportsContract):
+    @pytest.fixture
+    def channel(self, channel: SendGridChannel) -> SendGridChannel:
+        return channel
+
+    def report_samples(self) -> Sequence[InboundRequest]:
+        return [call(SIGNED), call(wire(event("bounce", type="bounce"), event("processed"), event("spamreport")))]
+
+    def signed(self, request: InboundRequest) -> InboundRequest:
+        return call(request.body)
+
+    def forged_reports(self) -> Sequence[InboundRequest]:
+        unsigned = replace(call(SIGNED), headers={})
+        return [unsigned, call(SIGNED, signature=sign(SIGNED, key=OTHER_KEY)), replace(call(SIGNED), body=wire())]
 
 
 # Signatures
