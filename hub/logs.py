@@ -22,7 +22,22 @@ _QUIET = ("rq", "rq.worker", "alembic", "sqlalchemy", "urllib3", "werkzeug", "_g
 _SHORTEST_SECRET = 6
 _ENDS = r"\s\"<>()\[\]{},;:@"
 _ADDRESS = re.compile(rf"(?:\"[^\"\n]{{1,64}}\"|(?!')[^{_ENDS}]{{1,128}})(?:@|%40)[^{_ENDS}']*")
-_secrets: set[str] = set()
+
+
+class _Concealed:
+    """The values that no line may hold, as one expression: a mask is never masked again."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self.expression = re.compile(r"(?!)")
+
+    def add(self, values: Iterable[str]) -> None:
+        self._values.update(values)
+        longest_first = sorted(self._values, key=lambda value: (-len(value), value))
+        self.expression = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+_concealed = _Concealed()
 
 
 def configure_logging(form: str = "text", *, secrets: Iterable[str] = (), level: int = logging.INFO) -> None:
@@ -44,13 +59,12 @@ def formatter(form: str) -> logging.Formatter:
 
 def conceal(*secrets: str) -> None:
     """Have no log line of this process hold these values; very short ones would garble everything and are left."""
-    _secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+    _concealed.add(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
 def masked(text: str) -> str:
     """Return `text` without mail addresses and secrets."""
-    for secret in list(_secrets):
-        text = text.replace(secret, "(secret)")
+    text = _concealed.expression.sub("(secret)", text)
     return _ADDRESS.sub("(address)", text) if "@" in text or "%40" in text else text
 
 

@@ -50,11 +50,8 @@ def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
 
 
 @pytest.fixture(autouse=True)
-def known_secrets() -> Iterator[None]:
-    before = set(logs._secrets)
-    yield
-    logs._secrets.clear()
-    logs._secrets.update(before)
+def known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_concealed", type(logs._concealed)())
 
 
 # Masking
@@ -88,6 +85,8 @@ def test_other_text_stays_as_it_is(text: str) -> None:
 def test_secrets_are_masked_once_they_are_known() -> None:
     logs.conceal(SECRET, "short")
     assert masked(f"401 for {SECRET}, in short") == "401 for (secret), in short"
+    logs.conceal("secret", f"{SECRET}-and-more")
+    assert masked(f"401 for {SECRET}-and-more and {SECRET}") == "401 for (secret) and (secret)"
 
 
 def test_a_very_long_text_is_masked_in_little_time() -> None:
