@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import IO, Any, NoReturn
 
+from hub.admin.trouble import CutOff
 from hub.config import ConfigError
 
 LONGEST_LINE = 1_000_000
@@ -69,7 +71,8 @@ def read_records(stream: IO[bytes], written: Format, *, any_of: Collection[str])
 
 
 def _read_csv(stream: IO[bytes], any_of: Collection[str]) -> Iterator[Record | Problem]:
-    reader = csv.reader(_text_lines(stream))
+    # Strictly, since a cell whose quotes never end is one that was cut short.
+    reader = csv.reader(_text_lines(stream), strict=True)
     header = _header(reader)
     if not set(any_of) & set(header):
         raise ConfigError([f"The first line has to name the columns, among them {' or '.join(any_of)}"])
@@ -150,12 +153,15 @@ def _refuse(name: str) -> NoReturn:
 
 
 def in_chunks(records: Iterable[Record | Problem], size: int) -> Iterator[list[Record | Problem]]:
-    """Yield the records in lists of a size."""
-    chunk: list[Record | Problem] = []
-    for record in records:
-        chunk.append(record)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
+    """Yield the records in lists of a size. Raises CutOff, saying how many were yielded, when they break off."""
+    remaining = iter(records)
+    yielded = 0
+    while True:
+        try:
+            chunk = list(itertools.islice(remaining, size))
+        except CutOff as error:
+            raise CutOff(error.why, after=yielded) from None
+        if not chunk:
+            return
         yield chunk
+        yielded += len(chunk)

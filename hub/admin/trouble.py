@@ -17,3 +17,19 @@ class Conflict(ConfigError):
 
     def __init__(self, problem: str) -> None:
         super().__init__([problem])
+
+
+class CutOff(ConfigError):
+    """An upload ended early; nothing of the line that it broke off in was taken."""
+
+    def __init__(self, why: str, *, after: int = 0) -> None:
+        taken = f"its first {after:,} rows were read" if after else "nothing of it was taken"
+        super().__init__([f"{why}; {taken}. Send it again."])
+        self.why = why
+
+
+class TooLarge(ConfigError):
+    """More than is taken at once; the sentence says how to send it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__([problem])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from hub.pipeline.imported import HINT
 from hub.store import intake, tables
-from tests.api.client import Api
+from tests.api.client import PREFIX, Api
 from tests.lab import Lab, identify
 
 
@@ -144,3 +145,66 @@ def test_source_is_not_asked_to_read_what_is_imported(lab: Lab, api: Api) -> Non
     lab.decide()
     assert lab.reasons() == ["no_email"]
     assert HINT.startswith("hub:")
+
+
+# Uploads that break off
+
+
+def broken_off(api: Api, path: str, media: str, sent: bytes, length: int | None) -> tuple[int, str]:
+    """Send what the hub's server hands on of an upload: its bytes, and then an end that says nothing."""
+    announced = {"HTTP_TRANSFER_ENCODING": "chunked"} if length is None else {"CONTENT_LENGTH": str(length)}
+    answer = Client(api.app).open(
+        PREFIX + path,
+        method="POST",
+        headers={"Authorization": f"Bearer {api.token}", "Content-Type": media},
+        input_stream=io.BytesIO(sent),
+        environ_overrides={"wsgi.input_terminated": True, **announced},
+    )
+    return answer.status_code, answer.json.get("message", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "media", "sent"),
+    [
+        ("/people/import?source=product", "text/csv", b"email,userId\nnew@acme.example,123"),
+        ("/people/import?source=product", "text/csv", b'userId,plan\nu1,"two\n'),
+        ("/people/import?source=product", "text/csv", b"userId,pl"),
+        ("/people/import?source=product", "application/x-ndjson", b'{"userId": "u1"}'),
+        ("/people/import?source=product", "application/json", b'[{"userId": "u1"}]'),
+        ("/suppressions/import?reason=complained", "text/csv", b"email\na@acme.example"),
+    ],
+)
+def test_of_an_upload_that_ends_before_its_length_nothing_is_taken(
+    lab: Lab, api: Api, path: str, media: str, sent: bytes
+) -> None:
+    status, message = broken_off(api, path, media, sent, len(sent) + 4)
+    assert (status, message) == (
+        400,
+        "The upload ended before all of it was here; nothing of it was taken. Send it again.",
+    )
+    assert (intake.waiting(lab.hub.store)[0], lab.rows(tables.suppression)) == (0, [])
+
+
+def test_what_came_before_an_upload_broke_off_is_told(lab: Lab, api: Api) -> None:
+    sent = b"userId\n" + b"".join(b"u%d\n" % number for number in range(700)) + b"u7"
+    path = "/people/import?source=product"
+    status, message = broken_off(api, path, "text/csv", sent, 5000)
+    assert (status, "its first 500 rows were read" in message) == (400, True)
+    assert brought(api, sent + b"00\n").json["accepted"] == 701
+    lab.decide()
+    assert len({event.person_id for event in lab.rows(tables.event)}) == 701
+
+
+@pytest.mark.parametrize(("end", "status"), [(b"\n", 202), (b"", 400)])
+def test_without_a_length_the_last_line_has_to_be_ended(api: Api, end: bytes, status: int) -> None:
+    body = b"email,userId\nnew@acme.example,123" + end
+    path = "/people/import?source=product"
+    answer = broken_off(api, path, "text/csv", body, None)
+    assert answer[0] == status
+
+
+def test_chunked_cell_whose_quotes_never_end_is_refused(lab: Lab, api: Api) -> None:
+    body = b'userId,plan\nu1,"two\n'
+    path = "/people/import?source=product"
+    assert broken_off(api, path, "text/csv", body, None)[0] == 202
+    assert intake.waiting(lab.hub.store)[0] == 0

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, jsonify
 from werkzeug.exceptions import HTTPException
 
-from hub.admin.trouble import Conflict, NotThere
+from hub.admin.trouble import Conflict, CutOff, NotThere, TooLarge
 from hub.config import ConfigError
 from hub.store.group_commit import Overloaded
 
@@ -30,6 +30,7 @@ CODES = {
     503: "unavailable",
 }
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_STATUSES = {NotThere: 404, Conflict: 409, CutOff: 400, TooLarge: 413}
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="survey-hub"'}
 _TABLES = ("sources", "channels", "targets", "surveys")
 
@@ -58,7 +59,7 @@ def refused(error: HTTPException) -> Response:
 
 def impossible(error: ConfigError) -> Response:
     """Return what `hub.admin` refused, each problem with its field where it names one."""
-    status = 404 if isinstance(error, NotThere) else 409 if isinstance(error, Conflict) else 422
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 422)
     fields: dict[str, list[str]] = {}
     for problem in error.problems:
         path, separator, why = problem.partition(": ")

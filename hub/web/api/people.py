@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
-
 from hub.admin import events, invitations, people
 from hub.admin.invitations import Action
 from hub.admin.people_import import IDS, import_people
-from hub.admin.records import Format, read_records
+from hub.admin.records import Format
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Reason
 from hub.domain.states import State
@@ -31,6 +29,7 @@ from hub.web.api.schemas import (
     page_of,
     slice_of,
 )
+from hub.web.api.uploads import uploaded
 
 people_routes = Routes("people", "Customers and everything that happened to them.")
 event_routes = Routes("events", "What sources took in, and what was decided on it.")
@@ -72,7 +71,7 @@ def import_all(query: dict[str, Any]) -> Any:
     any other: `userId` or `anonymousId`, `email`, `createdAt`, and any other trait. `timestamp` says as of when; left
     out: now. The same row again is a duplicate.
     """
-    records = read_records(request.stream, Format(request.mimetype), any_of=IDS)
+    records = uploaded(any_of=IDS)
     brought = import_people(hub(), query["source"], records, receive=backing().receive, batch=query["batch"])
     wake("decide")
     return brought

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, stream_with_context
 
 from hub.admin import suppressions
-from hub.admin.records import Format, read_records
+from hub.admin.records import Format
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.web.api.people import RECORDS
@@ -22,6 +22,7 @@ from hub.web.api.schemas import (
     page_of,
     slice_of,
 )
+from hub.web.api.uploads import uploaded
 
 suppression_routes = Routes("suppressions", "Who is never mailed: unsubscribed, bounced, complained, erased.")
 
@@ -68,7 +69,7 @@ def import_suppressions(query: dict[str, Any]) -> Any:
 
     CSV with a header, JSON lines, or a JSON array, with `email` and optionally `reason`, `note` and `created_at`.
     """
-    records = read_records(request.stream, Format(request.mimetype), any_of=["email"])
+    records = uploaded(any_of=["email"])
     reason = query.get("reason")
     return suppressions.import_records(hub(), records, reason=Stop(reason) if reason else None)
 
