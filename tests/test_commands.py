@@ -445,6 +445,12 @@ def test_doctor_notes_a_survey_that_is_on_and_cannot_ask_anybody(hub: Terminal) 
     assert "draft" not in result.output
 
 
+def test_a_token_of_which_nothing_else_is_said_may_read(hub: Terminal) -> None:
+    hub.apply()
+    assert hub("token", "add", "dashboard").stdout.startswith("hub_")
+    assert re.match(r"dashboard +read  ", hub("token", "list").output)
+
+
 def test_a_token_is_printed_once_listed_and_revoked(hub: Terminal) -> None:
     hub.apply()
     assert hub("token", "list").output == "There is no token.\n"

@@ -20,7 +20,7 @@ def token() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    default=[Scope.READ],
+    default=[Scope.READ.value],
     show_default="read",
     type=click.Choice([scope.value for scope in Scope]),
     help="What it allows; may be given several times. None includes another.",
