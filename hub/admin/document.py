@@ -17,7 +17,7 @@ from hub.config import ConfigError
 from hub.plugin import Provider, Secret
 from hub.registry import Plugins
 from hub.store.configuration import Role
-from hub.store.types import is_storable
+from hub.store.types import is_storable, storable
 
 KEPT = "(kept)"
 """Stands for a secret in an exported document: leave it as it is."""
@@ -116,10 +116,26 @@ def _read_entry(
     path = f"{table}.{name}"
     if not NAME.fullmatch(name):
         document.problems.append(f"{path}: a name has lower-case letters, digits, - and _, 63 characters at most")
+    elif problems := list(_no_text(path, entry)):
+        document.problems += problems
     elif table == "surveys":
         _read_survey(document, path, name, entry)
     else:
         _read_connection(document, path, name, _ROLES[table], entry, plugins, environ, kept)
+
+
+def _no_text(path: str, value: Any) -> Iterator[str]:
+    """Yield where a value holds what JSON can write and no database can keep: NUL, and halves of characters."""
+    if isinstance(value, str) and not is_storable(value):
+        yield f"{path}: holds characters that are no text"
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _no_text(f"{path}.{storable(key)}", below)
+            if not is_storable(key):
+                yield f"{path}.{storable(key)}: has a name with characters that are no text"
+    elif isinstance(value, list):
+        for place, below in enumerate(value):
+            yield from _no_text(f"{path}.{place}", below)
 
 
 def _read_survey(document: Document, path: str, name: str, entry: Mapping[str, Any]) -> None:
@@ -192,8 +208,6 @@ def _resolve_secrets(
                 problems.append(f"{path}.{key}: begins with $ and so names a variable; write $NAME, without braces")
             elif not resolved[key]:
                 problems.append(f"{path}.{key}: the environment variable {variable} is not set")
-        elif isinstance(value, str) and not is_storable(value):
-            problems.append(f"{path}.{key}: holds characters that are no text")
     return resolved, problems
 
 

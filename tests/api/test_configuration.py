@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from hub.admin.export import export
 from hub.plugin import ChannelPaused
 from hub.registry import Plugins
@@ -180,3 +182,31 @@ def test_queue_counts_and_a_whole_survey_is_released_or_cancelled(lab: Lab, api:
     lab.change(tables.invitation, state="held")
     assert api("POST", "/surveys/onboarding/cancel-held").json == {"count": 2}
     assert api("POST", "/surveys/unheard-of/cancel-held").status_code == 404
+
+
+@pytest.mark.parametrize("bad", ["half \ud83d", "a\x00b"])
+@pytest.mark.parametrize("field", ["namespace", "mode", "api_key"])
+def test_connection_with_characters_that_are_no_text_is_refused_by_its_field(
+    lab: Lab, api: Api, field: str, bad: str
+) -> None:
+    before = lab.rows(tables.connection, "id")
+    answer = api("PUT", "/connections/source/product", body={"kind": "fake", field: bad})
+    assert (answer.status_code, answer.json["fields"]) == (422, {field: ["holds characters that are no text"]})
+    assert lab.rows(tables.connection, "id") == before
+
+
+def test_survey_with_characters_that_are_no_text_is_refused_however_deep_they_are(api: Api) -> None:
+    settings = api.get("/surveys/onboarding")["settings"]
+    wrong = {
+        **settings,
+        "brand": "\ud800",
+        "trigger_event": "Bought",
+        "trigger_properties": {"plan": "a\x00", "\udc00": 1},
+    }
+    answer = api("PUT", "/surveys/onboarding", body=wrong)
+    assert answer.status_code == 422
+    assert answer.json["fields"] == {
+        "brand": ["holds characters that are no text"],
+        "trigger_properties.plan": ["holds characters that are no text"],
+        "trigger_properties.\ufffd": ["has a name with characters that are no text"],
+    }
