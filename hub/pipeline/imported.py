@@ -21,6 +21,8 @@ from hub.store.types import is_storable
 HINT = "hub:import"
 MAX_ID = 500
 """Characters: PostgreSQL's indexes take 2,704 bytes a row."""
+MAX_BYTES = 512_000
+"""Of a row, as it is stored."""
 MAX_DEPTH = 50
 """Levels of nesting: what was accepted can always be read again."""
 _NOT_TRAITS = ("userId", "anonymousId", "timestamp")
@@ -54,6 +56,8 @@ def check_person(values: Mapping[str, Any], batch: str) -> ImportedPerson | str:
     if values.get("timestamp") is not None:
         said["timestamp"] = values["timestamp"]
     canonical = json.dumps([batch, said], sort_keys=True).encode()
+    if len(canonical) > MAX_BYTES:
+        return "is longer than 512 KB"
     return ImportedPerson(payload={**said, "messageId": f"import-{hashlib.sha256(canonical).hexdigest()[:40]}"})
 
 

@@ -208,3 +208,56 @@ def test_chunked_cell_whose_quotes_never_end_is_refused(lab: Lab, api: Api) -> N
     path = "/people/import?source=product"
     assert broken_off(api, path, "text/csv", body, None)[0] == 202
     assert intake.waiting(lab.hub.store)[0] == 0
+
+
+# What is too much
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("media", "rows"),
+    [
+        ("text/csv", "userId,a,b,c,d,e,f\n{first},,,,,,\nu2," + ",".join([LONG] * 6) + "\n{last},,,,,,\n"),
+        ("text/csv", "userId,a,b,c,d,e,f\n{first},,,,,,\nu2," + ",".join([f'"\n{LONG}"'] * 6) + "\n{last},,,,,,\n"),
+        (
+            "application/x-ndjson",
+            '{{"userId":"{first}"}}\n{{"userId":"u2","a":"' + LONG * 6 + '"}}\n{{"userId":"{last}"}}',
+        ),
+        ("application/json", '[{{"userId":"{first}"}},{{"userId":"u2","a":"' + LONG * 6 + '"}},{{"userId":"{last}"}}]'),
+    ],
+)
+def test_row_over_512_kb_is_refused_by_its_line_and_the_others_are_taken(
+    lab: Lab, api: Api, media: str, rows: str
+) -> None:
+    answer = brought(api, rows.format(first="u1", last="u3"), media).json
+    line = 3 if media == "text/csv" else 2
+    assert answer == {"accepted": 2, "refused": 1, "problems": [{"line": line, "why": "is longer than 512 KB"}]}
+    lab.decide()
+    payloads = [json.loads(event.payload) for event in lab.rows(tables.event)]
+    assert {payload["userId"] for payload in payloads} == {"u1", "u3"}
+
+
+@pytest.mark.parametrize("array", ["[" + " " * 10_000_000 + "]", "[" + "0," * 100_000 + "0]"])
+@pytest.mark.parametrize("path", ["/people/import?source=product", "/suppressions/import"])
+@pytest.mark.parametrize("is_chunked", [True, False])
+def test_array_that_would_fill_the_memory_is_refused_whole(
+    still_api: Api, path: str, array: str, is_chunked: bool
+) -> None:
+    length = None if is_chunked else len(array)
+    status, message = broken_off(still_api, path, "application/json", array.encode(), length)
+    assert (status, message.endswith("send JSON lines for more")) == (413, True)
+
+
+def test_number_beyond_all_numbers_is_no_json(lab: Lab, api: Api) -> None:
+    lines = '{"userId": "u1", "mrr": 1e999}\n{"userId": "u2", "mrr": -1e308}\n'
+    answer = brought(api, lines, "application/x-ndjson").json
+    assert (answer["accepted"], answer["problems"]) == (1, [{"line": 1, "why": "is no valid JSON"}])
+    assert brought(api, '[{"userId": "u1", "mrr": -1e999}]', "application/json").status_code == 422
+    assert (
+        api(
+            "PUT", "/surveys/x", body=b'{"min_delay_days": 1e999}', headers={"Content-Type": "application/json"}
+        ).status_code
+        == 400
+    )

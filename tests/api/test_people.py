@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
 
 from hub.admin.events import REASONS
 from hub.domain.reasons import Reason
+from hub.web.api.schemas import plain
 from tests.api.client import Api
 from tests.lab import Lab, identify
 
@@ -129,3 +131,7 @@ def test_event_that_two_surveys_skipped_is_listed_once(lab: Lab, api: Api) -> No
     found = api.all("/events", reason="survey_paused", limit=1)
     assert len(found) == 2
     assert [one["survey"] for one in sorted(found[0]["decisions"], key=lambda one: one["survey"])] == ["one", "two"]
+
+
+def test_infinity_that_was_stored_is_null_in_an_answer() -> None:
+    assert plain({"a": [math.inf, math.nan, 1.5]}) == {"a": [None, None, 1.5]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,9 +152,16 @@ class _Parser(FlaskParser):
     def load_json(self, req: Any, schema: Schema) -> Any:
         """Return the body. A NUMBER that JSON does not know or a depth that Python cannot bear is no JSON."""
         try:
-            return json.loads(req.get_data(cache=True), parse_constant=_refuse_constant)
+            return json.loads(req.get_data(cache=True), parse_float=_finite, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             abort(400, messages={"json": {"body": ["Is no valid JSON."]}})
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        _refuse_constant(number)
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

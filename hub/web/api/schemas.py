@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -65,7 +66,9 @@ class Shown(fields.Nested):
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, times in ISO 8601 with `Z`."""
+    """Return a value as JSON has it: times in ISO 8601 with `Z`, a float that is no number as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):

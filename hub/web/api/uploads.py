@@ -10,16 +10,28 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected
 
 from hub.admin.records import Format, Problem, Record, read_records
-from hub.admin.trouble import CutOff
+from hub.admin.trouble import CutOff, TooLarge
 
+LARGEST_ARRAY = 10_000_000
+MOST_ITEMS = 100_000
 _EARLY = "The upload ended before all of it was here"
 _UNENDED = "The upload ended within a line; end the last line with a line break, or send Content-Length"
 
 
-def uploaded(*, any_of: Collection[str]) -> Iterator[Record | Problem]:
-    """Return the records of the current request's body; raises ConfigError as `read_records` does, and CutOff."""
+def uploaded(*, any_of: Collection[str], cell: Callable[[str], str] = str) -> Iterator[Record | Problem]:
+    """Return the records of the current request's body.
+
+    Raises ConfigError as `read_records` does, CutOff, and TooLarge for an array, which has to be held in memory whole.
+    """
     written = Format(request.mimetype)
-    return read_records(cast("IO[bytes]", _Upload()), written, any_of=any_of)
+    if written is not Format.ARRAY:
+        return read_records(cast("IO[bytes]", _Upload()), written, any_of=any_of, cell=cell)
+    if (request.content_length or 0) > LARGEST_ARRAY or len(body := _Upload().read(LARGEST_ARRAY + 1)) > LARGEST_ARRAY:
+        raise TooLarge("A JSON array may have 10 MB; send JSON lines for more")
+    records = list(read_records(io.BytesIO(body), written, any_of=any_of))
+    if len(records) > MOST_ITEMS:
+        raise TooLarge(f"A JSON array may have {MOST_ITEMS:,} items; send JSON lines for more")
+    return iter(records)
 
 
 class _Upload:
@@ -36,8 +48,9 @@ class _Upload:
         self._is_line_open = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return what is left; what is cut short of a JSON array is no JSON."""
-        return self._noted(self._attempt(self._stream.read, size), is_end=self._missing is not None)
+        """Return what is left, or `size` bytes; what is cut short of a JSON array is no JSON."""
+        taken = self._attempt(self._stream.read, size)
+        return self._noted(taken, is_end=self._missing is not None and len(taken) != size)
 
     def readline(self, size: int = -1) -> bytes:
         """Return the next line, or the next piece of one."""
