@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, delete, select
 
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.records import Problem, Record, Tally, in_chunks
+from hub.admin.spreadsheets import disarmed
 from hub.admin.trouble import Conflict, NotThere
 from hub.config import ConfigError
 from hub.domain.identity import fingerprint, mailbox_of
@@ -227,5 +228,5 @@ def _text(moment: datetime) -> str:
 
 def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line).writerow([disarmed(cell) for cell in cells])
     return line.getvalue()

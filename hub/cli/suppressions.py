@@ -8,6 +8,7 @@ import click
 
 from hub.admin import suppressions as suppressing
 from hub.admin.records import Format, read_records
+from hub.admin.spreadsheets import rearmed
 from hub.admin.suppressions import ADDABLE
 from hub.cli.common import explains_trouble, opened_hub
 from hub.config import ConfigError
@@ -56,7 +57,7 @@ def import_file(file: Path, reason: str | None) -> None:
     written = _FORMATS.get(file.suffix.lower(), Format.CSV)
     try:
         with opened_hub() as hub, file.open("rb") as stream:
-            records = read_records(stream, written, any_of=["email"])
+            records = read_records(stream, written, any_of=["email"], cell=rearmed)
             done = suppressing.import_records(hub, records, reason=Stop(reason) if reason else None)
     except OSError as error:
         raise ConfigError([f"{file} cannot be read: {error.strerror}"]) from None

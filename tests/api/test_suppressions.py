@@ -173,3 +173,24 @@ def test_export_of_nothing_is_still_a_document(still_api: Api) -> None:
     assert list(csv.reader(io.StringIO(still_api("GET", "/suppressions/export").text))) == [
         ["email", "reason", "note", "created_at"]
     ]
+
+
+@pytest.mark.parametrize(
+    "note", ["=1+1", " +1", "-1", "@x", "\tx", "\rx", "\n=1", "'=1", "''- 1", "'", "it's = 1", "5'"]
+)
+def test_note_is_no_formula_in_the_export_and_the_same_again_after_its_import(lab: Lab, api: Api, note: str) -> None:
+    api("POST", "/suppressions", body={"email": "=a@acme.example", "reason": "complained", "note": note})
+    before = lab.rows(tables.suppression)
+    exported = api("GET", "/suppressions/export")
+    for cell in list(csv.reader(io.StringIO(exported.text, newline="")))[1]:
+        assert not cell.strip(" \n").startswith(("=", "+", "-", "@", "\t", "\r"))
+    with lab.hub.store.write() as connection:
+        connection.execute(tables.suppression.delete())
+    assert imported(api, exported.data).json["added"] == 1
+    assert lab.rows(tables.suppression) == before
+
+
+def test_apostrophe_of_a_note_in_json_stays(lab: Lab, api: Api) -> None:
+    item = {"email": "a@acme.example", "reason": "complained", "note": "'=1"}
+    imported(api, json.dumps([item]).encode(), "application/json")
+    assert [row.note for row in lab.rows(tables.suppression)] == ["'=1"]

@@ -8,6 +8,7 @@ from flask import Response, stream_with_context
 
 from hub.admin import suppressions
 from hub.admin.records import Format
+from hub.admin.spreadsheets import rearmed
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.web.api.people import RECORDS
@@ -69,7 +70,7 @@ def import_suppressions(query: dict[str, Any]) -> Any:
 
     CSV with a header, JSON lines, or a JSON array, with `email` and optionally `reason`, `note` and `created_at`.
     """
-    records = uploaded(any_of=["email"])
+    records = uploaded(any_of=["email"], cell=rearmed)
     reason = query.get("reason")
     return suppressions.import_records(hub(), records, reason=Stop(reason) if reason else None)
 
