@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -170,6 +171,20 @@ def test_what_is_no_backup_is_refused(lab: Lab, folder: Path, elsewhere: Callabl
     with pytest.raises(ConfigError, match="no whole backup"):
         restore(elsewhere(), folder)
     (folder / MANIFEST).write_text(manifest)
+    with pytest.raises(ConfigError, match="is no backup"):
+        restore(elsewhere(), folder)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"files": []}, {"files": {"hub.db": 1}}, {"made_at": "2026-03-10T09:30:00"}, {"schema": 7}, {"hub_id": []}],
+)
+def test_a_manifest_of_wrong_types_is_no_backup(
+    lab: Lab, folder: Path, elsewhere: Callable[[], Settings], wrong: dict[str, Any]
+) -> None:
+    backup(lab.hub.settings, folder)
+    stored = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps({**stored, **wrong}))
     with pytest.raises(ConfigError, match="is no backup"):
         restore(elsewhere(), folder)
 

@@ -117,7 +117,7 @@ def read_manifest(folder: Path) -> Manifest:
         stored = json.loads((folder / MANIFEST).read_text())
         if stored["format"] != FORMAT:
             raise ConfigError([f"{folder} was written by another version of the hub ({stored['version']})"])
-        manifest = Manifest(**{**stored, "made_at": datetime.fromisoformat(stored["made_at"])})
+        manifest = _checked(Manifest(**{**stored, "made_at": datetime.fromisoformat(stored["made_at"])}))
         damaged = [name for name, digest in manifest.files.items() if checksum(folder / name) != digest]
     except OSError as error:
         raise ConfigError([f"{folder} is no whole backup: {error.filename}: {error.strerror}"]) from None
@@ -125,6 +125,21 @@ def read_manifest(folder: Path) -> Manifest:
         raise ConfigError([f"{folder} is no backup: its {MANIFEST} cannot be read"]) from None
     if damaged:
         raise ConfigError([f"{folder / name} is damaged: its checksum differs" for name in damaged])
+    return manifest
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Return a manifest whose values have their types; raises TypeError."""
+    files = manifest.files
+    is_sound = (
+        manifest.made_at.tzinfo is not None
+        and all(isinstance(text, str) for text in (manifest.version, manifest.schema, manifest.database))
+        and all(isinstance(text, str | None) for text in (manifest.hub_id, manifest.key_fingerprint))
+        and isinstance(files, dict)
+        and all(isinstance(digest, str) for digest in files.values())
+    )
+    if not is_sound:
+        raise TypeError
     return manifest
 
 
