@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among
+
+LONGEST_STORY = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +61,21 @@ def why(hub: Hub, who: str) -> list[Story]:
 
 
 def why_id(hub: Hub, person_id: str) -> Story:
-    """Return the story of the person with this id of the hub's own. Raises NotThere."""
+    """Return the newest thousand entries of the story of the person with this id of the hub's own. Raises NotThere."""
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         person = worlds.load_people(connection, [person_id]).get(person_id)
         if person is None:
             raise NotThere(f"There is no person {person_id}")
-        return _story(connection, configuration, person)
+        story = _story(connection, configuration, person)
+        return replace(story, entries=story.entries[-LONGEST_STORY:])
 
 
 def people(hub: Hub, part: Slice, *, who: str | None = None) -> Page[Story]:
     """Return people without their stories, the newest first; with `who` those of this id or address."""
     with hub.store.read() as connection:
         if who is not None:
-            found = _find(connection, who)
+            found = _find(connection, who)[: part.limit]
             return Page(items=[_portrait(person, stops=_stops(connection, person)) for person in found])
         page = newest_first(connection, [select(tables.person.c.id)], (tables.person.c.id,), part)
         loaded = worlds.load_people(connection, [row.id for row in page.items])

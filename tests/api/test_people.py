@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hub.admin.events import REASONS
+from hub.admin.people import why
 from hub.domain.reasons import Reason
 from hub.web.api.schemas import plain
 from tests.api.client import Api
@@ -135,3 +136,18 @@ def test_event_that_two_surveys_skipped_is_listed_once(lab: Lab, api: Api) -> No
 
 def test_infinity_that_was_stored_is_null_in_an_answer() -> None:
     assert plain({"a": [math.inf, math.nan, 1.5]}) == {"a": [None, None, 1.5]}
+
+
+def test_people_found_by_who_are_no_more_than_asked_for(lab: Lab, api: Api) -> None:
+    lab.decide(identify("u1", email="a@acme.example"), identify("u2", email="a@acme.example"))
+    assert len(api.get("/people", who="a@acme.example")["items"]) == 2
+    assert len(api.get("/people", who="a@acme.example", limit=1)["items"]) == 1
+
+
+def test_long_story_is_told_from_its_newest_thousand_on(lab: Lab, api: Api) -> None:
+    lab.decide(*(identify("u1") for _ in range(600)))
+    (person,) = api.all("/people")
+    (whole,) = why(lab.hub, "u1")
+    told = api.get(f"/people/{person['id']}")["entries"]
+    assert len(told) == 1_000 < len(whole.entries)
+    assert [entry["sentence"] for entry in told] == [entry.sentence for entry in whole.entries[-1_000:]]

@@ -251,9 +251,13 @@ class EntrySchema(Schema):
 
 
 class StorySchema(PersonSchema):
-    """A customer and everything that happened, oldest first."""
+    """A customer and what happened, oldest first."""
 
-    entries = fields.List(fields.Nested(EntrySchema), required=True)
+    entries = fields.List(
+        fields.Nested(EntrySchema),
+        required=True,
+        metadata={"help": "The newest thousand; `hub why` tells all."},
+    )
 
 
 class PeopleQuery(PageQuery):
