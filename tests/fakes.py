@@ -32,7 +32,7 @@ from hub.plugin import (
     SyncTarget,
     Unreadable,
 )
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store.configuration import Role
 
 Send = Callable[[Message, Callable[[], None]], Any]

@@ -16,7 +16,7 @@ from hub.config import Settings
 from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.plugin import Accepted
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store import deliveries, intake, migrate, tables
 from hub.store.configuration import Role
 from hub.store.engine import Store

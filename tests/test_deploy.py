@@ -19,7 +19,7 @@ import requests
 from ruamel.yaml import YAML
 
 from hub.config import VARIABLES
-from hub.registry import RESERVED_PATHS, find_plugins
+from hub.plugins import RESERVED_PATHS, find_plugins
 from hub.store.configuration import Role
 from tests.command_lines import is_a_command
 from tests.configured import API_KEY

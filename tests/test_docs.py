@@ -21,7 +21,7 @@ from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
 from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
-from hub.registry import HOOKS, find_plugins
+from hub.plugins import HOOKS, find_plugins
 from hub.store.configuration import Role
 from hub.testing.channels import ChannelContract, FakeProvider
 from hub.testing.http_server import Answer, RecordingServer

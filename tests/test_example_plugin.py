@@ -78,7 +78,7 @@ def test_installed_plugin_delivers(site, tmp_path):
     )
     swap = (
         "import sys; from pathlib import Path; from hub.admin import apply; from hub.pipeline.hub import open_hub;"
-        "from hub.registry import find_plugins; from hub.store.configuration import Role;"
+        "from hub.plugins import find_plugins; from hub.store.configuration import Role;"
         "from tests.fakes import FakeSource, Crm; from tests.lab import settings_for;"
         "plugins = find_plugins(); plugins.kinds[Role.SOURCE, 'fake'] = FakeSource;"
         "plugins.kinds[Role.TARGET, 'fake'] = Crm().target();"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hub.admin.plugin_check import check
 from hub.admin.schemas import OPTIONS
 from hub.cli import main
-from hub.registry import find_plugins
+from hub.plugins import find_plugins
 from hub.store.configuration import Role
 
 SHIPPED = [plugin.name for plugin in find_plugins().installed if plugin.distribution == "survey-hub"]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hub.cli import main
 from hub.config import Settings, load_settings
 from hub.pipeline.hub import open_hub
-from hub.registry import Plugins, find_plugins
+from hub.plugins import Plugins, find_plugins
 from hub.store import migrate
 from hub.store.configuration import Role
 from hub.store.engine import Store

@@ -12,7 +12,7 @@ import pytest
 
 from hub.admin import document
 from hub.admin.plugin_check import check
-from hub.registry import find_plugins
+from hub.plugins import find_plugins
 from tests import documents
 from tests.documents import ROOT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.registry import Plugins, find_plugins
+from hub.plugins import Plugins, find_plugins
 from hub.store import tables
 from hub.store.configuration import Role
 from tests.lab import Lab, identify

@@ -15,7 +15,7 @@ from hub.admin.schemas import NAME, OPTIONS, SurveySchema
 from hub.admin.words import hint
 from hub.config import ConfigError
 from hub.plugin import Provider, Secret
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store.configuration import Role
 from hub.store.types import is_storable, storable
 

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, missing
 from hub.admin.reference import can_describe
 from hub.admin.schemas import OPTIONS
 from hub.plugin import HUB_API, EventSource, Limits, Provider, Secret, SurveyChannel, SyncTarget
-from hub.registry import BASES, Plugin, Plugins
+from hub.plugins import BASES, Plugin, Plugins
 from hub.store.configuration import Role
 
 _PATH = re.compile(r"(/[^/*?#\s]+)+(/\*)?")

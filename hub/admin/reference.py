@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, missing, validate
 from hub.admin.schemas import OPTIONS, SurveySchema
 from hub.config import VARIABLES
 from hub.plugin import EventSource, Provider, Secret
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store.configuration import Role
 
 _HEAD = """\

@@ -11,7 +11,7 @@ from hub.admin import plugin_check as checking
 from hub.cli import scaffold
 from hub.cli.common import explains_trouble
 from hub.config import ConfigError, load_settings
-from hub.registry import find_plugins
+from hub.plugins import find_plugins
 from hub.store.configuration import Role
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from hub.admin.reference import configuration_page
-from hub.registry import Plugins, find_plugins
+from hub.plugins import Plugins, find_plugins
 from hub.web.api import openapi
 from hub.web.api.reference import reference_page
 

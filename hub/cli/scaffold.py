@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hub.config import ConfigError
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store.configuration import Role
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.config import ConfigError, Settings
-from hub.registry import Plugins, Registry, find_plugins, utc_now
+from hub.plugins import Plugins, find_plugins
+from hub.registry import Registry, utc_now
 from hub.store import configuration
 from hub.store.engine import Store
 from hub.store.keys import Keys, load_keys

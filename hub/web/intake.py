@@ -17,7 +17,8 @@ from hub.pipeline import imported
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
 from hub.plugin import Accepted, EventSource, InboundRequest, Reply
-from hub.registry import RESERVED_PATHS, Configuration, log_broken, overlap
+from hub.plugins import RESERVED_PATHS, overlap
+from hub.registry import Configuration, log_broken
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key

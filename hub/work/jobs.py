@@ -14,7 +14,7 @@ from hub.lifeline import die_with_parent
 from hub.logs import job_id
 from hub.pipeline import decide, deliver, forget, sync
 from hub.pipeline.hub import Hub, open_hub
-from hub.registry import Plugins, find_plugins
+from hub.plugins import Plugins, find_plugins
 from hub.store import deliveries, intake
 from hub.wake import Wake
 

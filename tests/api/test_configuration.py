@@ -8,7 +8,7 @@ import pytest
 
 from hub.admin.export import export
 from hub.plugin import ChannelPaused
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store import configuration, tables
 from hub.store.configuration import Role
 from tests.api.client import Api

@@ -9,7 +9,7 @@ import pytest
 
 from hub.pipeline.respond import answer
 from hub.plugin import InboundRequest
-from hub.registry import Plugins
+from hub.plugins import Plugins
 from hub.store import tables
 from hub.store.configuration import Role
 from hub.testing.http_server import RecordingServer
