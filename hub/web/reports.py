@@ -42,10 +42,11 @@ def blueprint(hub: Hub) -> Blueprint:
 
 
 def _take(hub: Hub, channel_id: str) -> Reply:
-    connection = hub.registry.current().connections.get(channel_id)
+    configuration = hub.registry.current()
+    connection = configuration.connections.get(channel_id)
     if connection is None or connection.stored.role != "channel":
         return _trouble(404, "There is no such channel.")
-    channel = hub.registry.current().channel(channel_id)
+    channel = configuration.channel(channel_id)
     if channel is None:
         return _later("This channel does not work right now; please retry.")
     request.max_content_length = LARGEST_BODY
