@@ -125,6 +125,12 @@ def docs(arguments: Sequence[str]) -> int:
     return become("python", str(ROOT / "docs" / "generate.py"))
 
 
+def chaos(arguments: Sequence[str]) -> int:
+    """Become the harness that injects faults into a real hub."""
+    os.chdir(ROOT)
+    return become("python", "-m", "tests.chaos", *arguments)
+
+
 def become(program: str, *arguments: str) -> int:
     """Replace this process by a program of the environment: signals and the exit code are its own."""
     path = BIN / program
@@ -139,6 +145,7 @@ def become(program: str, *arguments: str) -> int:
 COMMANDS = {
     "demo": Command(extra="demo", run=demo, help="see the hub at work on this machine; --check: try it and stop"),
     "test": Command(extra="test", run=test, help="check the source and run all tests; arguments go to pytest"),
+    "chaos": Command(extra="test", run=chaos, help="inject faults into a real hub, prove that it kept its promises"),
     "lint": Command(extra="test", run=lint, help="check the source only"),
     "docs": Command(extra="test", run=docs, help="write the pages of docs/ that come from the code"),
     "setup": Command(extra="test", run=setup, help="make the environment and do nothing else"),

@@ -41,9 +41,13 @@ class PostgresServer:
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
-            yield f"postgresql+psycopg://hub@127.0.0.1:{self.port}/{name}"
+            yield self.url_of(name)
         finally:
             self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def url_of(self, database: str) -> str:
+        """Return the SQLAlchemy URL of a database."""
+        return f"postgresql+psycopg://hub@127.0.0.1:{self.port}/{database}"
 
     def run(self, statement: str) -> None:
         """Execute one statement outside of a transaction, as the superuser."""
@@ -70,26 +74,28 @@ def postgres(binaries: Path, *, fsync: bool = False) -> Iterator[PostgresServer]
     with short_directory("hub-pg-", owner=user) as directory:
         initialise(binaries, directory / "data", user=user)
         server = PostgresServer(free_port())
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": server.port,
-            "unix_socket_directories": directory,
-            "fsync": "on" if fsync else "off",
-            "max_connections": 200,
-            "timezone": "UTC",
-        }
         with running(
-            [
-                binaries / "postgres",
-                *("-D", directory / "data"),
-                *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
-            ],
+            postgres_command(binaries, directory, port=server.port, fsync=fsync),
             is_ready=server.is_ready,
             log=directory / "log",
             user=user,
             stop_signal=signal.SIGINT,  # "fast": open connections are not waited for
         ):
             yield server
+
+
+def postgres_command(binaries: Path, directory: Path, *, port: int, fsync: bool = False) -> list[str | Path]:
+    """Return the command of a server over the cluster in `directory / "data"`."""
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": directory,
+        "fsync": "on" if fsync else "off",
+        "max_connections": 200,
+        "timezone": "UTC",
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    return [binaries / "postgres", "-D", directory / "data", *options]
 
 
 def initialise(binaries: Path, directory: Path, *, user: str | None) -> None:
@@ -161,9 +167,14 @@ def valkey(binary: Path) -> Iterator[RedisServer]:
     """Run a new Valkey or Redis server."""
     with short_directory("hub-valkey-") as directory:
         server = RedisServer(socket=directory / "socket")
-        options = ["--port", "0", "--unixsocket", str(server.socket), "--save", "", "--appendonly", "no"]
-        with running([binary, *options, "--dir", str(directory)], is_ready=server.is_ready, log=directory / "log"):
+        with running(valkey_command(binary, server), is_ready=server.is_ready, log=directory / "log"):
             yield server
+
+
+def valkey_command(binary: Path, server: RedisServer) -> list[str | Path]:
+    """Return the command of a server on that socket, which forgets everything when it ends."""
+    options = ["--port", "0", "--unixsocket", str(server.socket), "--save", "", "--appendonly", "no"]
+    return [binary, *options, "--dir", str(server.socket.parent)]
 
 
 def find_valkey() -> Path | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from types import TracebackType
@@ -80,6 +81,10 @@ class ScriptedSmtpServer:
         self.connections = 0
         self.extensions = tuple(extensions)
         self.one_byte_at_a_time = one_byte_at_a_time
+        self.pause_between_bytes_s = 0.0
+        """More than 0: it says one byte at a time, and waits so long after each."""
+        self.respond: Callable[[Phase, str], Act | None] = lambda phase, recipient: None
+        """What to do where no script says it, by the phase and the recipient as far as known; None: as usual."""
         self._changed = Condition()
         self._scripts: dict[str, deque[Act]] = {}
         self._lasting: dict[str, Act] = {}
@@ -159,10 +164,11 @@ class ScriptedSmtpServer:
                 del self._open[number]
                 self._changed.notify_all()
 
-    def _next_act(self, phase: Phase) -> Act | None:
+    def _next_act(self, phase: Phase, recipient: str = "") -> Act | None:
         with self._changed:
             scripted = self._scripts.get(phase)
-            return scripted.popleft() if scripted else self._lasting.get(phase)
+            act = scripted.popleft() if scripted else self._lasting.get(phase)
+        return act or self.respond(phase, recipient)
 
 
 class _HungUp(Exception):
@@ -220,13 +226,14 @@ class _Dialogue:
             self.sender, self.mail_options = _path(rest)
 
     def _rcpt(self, rest: str) -> None:
-        if self._answer("rcpt", "250 2.1.5 Ok"):
-            self.recipients.append(_path(rest)[0])
+        recipient = _path(rest)[0]
+        if self._answer("rcpt", "250 2.1.5 Ok", recipient):
+            self.recipients.append(recipient)
 
     def _data(self) -> None:
         if not self.recipients:
             self._say("503 5.5.1 No recipient")
-        elif self._answer("data", "354 Go ahead"):
+        elif self._answer("data", "354 Go ahead", self.recipients[0]):
             self._read_mail()
 
     def _read_mail(self) -> None:
@@ -234,7 +241,7 @@ class _Dialogue:
         while (line := self.lines.readline()) != b".\r\n":
             if not line:
                 raise _HungUp
-            if not text and (act := self.server._next_act("body")):
+            if not text and (act := self.server._next_act("body", self.recipients[0])):
                 self._do(act)
             text += line.removeprefix(b".")
         mail = ReceivedMail(
@@ -245,7 +252,7 @@ class _Dialogue:
             mail_options=self.mail_options,
         )
         self._forget()
-        act = self.server._next_act("dot") or Say(text="250 2.0.0 Ok: queued as 4XQ")
+        act = self.server._next_act("dot", mail.recipients[0]) or Say(text="250 2.0.0 Ok: queued as 4XQ")
         if not isinstance(act, Say) or act.text.startswith("2"):
             self.server.received.append(mail)
         self._do(act)
@@ -253,9 +260,9 @@ class _Dialogue:
     def _forget(self) -> None:
         self.sender, self.mail_options, self.recipients = "", "", []
 
-    def _answer(self, phase: Phase, usual: str) -> bool:
+    def _answer(self, phase: Phase, usual: str, recipient: str = "") -> bool:
         """Do what the script says, or else answer `usual`; return whether the client was told to go on."""
-        act = self.server._next_act(phase) or Say(text=usual)
+        act = self.server._next_act(phase, recipient) or Say(text=usual)
         self._do(act)
         return isinstance(act, Say) and act.text[0] in "23"
 
@@ -276,9 +283,11 @@ class _Dialogue:
 
     def _say(self, text: str) -> None:
         octets = f"{text}\r\n".encode()
-        step = 1 if self.server.one_byte_at_a_time else len(octets)
+        pause_s = self.server.pause_between_bytes_s
+        step = 1 if self.server.one_byte_at_a_time or pause_s else len(octets)
         for start in range(0, len(octets), step):
             self.connection.sendall(octets[start : start + step])
+            time.sleep(pause_s)
 
 
 def _path(rest: str) -> tuple[str, str]:

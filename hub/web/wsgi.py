@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 from hub.config import load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import configure_logging
@@ -11,7 +13,8 @@ from hub.web.app import HubApp, create_app
 
 def application() -> HubApp:
     """Return the application; the server calls this once in each of its processes."""
-    die_with_parent()
+    server = multiprocessing.parent_process()
+    die_with_parent(server.pid if server else None)
     settings = load_settings()
     configure_logging(settings.log_format, secrets=settings.secrets)
     return create_app(open_hub(settings, pool_size=16))

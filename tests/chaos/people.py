@@ -1,0 +1,235 @@
+"""Who uses the hub: Segment that feeds it, customers that answer, programs that open every link in a mail."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from tests.chaos.outside import Letter
+
+DUPLICATES = 0.2
+FEEDERS = 4
+LARGEST_BATCH = 40
+PATIENCE_S = 8.0
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """What Segment will send: identifies in batches, duplicates among them, in no good order."""
+
+    batches: Sequence[Sequence[dict[str, Any]]]
+    due: frozenset[str]
+    """The mailboxes that the survey's rules ask, each once."""
+    user_of: dict[str, str]
+    """The userId behind a mailbox; of one that several share, none."""
+    message_ids: frozenset[str]
+
+    @property
+    def identifies(self) -> int:
+        """How many identifies there are, duplicates included."""
+        return sum(len(batch) for batch in self.batches)
+
+
+def make_feed(dice: random.Random, *, identifies: int, domain: str) -> Feed:
+    """Return `identifies` events of made-up customers: most are due, some share a mailbox, some must not be asked."""
+    unique = round(identifies * (1 - DUPLICATES))
+    events: list[dict[str, Any]] = []
+    due: set[str] = set()
+    users: dict[str, list[str]] = defaultdict(list)
+    while len(events) < unique:
+        user_id = f"user-{len(events)}"
+        mailbox = f"{user_id}@{domain}"
+        if due and dice.random() < 0.1:
+            mailbox = dice.choice(sorted(due)[-50:])
+        traits: dict[str, Any] = {"firstName": f"Given {domain}", "email": mailbox}
+        match dice.choices(["new", "old", "without address", "bad address"], [90, 4, 3, 3])[0]:
+            case "new":
+                traits["createdAt"] = time.time() - dice.uniform(0, 10 * DAY_S)
+                due.add(mailbox)
+                users[mailbox].append(user_id)
+            case "old":
+                traits |= {"createdAt": time.time() - 40 * DAY_S, "email": f"{user_id}@old.{domain}"}
+            case "without address":
+                del traits["email"]
+            case "bad address":
+                traits["email"] = f"{user_id} at {domain}"
+        for number in range(dice.choice([1, 1, 1, 2])):
+            event = {"type": "identify", "userId": user_id, "traits": traits}
+            events.append({**event, "messageId": f"{user_id}-{number}"})
+    events = events[:unique]
+    sent_twice = [dice.choice(events) for _ in range(identifies - unique)]
+    return Feed(
+        batches=_batches(dice, _in_disorder(dice, [*events, *sent_twice])),
+        due=frozenset(due & {event["traits"].get("email") for event in events}),
+        user_of={mailbox: ids[0] for mailbox, ids in users.items() if len(ids) == 1},
+        message_ids=frozenset(event["messageId"] for event in events),
+    )
+
+
+def _in_disorder(dice: random.Random, events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    places = [(number + dice.uniform(0, 300), event["messageId"], event) for number, event in enumerate(events)]
+    return [event for *_, event in sorted(places, key=lambda place: place[:2])]
+
+
+def _batches(dice: random.Random, events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    batches, start = [], 0
+    while start < len(events):
+        size = dice.choice([1, 5, LARGEST_BATCH])
+        batches.append(events[start : start + size])
+        start += size
+    return batches
+
+
+@dataclass(kw_only=True)
+class Voted:
+    """What a customer was told is recorded."""
+
+    rating: int
+    comment: str
+    votes: int = 1
+
+
+@dataclass
+class Crowd:
+    """Feeders and customers at work in threads of their own. What the hub confirmed to them stands here."""
+
+    url: str
+    api_key: str
+    feed: Feed
+    post: Callable[[], Sequence[Letter]]
+    seed: int
+    feed_for_s: float
+    kept_back: float = 0.0
+    """The share of the batches that is sent only after `send_the_rest`."""
+    accepted: set[str] = field(default_factory=set)
+    """The messageIds of all bodies that were answered 200."""
+    voted: dict[str, Voted] = field(default_factory=dict)
+    """The newest confirmed answer, by invitation."""
+    statuses: Counter[int] = field(default_factory=Counter)
+    gave_up: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batches = iter(enumerate(self.feed.batches))
+        self._first_kept_back = round(len(self.feed.batches) * (1 - self.kept_back))
+        self._rest_may_go = threading.Event()
+        self._closing = threading.Event()
+        self._gone = threading.Event()
+        self._taken: list[int] = []
+        self._started = time.monotonic()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Crowd:
+        self._threads = [threading.Thread(target=self._send_batches, name=f"feeder-{n}") for n in range(FEEDERS)]
+        self._threads.append(threading.Thread(target=self._read_mail, name="customers"))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish(0)
+        for thread in self._threads:
+            thread.join()
+
+    def send_the_rest(self) -> None:
+        """Send what was kept back."""
+        self._rest_may_go.set()
+
+    def has_sent_the_first(self) -> bool:
+        """Return whether everything that is not kept back was accepted."""
+        return len(self._taken) >= self._first_kept_back
+
+    def has_sent_all(self) -> bool:
+        """Return whether every batch was accepted."""
+        return len(self._taken) == len(self.feed.batches)
+
+    def finish(self, timeout_s: float) -> None:
+        """Let everybody finish what they are at, then go."""
+        self._closing.set()
+        self._rest_may_go.set()
+        _joined(self._threads, timeout_s)
+        self._gone.set()
+
+    def _send_batches(self) -> None:
+        session = requests.Session()
+        while not self._closing.is_set():
+            with self._lock:
+                number, batch = next(self._batches, (0, None))
+            if batch is None:
+                return
+            if number < self._first_kept_back:
+                due_at = self._started + self.feed_for_s * number / self._first_kept_back
+                self._closing.wait(max(0.0, due_at - time.monotonic()))
+            else:
+                self._rest_may_go.wait()
+            if self._until_taken(session, "/v1/batch", json={"batch": batch}, auth=(self.api_key, "")):
+                with self._lock:
+                    self._taken.append(number)
+                    self.accepted |= {event["messageId"] for event in batch}
+
+    def _read_mail(self) -> None:
+        """Answer some mails, some of those twice; let scanners open every link of others."""
+        session = requests.Session()
+        seen: set[str] = set()
+        while not self._closing.wait(0.1):
+            for letter in self.post():
+                if letter.invitation_id in seen or self._closing.is_set():
+                    continue
+                seen.add(letter.invitation_id)
+                dice = random.Random(f"{self.seed}-{letter.mailbox}")
+                if dice.random() < 0.1:
+                    self._scan(session, letter)
+                if dice.random() < 0.4:
+                    for _ in range(dice.choice([1, 1, 2])):
+                        self._vote(session, letter, dice)
+
+    def _scan(self, session: requests.Session, letter: Letter) -> None:
+        for score in range(11):
+            self._try(session, "GET", f"{letter.link}?score={score}")
+
+    def _vote(self, session: requests.Session, letter: Letter, dice: random.Random) -> None:
+        rating, comment = dice.randint(0, 10), f"Said {dice.randint(0, 999)} at {letter.mailbox}"
+        path = letter.link.removeprefix(self.url)
+        if self._until_taken(session, path, data={"score": rating, "comment": comment}, allow_redirects=False):
+            with self._lock:
+                before = self.voted.get(letter.invitation_id)
+                votes = before.votes + 1 if before else 1
+                self.voted[letter.invitation_id] = Voted(rating=rating, comment=comment, votes=votes)
+
+    def _until_taken(self, session: requests.Session, path: str, **request: Any) -> bool:
+        """Post until the hub says that it has it, as Segment and patient people do; return whether it did."""
+        pause = 0.05
+        while not self._gone.is_set():
+            status = self._try(session, "POST", self.url + path, **request)
+            if status in (200, 303):
+                return True
+            if status is not None and status < 500:
+                self.gave_up.append(f"{path}: {status}")
+                return False
+            self._gone.wait(pause)
+            pause = min(pause * 2, 1.0)
+        return False
+
+    def _try(self, session: requests.Session, method: str, url: str, **request: Any) -> int | None:
+        try:
+            status = session.request(method, url, timeout=PATIENCE_S, **request).status_code
+        except requests.RequestException:
+            return None
+        with self._lock:
+            self.statuses[status] += 1
+        return status
+
+
+def _joined(threads: Sequence[threading.Thread], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
