@@ -19,6 +19,7 @@ from hub.store import forgettings, intake
 from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
 from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
+from hub.store.types import Instant
 
 SLOWEST_DECISION = timedelta(minutes=10)
 
@@ -79,7 +80,9 @@ def _too_close(connection: Connection, survey_id: str, subject: Any, interval: t
     departed = (
         select(
             invitation.c.sent_at,
-            func.lag(invitation.c.sent_at).over(partition_by=subject, order_by=invitation.c.sent_at).label("before"),
+            func.lag(invitation.c.sent_at, type_=Instant)
+            .over(partition_by=subject, order_by=invitation.c.sent_at)
+            .label("before"),
         )
         .where(
             invitation.c.survey_id == survey_id,

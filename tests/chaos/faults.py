@@ -68,6 +68,14 @@ def worker_killed(stage: Stage, dice: random.Random) -> Iterator[None]:
 
 
 @fault("processes", lasts_s=AT_ONCE)
+def workers_killed_while_they_send(stage: Stage, dice: random.Random) -> Iterator[None]:
+    _wait_for_mail(stage, at="dot")
+    for name in WORKERS:
+        stage.supervisor.kill(name)
+    yield
+
+
+@fault("processes", lasts_s=AT_ONCE)
 def work_horse_killed(stage: Stage, dice: random.Random) -> Iterator[None]:
     stage.supervisor.kill_children(dice.choice(WORKERS))
     yield
@@ -95,7 +103,8 @@ def process_frozen(stage: Stage, dice: random.Random) -> Iterator[None]:
 
 @fault("processes", lasts_s=(1.0, 4.0))
 def worker_frozen_until_its_lease_is_over(stage: Stage, dice: random.Random) -> Iterator[None]:
-    frozen = stage.supervisor.freeze(dice.choice(WORKERS))
+    _wait_for_mail(stage, at="rcpt")
+    frozen = stage.supervisor.freeze(stage.supervisor.busiest(WORKERS))
     stage.clock.step(400)
     yield
     stage.supervisor.thaw(frozen)
@@ -106,6 +115,13 @@ def schedulers_frozen(stage: Stage, dice: random.Random) -> Iterator[None]:
     frozen = [pid for name in SCHEDULERS for pid in stage.supervisor.freeze(name)]
     yield
     stage.supervisor.thaw(frozen)
+
+
+def _wait_for_mail(stage: Stage, *, at: Phase) -> None:
+    """Wait until a mail is just at that phase, but not for long."""
+    give_up_at = time.monotonic() + 5
+    while not stage.outside.at_phase[at] and time.monotonic() < give_up_at:
+        time.sleep(0.005)
 
 
 # Redis

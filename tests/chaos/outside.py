@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +58,8 @@ class Outside:
         """userIds whose identify makes Segment refuse the whole batch."""
         self.in_doubt = 0
         """Mails that were taken or not, and the hub was not told."""
+        self.at_phase: Counter[Phase] = Counter()
+        """How many dialogues wait for the mail server's answer to what, right now."""
         self.on_mail: Callable[[Phase, str], Act | None] = lambda phase, mailbox: None
         self.on_sendgrid: Callable[[str], Answer | None] = lambda mailbox: None
         self.on_segment: Callable[[], Answer | None] = lambda: None
@@ -106,8 +108,11 @@ class Outside:
         self.on_segment = lambda: None
 
     def _mail_phase(self, phase: Phase, mailbox: str) -> Act | None:
+        with self._lock:
+            self.at_phase[phase] += 1
         act = self.on_mail(phase, mailbox)
         with self._lock:
+            self.at_phase[phase] -= 1
             if phase == "dot":
                 self.in_doubt += act is not None and not isinstance(act, Say)
             if isinstance(act, Say) and act.text.startswith("5") and mailbox:

@@ -21,7 +21,7 @@ from tests.chaos.plan import Injection, make_plan, playing
 from tests.chaos.stage import WORKERS, Stage, stage
 from tests.chaos.verdict import Evidence, Finding, judge
 
-REST_WITHIN_S = 180.0
+START_WITHIN_S = 60.0
 ROUND_S = 1.0
 STEP_S = 600.0
 """How far the clock is set ahead at every round of coming to rest: leases, pauses and retries are waited for."""
@@ -42,6 +42,7 @@ class Options:
     plan: Sequence[Injection] | None = None
     source: Path | None = None
     """A folder with another `hub` package to run than this one."""
+    rest_within_s: float = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,26 +82,27 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
             kept_back=KEPT_BACK if options.measure_recovery else 0.0,
         )
         tell(f"{len(plan)} faults over {options.seconds:.0f} s, {feed.identifies:,} identifies on {options.database}")
+        _until(on.is_at_work, START_WITHIN_S, "everything at work")
         with crowd:
             with playing(on, plan, lambda one: tell(f"{one.at_s:6.1f} s  {one.fault}")) as wait_until_over:
                 wait_until_over()
             tell("No more faults. Everything comes to rest.")
-            problems = _until(crowd.has_sent_the_first, REST_WITHIN_S, "every identify accepted")
-            problems += come_to_rest(on)
+            problems = _until(crowd.has_sent_the_first, options.rest_within_s, "every identify accepted")
+            problems += come_to_rest(on, options.rest_within_s)
             recovery_s = _recovery(on, crowd) if options.measure_recovery else None
-            problems += _until(crowd.has_sent_all, REST_WITHIN_S, "every identify accepted")
-            problems += come_to_rest(on)
-            crowd.finish(REST_WITHIN_S)
-            problems += come_to_rest(on)
+            problems += _until(crowd.has_sent_all, options.rest_within_s, "every identify accepted")
+            problems += come_to_rest(on, options.rest_within_s)
+            crowd.finish(options.rest_within_s)
+            problems += come_to_rest(on, options.rest_within_s)
         return _result(on, crowd, plan, problems, recovery_s)
 
 
-def come_to_rest(on: Stage) -> list[str]:
+def come_to_rest(on: Stage, within_s: float) -> list[str]:
     """Let time pass until nothing waits any more; return what still does when it takes too long."""
-    deadline = time.monotonic() + REST_WITHIN_S
+    deadline = time.monotonic() + within_s
     while left := _what_waits(on):
         if time.monotonic() > deadline:
-            return [f"{number} {what} left after {REST_WITHIN_S:.0f} s of rest" for what, number in left.items()]
+            return [f"{number} {what} left after {within_s:.0f} s of rest" for what, number in left.items()]
         sync.start_now(on.hub)
         time.sleep(ROUND_S)
         on.clock.step(STEP_S)

@@ -1,0 +1,50 @@
+"""A short run of the harness on either database, and the proof that it notices mistakes.
+
+`python3 run.py chaos` runs it for longer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.chaos.__main__ import table
+from tests.chaos.mutants import MUTANTS, Mutant, make_source
+from tests.chaos.plan import make_plan
+from tests.chaos.run import Options, run
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
+
+SEED = 20_261_124
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str, tmp_path: Path) -> None:
+    if database == "postgres" and servers.find_postgres() is None:
+        pytest.skip("PostgreSQL is not installed")
+    options = Options(seed=SEED, seconds=40, database=database, identifies=1_500)
+    result = run(options, directory=tmp_path, tell=print)
+    print(table(result))
+    assert not result.broken
+    assert result.mails > 500
+    assert result.answers > 100
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mistake_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
+    source = make_source(mutant, tmp_path / "source")
+    directory = tmp_path / "hub"
+    directory.mkdir()
+    options = Options(
+        seed=SEED, seconds=12, database="sqlite", identifies=700, plan=mutant.plan, source=source, rest_within_s=25
+    )
+    result = run(options, directory=directory, tell=print)
+    print(table(result))
+    assert mutant.breaks in [finding.invariant for finding in result.broken]
+
+
+def test_a_seed_repeats_its_plan() -> None:
+    assert make_plan(SEED, seconds=60, database="sqlite") == make_plan(SEED, seconds=60, database="sqlite")
+    assert make_plan(SEED, seconds=60, database="sqlite") != make_plan(SEED + 1, seconds=60, database="sqlite")
