@@ -19,8 +19,8 @@ from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
 from hub.store.types import Instant, new_id, storable
 
-CLAIM_LEASE = timedelta(seconds=120)
-SENDING_LEASE = timedelta(seconds=180)
+CLAIM_LEASE = timedelta(seconds=90)
+SENDING_LEASE = timedelta(seconds=110)
 """A channel's own time limits have to end well before this."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=2)
