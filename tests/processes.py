@@ -77,6 +77,18 @@ def dying_with_parent(stop_signal: signal.Signals) -> list[str]:
     return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG")] if setpriv else []
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the id of a process and of all that it started, parents first. Linux only."""
+    found = [pid]
+    for parent in found:
+        try:
+            tasks = list(Path(f"/proc/{parent}/task").iterdir())
+            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
 def group_of(user: str | None) -> int | None:
     """Return the id of a user's own group."""
     return pwd.getpwnam(user).pw_gid if user else None

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.processes import free_port, stop
+from tests.processes import descendants, free_port, stop
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -124,6 +124,27 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
         up.process.kill()
         up.process.wait()
         wait_until(lambda: not alive(children), up, 20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
+def test_a_server_outlives_no_parent_that_is_killed_while_it_starts(tmp_path: Path) -> None:
+    environ = {**os.environ, "HUB_DATA_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "hub", "db", "upgrade"], env=environ, check=True, timeout=30)
+    for delay_s in (0.0, 0.1, 0.3):
+        web = subprocess.Popen([sys.executable, "-m", "hub", "web", "--port", str(free_port())], env=environ)
+        children: list[int] = []
+        deadline = time.monotonic() + 30
+        while not children and time.monotonic() < deadline:
+            children = descendants(web.pid)[1:]
+        time.sleep(delay_s)
+        web.kill()
+        web.wait()
+        while (left := alive(set(children))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert children
+        assert not left
 
 
 def test_a_second_supervisor_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path) -> None:

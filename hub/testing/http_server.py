@@ -105,7 +105,11 @@ def _handler(server: RecordingServer) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1  # head and body in one write: small ones wait for each other otherwise
 
         def _handle(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the client went away in the middle: nothing was asked of anybody
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = RecordedRequest(method=self.command, path=self.path, headers=headers, body=body)
             answer = server.reply_to(request)

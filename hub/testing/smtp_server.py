@@ -283,10 +283,11 @@ class _Dialogue:
 
     def _say(self, text: str) -> None:
         octets = f"{text}\r\n".encode()
-        pause_s = self.server.pause_between_bytes_s
-        step = 1 if self.server.one_byte_at_a_time or pause_s else len(octets)
-        for start in range(0, len(octets), step):
-            self.connection.sendall(octets[start : start + step])
+        while octets:
+            pause_s = self.server.pause_between_bytes_s
+            step = 1 if self.server.one_byte_at_a_time or pause_s else len(octets)
+            self.connection.sendall(octets[:step])
+            octets = octets[step:]
             time.sleep(pause_s)
 
 

@@ -17,7 +17,7 @@ from tests.chaos.stage import Missing
 
 LONG_S = 120.0
 """From here on a run ends with measuring the recovery from a kill, which takes up to two minutes more."""
-IDENTIFIES_A_SECOND = 33
+IDENTIFIES_A_SECOND = 34
 SHOWN = 5
 
 
@@ -67,7 +67,7 @@ def _options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--seed", type=int, help="repeats the plan of an earlier run; default: a new one")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long faults happen; default: 1")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    parser.add_argument("--identifies", type=int, help="how many; default: 33 a second")
+    parser.add_argument("--identifies", type=int, help="how many; default: 34 a second")
     chosen = parser.parse_args(arguments)
     seconds = chosen.minutes * 60
     return Options(

@@ -327,8 +327,8 @@ def mail_server_is_slow(stage: Stage, dice: random.Random) -> Iterator[None]:
 
 
 @fault("mail", lasts_s=(1.0, 4.0))
-def mail_server_says_one_byte_at_a_time(stage: Stage, dice: random.Random) -> Iterator[None]:
-    stage.outside.mail.pause_between_bytes_s = 0.05
+def mail_server_says_a_byte_a_second(stage: Stage, dice: random.Random) -> Iterator[None]:
+    stage.outside.mail.pause_between_bytes_s = 1.0
     yield
     stage.outside.mail.pause_between_bytes_s = 0.0
 
@@ -340,6 +340,7 @@ SENDGRID: Mapping[str, Answer] = {
     "key_refused": Answer(status=401),
     "refused": Answer(status=400, body=b'{"errors":[{"message":"no"}]}'),
     "reset": Answer(fault="reset"),
+    "silent": Answer(fault="silence"),
 }
 
 
@@ -357,7 +358,6 @@ SEGMENT: Mapping[str, Answer] = {
     "too_many": Answer(status=429, headers={"Retry-After": "1"}),
     "unavailable": Answer(status=503),
     "broken": Answer(status=500),
-    "answer_lost": Answer(fault="reset"),
 }
 
 
@@ -368,9 +368,25 @@ def segment_fails(stage: Stage, dice: random.Random) -> Iterator[None]:
         yield
 
 
+@fault("segment", lasts_s=_WHILE_IT_LASTS)
+def segment_loses_its_answers(stage: Stage, dice: random.Random) -> Iterator[None]:
+    answer = Answer(fault=dice.choice(["reset", "silence"]))
+    with stage.outside.segment_does(lambda: answer):
+        yield
+
+
+@fault("segment", lasts_s=(1.0, 4.0))
+def segment_is_slow(stage: Stage, dice: random.Random) -> Iterator[None]:
+    with stage.outside.segment_does(lambda: time.sleep(0.5)):
+        yield
+
+
 @fault("segment", lasts_s=AT_ONCE)
 def segment_finds_a_poisonous_event(stage: Stage, dice: random.Random) -> Iterator[None]:
-    stage.outside.poisonous.add(f"user-{dice.randint(0, 500)}")
+    letters = stage.outside.post()
+    if letters:
+        user_id, _, _ = dice.choice(letters).mailbox.partition("@")
+        stage.outside.poisonous.add(user_id)
     yield
 
 

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -94,7 +94,10 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
             problems += come_to_rest(on, options.rest_within_s)
             crowd.finish(options.rest_within_s)
             problems += come_to_rest(on, options.rest_within_s)
-        return _result(on, crowd, plan, problems, recovery_s)
+        result = _result(on, crowd, plan, problems, recovery_s)
+    left_behind = [f"process group {pid}" for pid in on.supervisor.left_behind]
+    alone = Finding(invariant="No process outlives the one that started it", broken_by=left_behind)
+    return replace(result, findings=[*result.findings, alone])
 
 
 def come_to_rest(on: Stage, within_s: float) -> list[str]:

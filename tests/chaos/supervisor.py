@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.processes import dying_with_parent, group_of, stop
+from tests.processes import descendants, dying_with_parent, group_of, stop
 
 START_AGAIN_AFTER_S = 0.3
 READY_WITHIN_S = 60.0
@@ -198,18 +198,6 @@ class _Pipe:
         os.close(self.entry)
         self._thread.join()
         os.close(self._exit)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the id of a process and of all that it started, parents first. Linux only."""
-    found = [pid]
-    for parent in found:
-        try:
-            tasks = list(Path(f"/proc/{parent}/task").iterdir())
-            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
 
 
 def open_files(pid: int) -> int:

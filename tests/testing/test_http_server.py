@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -27,6 +28,16 @@ def test_answers_that_were_queued_come_before_those_of_respond() -> None:
         server.respond = lambda request: Answer(status=404)
         server.answer(Answer(status=201), Answer(status=202))
         assert [ask(server) for _ in range(3)] == [201, 202, 404]
+
+
+def test_a_request_that_is_cut_off_counts_as_none() -> None:
+    with RecordingServer() as server:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), 5) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(100) == b""
+        assert server.requests == []
 
 
 def test_first_error_of_respond_is_raised_at_the_end() -> None:
