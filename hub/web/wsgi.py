@@ -15,9 +15,8 @@ from hub.web.app import HubApp, create_app
 def application() -> HubApp:
     """Return the application; the server calls this once in each of its processes."""
     server = multiprocessing.parent_process()
-    if server is not None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the server's own handler, there since the fork, swallows it
-    die_with_parent(server.pid if server else None)
+    # At once: a graceful end waits for senders that keep their connections open, and keeps the port meanwhile.
+    die_with_parent(server.pid if server else None, by=signal.SIGKILL)
     settings = load_settings()
     configure_logging(settings.log_format, secrets=settings.secrets)
     return create_app(open_hub(settings, pool_size=16))

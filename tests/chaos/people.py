@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.chaos.outside import Letter
 
 DUPLICATES = 0.2
 FEEDERS = 4
+READERS = 3
 LARGEST_BATCH = 40
 PATIENCE_S = 8.0
 DAY_S = 86_400
@@ -124,12 +126,15 @@ class Crowd:
         self._closing = threading.Event()
         self._gone = threading.Event()
         self._taken: list[int] = []
+        self._read: set[str] = set()
         self._started = time.monotonic()
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Crowd:
         self._threads = [threading.Thread(target=self._send_batches, name=f"feeder-{n}") for n in range(FEEDERS)]
-        self._threads.append(threading.Thread(target=self._read_mail, name="customers"))
+        self._threads += [
+            threading.Thread(target=self._read_mail, args=(n,), name=f"reader-{n}") for n in range(READERS)
+        ]
         for thread in self._threads:
             thread.start()
         return self
@@ -175,21 +180,25 @@ class Crowd:
                     self._taken.append(number)
                     self.accepted |= {event["messageId"] for event in batch}
 
-    def _read_mail(self) -> None:
+    def has_read_all(self) -> bool:
+        """Return whether every mail that came so far was read, and answered or not."""
+        return self._read >= {letter.invitation_id for letter in self.post()}
+
+    def _read_mail(self, number: int) -> None:
         """Answer some mails, some of those twice; let scanners open every link of others."""
         session = requests.Session()
-        seen: set[str] = set()
         while not self._closing.wait(0.1):
             for letter in self.post():
-                if letter.invitation_id in seen or self._closing.is_set():
+                is_mine = zlib.crc32(letter.invitation_id.encode()) % READERS == number
+                if not is_mine or letter.invitation_id in self._read or self._closing.is_set():
                     continue
-                seen.add(letter.invitation_id)
                 dice = random.Random(f"{self.seed}-{letter.mailbox}")
                 if dice.random() < 0.1:
                     self._scan(session, letter)
                 if dice.random() < 0.4:
                     for _ in range(dice.choice([1, 1, 2])):
                         self._vote(session, letter, dice)
+                self._read.add(letter.invitation_id)
 
     def _scan(self, session: requests.Session, letter: Letter) -> None:
         for score in range(11):

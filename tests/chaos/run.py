@@ -87,23 +87,31 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
             with playing(on, plan, lambda one: tell(f"{one.at_s:6.1f} s  {one.fault}")) as wait_until_over:
                 wait_until_over()
             tell("No more faults. Everything comes to rest.")
-            problems = _until(crowd.has_sent_the_first, options.rest_within_s, "every identify accepted")
-            problems += come_to_rest(on, options.rest_within_s)
-            recovery_s = _recovery(on, crowd) if options.measure_recovery else None
-            problems += _until(crowd.has_sent_all, options.rest_within_s, "every identify accepted")
-            problems += come_to_rest(on, options.rest_within_s)
+            problems = settle(on, crowd.has_sent_the_first, crowd, options.rest_within_s)
+            recovery_s = recovery(on, crowd) if options.measure_recovery else None
+            problems += settle(on, crowd.has_sent_all, crowd, options.rest_within_s)
             crowd.finish(options.rest_within_s)
-            problems += come_to_rest(on, options.rest_within_s)
+            problems += come_to_rest(lambda: what_waits(on), on, options.rest_within_s)
         result = _result(on, crowd, plan, problems, recovery_s)
     left_behind = [f"process group {pid}" for pid in on.supervisor.left_behind]
     alone = Finding(invariant="No process outlives the one that started it", broken_by=left_behind)
     return replace(result, findings=[*result.findings, alone])
 
 
-def come_to_rest(on: Stage, within_s: float) -> list[str]:
+def settle(on: Stage, is_fed: Callable[[], bool], crowd: Crowd, within_s: float) -> list[str]:
+    """Have everything decided, mailed, answered and synced; return what takes too long."""
+    return [
+        *_until(is_fed, within_s, "every identify accepted"),
+        *come_to_rest(lambda: what_waits_for_mail(on), on, within_s),
+        *_until(crowd.has_read_all, within_s, "every mail read"),
+        *come_to_rest(lambda: what_waits(on), on, within_s),
+    ]
+
+
+def come_to_rest(waits: Callable[[], dict[str, int]], on: Stage, within_s: float) -> list[str]:
     """Let time pass until nothing waits any more; return what still does when it takes too long."""
     deadline = time.monotonic() + within_s
-    while left := _what_waits(on):
+    while left := waits():
         if time.monotonic() > deadline:
             return [f"{number} {what} left after {within_s:.0f} s of rest" for what, number in left.items()]
         sync.start_now(on.hub)
@@ -112,32 +120,35 @@ def come_to_rest(on: Stage, within_s: float) -> list[str]:
     return []
 
 
-def _what_waits(on: Stage) -> dict[str, int]:
+def what_waits(on: Stage) -> dict[str, int]:
+    """Return how much of what is not done yet; nothing that is done."""
+    with on.hub.store.read() as connection:
+        answers = connection.scalar(select(func.count()).where(outbox.c.state.in_(["pending", "leased"]))) or 0
+    return what_waits_for_mail(on) | ({"answers": answers} if answers else {})
+
+
+def what_waits_for_mail(on: Stage) -> dict[str, int]:
+    """Return how much is to be decided or mailed."""
     with on.hub.store.read() as connection:
         waiting = connection.scalar(select(func.count()).where(invitation.c.state.in_(sorted(WAITING)))) or 0
-        answers = connection.scalar(select(func.count()).where(outbox.c.state.in_(["pending", "leased"]))) or 0
-    found = {"bodies": intake.waiting(on.hub.store)[0], "invitations": waiting, "answers": answers}
+    found = {"bodies": intake.waiting(on.hub.store)[0], "invitations": waiting}
     return {what: number for what, number in found.items() if number}
 
 
-def _recovery(on: Stage, crowd: Crowd) -> float:
-    """Kill all workers while they send, and return how long it takes until every mail has its outcome again."""
+def recovery(on: Stage, crowd: Crowd) -> float:
+    """Kill all workers while they send; return after how many seconds every mail has its outcome again."""
     before = len(on.outside.post())
-    with on.outside.mail_does(lambda phase, mailbox: time.sleep(0.05)):
+    with on.outside.mail_does(lambda phase, mailbox: time.sleep(0.2)):
         crowd.send_the_rest()
-        _until(lambda: len(on.outside.post()) > before + 20, 60, "mails under way")
+        _until(lambda: len(on.outside.post()) > before + 5 and on.outside.at_phase["dot"], 60, "mails under way")
         for name in WORKERS:
             on.supervisor.kill(name)
         killed_at = time.monotonic()
-        _until(lambda: crowd.has_sent_all() and not _what_waits_for_mail(on), 2 * RECOVERED_WITHIN_S, "recovery")
+    _until(lambda: crowd.has_sent_all() and not what_waits_for_mail(on), 2 * RECOVERED_WITHIN_S, "recovery")
     return time.monotonic() - killed_at
 
 
-def _what_waits_for_mail(on: Stage) -> dict[str, int]:
-    return {what: number for what, number in _what_waits(on).items() if what != "answers"}
-
-
-def _until(condition: Callable[[], bool], timeout_s: float, what: str) -> list[str]:
+def _until(condition: Callable[[], object], timeout_s: float, what: str) -> list[str]:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
