@@ -9,11 +9,14 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos.faults import CATALOGUE
 from tests.chaos.run import Options, Result, run
 from tests.chaos.stage import Missing
+from tests.chaos.verdict import Finding
 
 LONG_S = 120.0
 """From here on a run ends with measuring the recovery from a kill, which takes up to two minutes more."""
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     directory = Path(tempfile.mkdtemp(prefix="survey-hub-chaos-"))
     started = time.monotonic()
     try:
-        result = run(options, directory=directory, tell=lambda line: print(line, flush=True))
+        result = run(options, directory=directory, tell=_tell)
     except Missing as missing:
         print(f"This machine cannot run it: {missing}.", file=sys.stderr)
         return 2
@@ -40,26 +43,36 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 def table(result: Result) -> str:
     """Return the verdict as people read it."""
-    lines = []
-    for finding in result.findings:
-        lines.append(f"  {'holds ' if finding.holds else 'BROKEN'}  {finding.invariant}")
-        lines += [f"            {one}" for one in finding.broken_by[:SHOWN]]
-        if len(finding.broken_by) > SHOWN:
-            lines.append(f"            and {len(finding.broken_by) - SHOWN} more")
-    faults = ", ".join(f"{number} {name}" for name, number in sorted(result.faults.items()))
-    ended = ", ".join(f"{name} {number}" for name, number in sorted(result.ended_alone.items()) if number)
-    lines += [
-        "",
-        f"  {result.faults.total()} faults: {faults}",
-        f"  {result.identifies:,} identifies, {result.mails:,} mails, {result.answers:,} answers",
-        f"  {result.unknown} mails unknown, of which {result.unknown_arrived} had arrived",
-        f"  ended by themselves: {ended or 'nothing'}",
-    ]
+    lines = [line for finding in result.findings for line in _verdict_lines(finding)]
+    lines += ["", f"{result.faults.total()} faults, of which:", *_fault_lines(result.faults), ""]
+    lines += [f"{result.identifies:,} identifies, {result.mails:,} mails, {result.answers:,} answers."]
+    lines += [f"{result.unknown} mails are unknown; {result.unknown_arrived} of them arrived."]
+    ended = ", ".join(f"{name} {number} times" for name, number in sorted(result.ended_alone.items()) if number)
+    lines += [f"Ended by themselves and were started again: {ended or 'none'}."]
     if result.recovery_s is not None:
-        lines.append(f"  recovery after kill -9 of all workers: {result.recovery_s:.0f} s")
+        lines.append(f"After a kill -9 of all workers every mail had its outcome within {result.recovery_s:.0f} s.")
     return "\n".join(lines)
+
+
+def _verdict_lines(finding: Finding) -> list[str]:
+    lines = [f"{'holds ' if finding.holds else 'BROKEN'}  {finding.invariant}"]
+    lines += [f"        {one}" for one in finding.broken_by[:SHOWN]]
+    if len(finding.broken_by) > SHOWN:
+        lines.append(f"        and {len(finding.broken_by) - SHOWN} more")
+    return lines
+
+
+def _fault_lines(faults: Counter[str]) -> list[str]:
+    lanes: dict[str, list[str]] = defaultdict(list)
+    for name, number in sorted(faults.items()):
+        lanes[CATALOGUE[name].lane].append(f"{number} {name.replace('_', ' ')}")
+    return [f"  {lane}: {', '.join(words)}" for lane, words in sorted(lanes.items())]
 
 
 def _options(arguments: Sequence[str]) -> Options:

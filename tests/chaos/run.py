@@ -84,7 +84,9 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
         tell(f"{len(plan)} faults over {options.seconds:.0f} s, {feed.identifies:,} identifies on {options.database}")
         _until(on.is_at_work, START_WITHIN_S, "everything at work")
         with crowd:
-            with playing(on, plan, lambda one: tell(f"{one.at_s:6.1f} s  {one.fault}")) as wait_until_over:
+            with playing(
+                on, plan, lambda one: tell(f"{one.at_s:6.1f} s  {one.fault.replace('_', ' ')}")
+            ) as wait_until_over:
                 wait_until_over()
             tell("No more faults. Everything comes to rest.")
             problems = settle(on, crowd.has_sent_the_first, crowd, options.rest_within_s)
