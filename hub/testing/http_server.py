@@ -42,6 +42,8 @@ class RecordingServer:
 
     def __init__(self) -> None:
         self.requests: list[RecordedRequest] = []
+        self.cut_off = 0
+        """Requests whose body never came whole: nothing was asked of anybody."""
         self.respond: Callable[[RecordedRequest], Answer] = lambda request: Answer()
         self._queue: deque[Answer] = deque()
         self._failures: deque[BaseException] = deque()
@@ -107,7 +109,8 @@ def _handler(server: RecordingServer) -> type[BaseHTTPRequestHandler]:
         def _handle(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(length)
-            if len(body) < length:  # the client went away in the middle: nothing was asked of anybody
+            if len(body) < length:
+                server.cut_off += 1
                 self.close_connection = True
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -24,6 +24,7 @@ Phase: TypeAlias = Literal[
     "rcpt",
     "data",
     "body",
+    "head",
     "dot",
     "quit",
 ]
@@ -42,9 +43,13 @@ class Say:
 
 @dataclass(frozen=True, kw_only=True)
 class Drop:
-    """Close the connection without an answer; `reset` does it the hard way, with an RST."""
+    """Close the connection without an answer; `reset` does it the hard way, with an RST.
+
+    After the final dot the mail is kept, unless `loses_mail`.
+    """
 
     reset: bool = False
+    loses_mail: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,18 @@ class ScriptedSmtpServer:
     """Serves one thread a connection. Without a script it takes every mail; use it as a context manager.
 
     `received` holds the mails whose final dot was read, except those refused with 4xx or 5xx: a mail that was
-    taken but never answered for is there. `commands` are the lines that came in, `connections` a count.
+    taken but never answered for is there. The phase "body" comes with the first line of a mail, "head" once its
+    headers were read. `commands` are the lines that came in, `connections` a count.
     """
 
     def __init__(
         self, *, extensions: Sequence[str] = ("8BITMIME", "SMTPUTF8"), one_byte_at_a_time: bool = False
     ) -> None:
         self.received: list[ReceivedMail] = []
+        self.unfinished: list[bytes] = []
+        """What came of mails whose final dot never did."""
+        self.turned_away: list[bytes] = []
+        """The mails that were refused, or lost, after their final dot."""
         self.commands: list[str] = []
         self.connections = 0
         self.extensions = tuple(extensions)
@@ -238,12 +248,11 @@ class _Dialogue:
 
     def _read_mail(self) -> None:
         text = bytearray()
-        while (line := self.lines.readline()) != b".\r\n":
-            if not line:
-                raise _HungUp
-            if not text and (act := self.server._next_act("body", self.recipients[0])):
-                self._do(act)
-            text += line.removeprefix(b".")
+        try:
+            self._read_text(text)
+        except (OSError, _HungUp):
+            self.server.unfinished.append(bytes(text))
+            raise
         mail = ReceivedMail(
             sender=self.sender,
             recipients=tuple(self.recipients),
@@ -253,9 +262,24 @@ class _Dialogue:
         )
         self._forget()
         act = self.server._next_act("dot", mail.recipients[0]) or Say(text="250 2.0.0 Ok: queued as 4XQ")
-        if not isinstance(act, Say) or act.text.startswith("2"):
+        is_kept = act.text.startswith("2") if isinstance(act, Say) else not (isinstance(act, Drop) and act.loses_mail)
+        if is_kept:
             self.server.received.append(mail)
+        else:
+            self.server.turned_away.append(mail.data)
         self._do(act)
+
+    def _read_text(self, text: bytearray) -> None:
+        is_head = True
+        while (line := self.lines.readline()) != b".\r\n":
+            if not line:
+                raise _HungUp
+            phase: Phase | None = None if text else "body"
+            text += line.removeprefix(b".")
+            if is_head and line == b"\r\n":
+                phase, is_head = "head", False
+            if phase and (act := self.server._next_act(phase, self.recipients[0])):
+                self._do(act)
 
     def _forget(self) -> None:
         self.sender, self.mail_options, self.recipients = "", "", []

@@ -68,7 +68,10 @@ MUTANTS = (
             )
         ],
         breaks="No mailbox got two mails",
-        plan=[_slow_mail(12), *_again_and_again("workers_killed_while_they_send", lasts_s=0, every_s=4, times=3)],
+        plan=[
+            _slow_mail(12),
+            *_again_and_again("workers_killed_while_a_mail_is_handed_over", lasts_s=0, every_s=4, times=3),
+        ],
     ),
     Mutant(
         name="marked as sent when it is claimed",
@@ -82,7 +85,10 @@ MUTANTS = (
             Edit(path=DELIVERIES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
         ],
         breaks="What is `sent` is with a mail system, and what a mail system has is `sent` or `unknown`",
-        plan=[_slow_mail(12), *_again_and_again("workers_killed_while_they_send", lasts_s=0, every_s=4, times=3)],
+        plan=[
+            _slow_mail(12),
+            *_again_and_again("workers_killed_while_a_mail_is_handed_over", lasts_s=0, every_s=4, times=3),
+        ],
     ),
     Mutant(
         name="answered 200 before it is stored",
@@ -90,8 +96,8 @@ MUTANTS = (
             Edit(path="pipeline/receive.py", old="self._commits.submit(", new="self._commits.post("),
             Edit(path="pipeline/receive.py", old="            timeout_s=TIMEOUT_S,\n", new=""),
         ],
-        breaks="Every event that was answered 200 is stored, once",
-        plan=_again_and_again("disk_full", lasts_s=2, every_s=3, times=2),
+        breaks="Every event that was answered 200 is stored",
+        plan=_again_and_again("files_cannot_grow", lasts_s=2, every_s=3, times=2),
     ),
     Mutant(
         name="interval by person only",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +24,22 @@ PATIENCE_S = 8.0
 DAY_S = 86_400
 
 
+SOURCES = ("product", "app")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Identifies that Segment sends to one source in one call."""
+
+    source: str
+    events: Sequence[dict[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Feed:
     """What Segment will send: identifies in batches, duplicates among them, in no good order."""
 
-    batches: Sequence[Sequence[dict[str, Any]]]
+    batches: Sequence[Batch]
     due: frozenset[str]
     """The mailboxes that the survey's rules ask, each once."""
     user_of: dict[str, str]
@@ -37,25 +49,27 @@ class Feed:
     @property
     def identifies(self) -> int:
         """How many identifies there are, duplicates included."""
-        return sum(len(batch) for batch in self.batches)
+        return sum(len(batch.events) for batch in self.batches)
 
 
 def make_feed(dice: random.Random, *, identifies: int, domain: str) -> Feed:
     """Return `identifies` events of made-up customers: most are due, some share a mailbox, some must not be asked."""
     unique = round(identifies * (1 - DUPLICATES))
     events: list[dict[str, Any]] = []
-    due: set[str] = set()
     users: dict[str, list[str]] = defaultdict(list)
+    recent: dict[str, deque[str]] = {source: deque(maxlen=20) for source in SOURCES}
     while len(events) < unique:
         user_id = f"user-{len(events)}"
         mailbox = f"{user_id}@{domain}"
-        if due and dice.random() < 0.1:
-            mailbox = dice.choice(sorted(due)[-50:])
-        traits: dict[str, Any] = {"firstName": f"Given {domain}", "email": mailbox}
+        neighbours = recent[source_of(user_id)]
+        if neighbours and dice.random() < 0.1:
+            mailbox = dice.choice(neighbours)
+        written = mailbox.upper() if dice.random() < 0.1 else mailbox
+        traits: dict[str, Any] = {"firstName": f"Given {domain}", "email": written}
         match dice.choices(["new", "old", "without address", "bad address"], [90, 4, 3, 3])[0]:
             case "new":
                 traits["createdAt"] = time.time() - dice.uniform(0, 10 * DAY_S)
-                due.add(mailbox)
+                neighbours.append(mailbox)
                 users[mailbox].append(user_id)
             case "old":
                 traits |= {"createdAt": time.time() - 40 * DAY_S, "email": f"{user_id}@old.{domain}"}
@@ -70,7 +84,7 @@ def make_feed(dice: random.Random, *, identifies: int, domain: str) -> Feed:
     sent_twice = [dice.choice(events) for _ in range(identifies - unique)]
     return Feed(
         batches=_batches(dice, _in_disorder(dice, [*events, *sent_twice])),
-        due=frozenset(due & {event["traits"].get("email") for event in events}),
+        due=frozenset(users.keys() & {str(event["traits"].get("email")).casefold() for event in events}),
         user_of={mailbox: ids[0] for mailbox, ids in users.items() if len(ids) == 1},
         message_ids=frozenset(event["messageId"] for event in events),
     )
@@ -81,12 +95,19 @@ def _in_disorder(dice: random.Random, events: Sequence[dict[str, Any]]) -> list[
     return [event for *_, event in sorted(places, key=lambda place: place[:2])]
 
 
-def _batches(dice: random.Random, events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def source_of(user_id: str) -> str:
+    """Return which source a customer's events come to."""
+    return SOURCES[zlib.crc32(user_id.encode()) % len(SOURCES)]
+
+
+def _batches(dice: random.Random, events: list[dict[str, Any]]) -> list[Batch]:
     batches, start = [], 0
     while start < len(events):
-        size = dice.choice([1, 5, LARGEST_BATCH])
-        batches.append(events[start : start + size])
-        start += size
+        chunk = events[start : start + dice.choice([1, 5, LARGEST_BATCH])]
+        start += len(chunk)
+        for source in SOURCES:
+            mine = [event for event in chunk if source_of(event["userId"]) == source]
+            batches += [Batch(source=source, events=mine)] if mine else []
     return batches
 
 
@@ -96,7 +117,6 @@ class Voted:
 
     rating: int
     comment: str
-    votes: int = 1
 
 
 @dataclass
@@ -104,13 +124,12 @@ class Crowd:
     """Feeders and customers at work in threads of their own. What the hub confirmed to them stands here."""
 
     url: str
-    api_key: str
+    api_keys: Mapping[str, str]
+    """By source."""
     feed: Feed
     post: Callable[[], Sequence[Letter]]
     seed: int
     feed_for_s: float
-    kept_back: float = 0.0
-    """The share of the batches that is sent only after `send_the_rest`."""
     accepted: set[str] = field(default_factory=set)
     """The messageIds of all bodies that were answered 200."""
     voted: dict[str, Voted] = field(default_factory=dict)
@@ -121,8 +140,6 @@ class Crowd:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._batches = iter(enumerate(self.feed.batches))
-        self._first_kept_back = round(len(self.feed.batches) * (1 - self.kept_back))
-        self._rest_may_go = threading.Event()
         self._closing = threading.Event()
         self._gone = threading.Event()
         self._taken: list[int] = []
@@ -144,14 +161,6 @@ class Crowd:
         for thread in self._threads:
             thread.join()
 
-    def send_the_rest(self) -> None:
-        """Send what was kept back."""
-        self._rest_may_go.set()
-
-    def has_sent_the_first(self) -> bool:
-        """Return whether everything that is not kept back was accepted."""
-        return len(self._taken) >= self._first_kept_back
-
     def has_sent_all(self) -> bool:
         """Return whether every batch was accepted."""
         return len(self._taken) == len(self.feed.batches)
@@ -159,7 +168,6 @@ class Crowd:
     def finish(self, timeout_s: float) -> None:
         """Let everybody finish what they are at, then go."""
         self._closing.set()
-        self._rest_may_go.set()
         _joined(self._threads, timeout_s)
         self._gone.set()
 
@@ -170,15 +178,13 @@ class Crowd:
                 number, batch = next(self._batches, (0, None))
             if batch is None:
                 return
-            if number < self._first_kept_back:
-                due_at = self._started + self.feed_for_s * number / self._first_kept_back
-                self._closing.wait(max(0.0, due_at - time.monotonic()))
-            else:
-                self._rest_may_go.wait()
-            if self._until_taken(session, "/v1/batch", json={"batch": batch}, auth=(self.api_key, "")):
+            due_at = self._started + self.feed_for_s * number / len(self.feed.batches)
+            self._closing.wait(max(0.0, due_at - time.monotonic()))
+            login = (self.api_keys[batch.source], "")
+            if self._until_taken(session, "/v1/batch", json={"batch": batch.events}, auth=login):
                 with self._lock:
                     self._taken.append(number)
-                    self.accepted |= {event["messageId"] for event in batch}
+                    self.accepted |= {event["messageId"] for event in batch.events}
 
     def has_read_all(self) -> bool:
         """Return whether every mail that came so far was read, and answered or not."""
@@ -195,37 +201,38 @@ class Crowd:
                 dice = random.Random(f"{self.seed}-{letter.mailbox}")
                 if dice.random() < 0.1:
                     self._scan(session, letter)
-                if dice.random() < 0.4:
-                    for _ in range(dice.choice([1, 1, 2])):
-                        self._vote(session, letter, dice)
+                if dice.random() < 0.4 and self._vote(session, letter, dice) and dice.random() < 0.3:
+                    self._vote(session, letter, dice)
                 self._read.add(letter.invitation_id)
 
     def _scan(self, session: requests.Session, letter: Letter) -> None:
         for score in range(11):
             self._try(session, "GET", f"{letter.link}?score={score}")
 
-    def _vote(self, session: requests.Session, letter: Letter, dice: random.Random) -> None:
+    def _vote(self, session: requests.Session, letter: Letter, dice: random.Random) -> bool:
+        """Answer, and return whether that was confirmed at the first try: then a second answer is surely the newer."""
         rating, comment = dice.randint(0, 10), f"Said {dice.randint(0, 999)} at {letter.mailbox}"
         path = letter.link.removeprefix(self.url)
-        if self._until_taken(session, path, data={"score": rating, "comment": comment}, allow_redirects=False):
+        tries = self._until_taken(session, path, data={"score": rating, "comment": comment}, allow_redirects=False)
+        if tries:
             with self._lock:
-                before = self.voted.get(letter.invitation_id)
-                votes = before.votes + 1 if before else 1
-                self.voted[letter.invitation_id] = Voted(rating=rating, comment=comment, votes=votes)
+                self.voted[letter.invitation_id] = Voted(rating=rating, comment=comment)
+        return tries == 1
 
-    def _until_taken(self, session: requests.Session, path: str, **request: Any) -> bool:
-        """Post until the hub says that it has it, as Segment and patient people do; return whether it did."""
+    def _until_taken(self, session: requests.Session, path: str, **request: Any) -> int:
+        """Post until the hub says that it has it, as Segment and patient people do; return the tries it took, or 0."""
         pause = 0.05
-        while not self._gone.is_set():
+        for number in itertools.count(1):
             status = self._try(session, "POST", self.url + path, **request)
             if status in (200, 303):
-                return True
+                return number
             if status is not None and status < 500:
                 self.gave_up.append(f"{path}: {status}")
-                return False
-            self._gone.wait(pause)
+                return 0
+            if self._gone.wait(pause):
+                return 0
             pause = min(pause * 2, 1.0)
-        return False
+        raise AssertionError("unreachable")
 
     def _try(self, session: requests.Session, method: str, url: str, **request: Any) -> int | None:
         try:

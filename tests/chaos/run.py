@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.domain.states import WAITING, State
 from hub.pipeline import sync
 from hub.store import intake
 from hub.store.tables import invitation, outbox
-from tests.chaos.faults import CATALOGUE
 from tests.chaos.people import Crowd, make_feed
-from tests.chaos.plan import Injection, make_plan, playing
+from tests.chaos.plan import Injection, Play, make_plan, playing
 from tests.chaos.stage import WORKERS, Stage, stage
-from tests.chaos.verdict import Evidence, Finding, judge
+from tests.chaos.verdict import Evidence, Finding, judge, most_unknown
 
 START_WITHIN_S = 60.0
+CLOCK_RATE = 8.0
+SYNC_EVERY_S = 1.0
+LONGEST_LEASE_S = 300.0
+FREED_WITHIN_S = 60.0
 ROUND_S = 1.0
 STEP_S = 600.0
-"""How far the clock is set ahead at every round of coming to rest: leases, pauses and retries are waited for."""
-RECOVERED_WITHIN_S = 120.0
-KEPT_BACK = 0.03
-"""The share of the identifies that the closing act gets."""
+"""How far the clock is set ahead at every round of coming to rest: pauses and retries are waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,6 @@ class Options:
     seconds: float
     database: str
     identifies: int
-    measure_recovery: bool = False
     plan: Sequence[Injection] | None = None
     source: Path | None = None
     """A folder with another `hub` package to run than this one."""
@@ -46,18 +48,31 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Meanwhile:
+    """How far things went while faults happened: a hub that waits until all is well again proves nothing."""
+
+    mails: int
+    told: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What came of a run."""
 
     findings: Sequence[Finding]
-    faults: Counter[str]
+    play: Play
+    meanwhile: Meanwhile
     identifies: int
-    mails: int
+    mails: Counter[str]
+    """By mail system."""
     unknown: int
     unknown_arrived: int
+    most_unknown: int
     answers: int
+    told: int
+    refused: int
+    parked: int
     ended_alone: Counter[str]
-    recovery_s: float | None
 
     @property
     def broken(self) -> list[Finding]:
@@ -70,44 +85,76 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
     plan = options.plan
     if plan is None:
         plan = make_plan(options.seed, seconds=options.seconds, database=options.database)
-    with stage(directory, database=options.database, source=options.source) as on:
+    with stage(directory, database=options.database, clock_rate=CLOCK_RATE, source=options.source) as on:
         feed = make_feed(random.Random(options.seed), identifies=options.identifies, domain=on.canaries.domain)
         crowd = Crowd(
             url=on.url,
-            api_key=on.canaries.api_key,
+            api_keys=on.canaries.api_keys,
             feed=feed,
             post=on.outside.post,
             seed=options.seed,
             feed_for_s=options.seconds * 0.9,
-            kept_back=KEPT_BACK if options.measure_recovery else 0.0,
         )
         tell(f"{len(plan)} faults over {options.seconds:.0f} s, {feed.identifies:,} identifies on {options.database}")
-        _until(on.is_at_work, START_WITHIN_S, "everything at work")
+        problems = until(on.is_at_work, START_WITHIN_S, "everything at work")
         with crowd:
-            with playing(
-                on, plan, lambda one: tell(f"{one.at_s:6.1f} s  {one.fault.replace('_', ' ')}")
-            ) as wait_until_over:
-                wait_until_over()
+            with syncing(on), playing(on, plan, lambda one: tell(_line_of(one))) as play:
+                play.wait_until_over()
+            meanwhile = Meanwhile(mails=len(on.outside.post()), told=_count_told(on))
             tell("No more faults. Everything comes to rest.")
-            problems = settle(on, crowd.has_sent_the_first, crowd, options.rest_within_s)
-            recovery_s = recovery(on, crowd) if options.measure_recovery else None
-            problems += settle(on, crowd.has_sent_all, crowd, options.rest_within_s)
-            crowd.finish(options.rest_within_s)
-            problems += come_to_rest(lambda: what_waits(on), on, options.rest_within_s)
-        result = _result(on, crowd, plan, problems, recovery_s)
-    left_behind = [f"process group {pid}" for pid in on.supervisor.left_behind]
-    alone = Finding(invariant="No process outlives the one that started it", broken_by=left_behind)
-    return replace(result, findings=[*result.findings, alone])
+            problems += until(on.is_at_work, START_WITHIN_S, "everything at work again")
+            problems += in_hand_too_long(on)
+            problems += settle(on, crowd, options.rest_within_s)
+        result = _result(on, crowd, play, meanwhile, problems)
+    return replace(result, findings=[*result.findings, *_afterwards(on)])
 
 
-def settle(on: Stage, is_fed: Callable[[], bool], crowd: Crowd, within_s: float) -> list[str]:
+def _line_of(one: Injection) -> str:
+    return f"{one.at_s:6.1f} s  {one.fault.replace('_', ' ')}"
+
+
+@contextmanager
+def syncing(on: Stage) -> Iterator[None]:
+    """Start a sync again and again meanwhile, as an impatient person would."""
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.wait(SYNC_EVERY_S):
+            with suppress(SQLAlchemyError):
+                sync.start_now(on.hub)
+
+    thread = threading.Thread(target=ask, name="sync")
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def in_hand_too_long(on: Stage) -> list[str]:
+    """Let twice the longest lease pass; return what is still in the very hands in which it was before."""
+    before = _in_hand(on)
+    on.clock.step(2 * LONGEST_LEASE_S)
+    return until(lambda: not before & _in_hand(on), FREED_WITHIN_S, "what workers that are gone had in hand is free")
+
+
+def _in_hand(on: Stage) -> set[tuple[str, str]]:
+    invitations = select(invitation.c.id, invitation.c.claim).where(invitation.c.state.in_(["claimed", "sending"]))
+    answers = select(outbox.c.message_id, outbox.c.claim).where(outbox.c.state == "leased")
+    with on.hub.store.read() as connection:
+        return {(row[0], row[1]) for rows in (invitations, answers) for row in connection.execute(rows)}
+
+
+def settle(on: Stage, crowd: Crowd, within_s: float) -> list[str]:
     """Have everything decided, mailed, answered and synced; return what takes too long."""
-    return [
-        *_until(is_fed, within_s, "every identify accepted"),
+    problems = [
+        *until(crowd.has_sent_all, within_s, "every identify accepted"),
         *come_to_rest(lambda: what_waits_for_mail(on), on, within_s),
-        *_until(crowd.has_read_all, within_s, "every mail read"),
-        *come_to_rest(lambda: what_waits(on), on, within_s),
+        *until(crowd.has_read_all, within_s, "every mail read"),
     ]
+    crowd.finish(within_s)
+    return problems + come_to_rest(lambda: what_waits(on), on, within_s)
 
 
 def come_to_rest(waits: Callable[[], dict[str, int]], on: Stage, within_s: float) -> list[str]:
@@ -137,20 +184,8 @@ def what_waits_for_mail(on: Stage) -> dict[str, int]:
     return {what: number for what, number in found.items() if number}
 
 
-def recovery(on: Stage, crowd: Crowd) -> float:
-    """Kill all workers while they send; return after how many seconds every mail has its outcome again."""
-    before = len(on.outside.post())
-    with on.outside.mail_does(lambda phase, mailbox: time.sleep(0.2)):
-        crowd.send_the_rest()
-        _until(lambda: len(on.outside.post()) > before + 5 and on.outside.at_phase["dot"], 60, "mails under way")
-        for name in WORKERS:
-            on.supervisor.kill(name)
-        killed_at = time.monotonic()
-    _until(lambda: crowd.has_sent_all() and not what_waits_for_mail(on), 2 * RECOVERED_WITHIN_S, "recovery")
-    return time.monotonic() - killed_at
-
-
-def _until(condition: Callable[[], object], timeout_s: float, what: str) -> list[str]:
+def until(condition: Callable[[], object], timeout_s: float, what: str) -> list[str]:
+    """Wait for a condition; return nothing, or what did not come about."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -159,24 +194,56 @@ def _until(condition: Callable[[], object], timeout_s: float, what: str) -> list
     return []
 
 
-def _result(
-    on: Stage, crowd: Crowd, plan: Sequence[Injection], problems: list[str], recovery_s: float | None
-) -> Result:
-    lanes = Counter(CATALOGUE[one.fault].lane for one in plan)
-    evidence = Evidence.gathered(on, crowd, window_faults=lanes["processes"] + lanes["database"] + lanes["redis"])
-    unknown = {id for id, row in evidence.invitations.items() if row.state == State.UNKNOWN}
-    findings = [Finding(invariant="Everything comes to rest", broken_by=problems), *judge(evidence)]
-    if recovery_s is not None:
-        late = [f"it took {recovery_s:.0f} s"] if recovery_s > RECOVERED_WITHIN_S else []
-        findings.append(Finding(invariant="Every mail has its outcome 120 s after a kill -9", broken_by=late))
+def _count_told(on: Stage) -> int:
+    return sum(len(told) for told in list(on.outside.told.values()))
+
+
+def _result(on: Stage, crowd: Crowd, play: Play, meanwhile: Meanwhile, problems: list[str]) -> Result:
+    evidence = Evidence.gathered(on, crowd, in_the_window=play.in_the_window)
     return Result(
-        findings=findings,
-        faults=Counter(one.fault for one in plan),
+        findings=[Finding(invariant="Everything comes to rest", broken_by=problems), *judge(evidence)],
+        play=play,
+        meanwhile=meanwhile,
         identifies=crowd.feed.identifies,
-        mails=sum(evidence.mailed.values()),
-        unknown=len(unknown),
-        unknown_arrived=len(unknown & evidence.letters.keys()),
+        mails=Counter(letter.via for letter in evidence.letters),
+        unknown=len(evidence.unknown),
+        unknown_arrived=len(evidence.unknown & evidence.arrived),
+        most_unknown=most_unknown(evidence),
         answers=len(crowd.voted),
+        told=_count_told(on),
+        refused=sum(row.state == State.REJECTED for row in evidence.invitations.values()),
+        parked=len(on.outside.parked),
         ended_alone=on.supervisor.ended,
-        recovery_s=recovery_s,
     )
+
+
+def _afterwards(on: Stage) -> list[Finding]:
+    """Judge what is complete only after the last process has ended."""
+    log = on.supervisor.log.read_text(errors="replace")
+    tokens = [letter.link.rpartition("/")[2] for letter in on.outside.post()]
+    told = [*on.canaries.seen_in(log), *(f"the link {token}" for token in tokens if token in log)]
+    return [
+        Finding(invariant="No log tells a secret, a link or an address", broken_by=told),
+        Finding(invariant="No process outlives the one that started it", broken_by=on.supervisor.left_behind),
+    ]
+
+
+def recovery(*, directory: Path, database: str, seed: int) -> float:
+    """Kill all workers while they send, and nothing else; return the seconds until every mail has its outcome."""
+    with stage(directory, database=database) as on:
+        feed = make_feed(random.Random(seed), identifies=400, domain=on.canaries.domain)
+        crowd = Crowd(
+            url=on.url, api_keys=on.canaries.api_keys, feed=feed, post=on.outside.post, seed=seed, feed_for_s=0.0
+        )
+        until(on.is_at_work, START_WITHIN_S, "everything at work")
+        with crowd:
+            until(lambda: len(on.outside.post()) > 20, START_WITHIN_S, "mails under way")
+            with on.outside.holding("dot") as held:
+                if until(held, START_WITHIN_S, "a mail at its dot"):
+                    raise RuntimeError("no mail was under way")
+                for name in WORKERS:
+                    on.supervisor.kill(name)
+                killed_at = time.monotonic()
+            if until(lambda: crowd.has_sent_all() and not what_waits_for_mail(on), 600, "recovery"):
+                raise RuntimeError("the hub did not recover within ten minutes")
+            return time.monotonic() - killed_at

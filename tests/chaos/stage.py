@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,10 @@ SETUP = """
 [sources.product]
 kind = "segment"
 api_key = "{api_key}"
+
+[sources.app]
+kind = "segment"
+api_key = "{app_key}"
 
 [channels.relay]
 kind = "smtp"
@@ -58,6 +65,14 @@ targets = ["product"]
 enabled = true
 max_delay_days = 14
 surge_brake = false
+
+[surveys.app]
+sources = ["app"]
+channels = ["sendgrid", "relay"]
+targets = ["product"]
+enabled = true
+max_delay_days = 14
+surge_brake = false
 """
 
 
@@ -71,6 +86,7 @@ class Canaries:
 
     secret_key: str
     api_key: str
+    app_key: str
     write_key: str
     sendgrid_key: str
     domain: str
@@ -78,32 +94,47 @@ class Canaries:
     @classmethod
     def planted(cls) -> Canaries:
         """Return new ones."""
-        words = {name: f"canary{secrets.token_hex(16)}" for name in ("secret_key", "api_key", "write_key")}
+        words = {name: f"canary{secrets.token_hex(16)}" for name in ("secret_key", "api_key", "app_key", "write_key")}
         return cls(**words, sendgrid_key=f"SG.canary{secrets.token_hex(8)}", domain=f"k{secrets.token_hex(6)}.example")
+
+    @property
+    def api_keys(self) -> dict[str, str]:
+        """The keys of the two sources."""
+        return {"product": self.api_key, "app": self.app_key}
 
     def seen_in(self, text: str) -> list[str]:
         """Return the names of those that stand in a text."""
-        return sorted(name for name, word in vars(self).items() if word in text)
+        login = base64.b64encode(f"{self.api_key}:".encode()).decode()
+        words = {**vars(self), "api_key as a login": login}
+        return sorted(name for name, word in words.items() if word.casefold() in text.casefold())
 
 
 class Clock:
-    """The wall clock of the hub's processes, which can be stepped."""
+    """The wall clock of the hub's processes: some times as fast as ours, and it can be stepped.
 
-    def __init__(self, path: Path) -> None:
+    Leases, pauses and retries take minutes; on a fast clock a short run sees many of them.
+    """
+
+    def __init__(self, path: Path, *, rate: float) -> None:
         self.path = path
+        self._rate = rate
+        self._started_at = time.time()
         self._ahead = 0.0
+        self._lock = threading.Lock()
         self.step(0)
 
     def step(self, seconds: float) -> None:
         """Set it ahead, or back."""
-        self._ahead += seconds
-        new = self.path.with_suffix(".new")
-        new.write_text(str(self._ahead))
-        new.rename(self.path)
+        with self._lock:
+            self._ahead += seconds
+            new = self.path.with_suffix(".new")
+            new.write_text(f"{self._started_at} {self._rate} {self._ahead}")
+            new.rename(self.path)
 
     def now(self) -> datetime:
         """Return the time as the hub sees it."""
-        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+        seconds = self._started_at + (time.time() - self._started_at) * self._rate + self._ahead
+        return datetime.fromtimestamp(seconds, UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +163,12 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, *, database: str, source: Path | None = None) -> Iterator[Stage]:
+def stage(directory: Path, *, database: str, clock_rate: float = 1.0, source: Path | None = None) -> Iterator[Stage]:
     """Run a hub on "sqlite" or "postgres". `source` holds another `hub` package to run than this one."""
     with ExitStack() as stack:
         outside = stack.enter_context(Outside())
         canaries = Canaries.planted()
-        clock = Clock(directory / "clock")
+        clock = Clock(directory / "clock", rate=clock_rate)
         redis = servers.RedisServer(socket=stack.enter_context(servers.short_directory("chaos-")) / "socket")
         postgres, below = _postgres(stack) if database == "postgres" else (None, [])
         port = free_port()
@@ -217,6 +248,7 @@ def _configure(directory: Path, environ: dict[str, str], toml: str) -> None:
 def _setup(canaries: Canaries, outside: Outside) -> str:
     return SETUP.format(
         api_key=canaries.api_key,
+        app_key=canaries.app_key,
         mail_port=outside.mail.port,
         sendgrid_key=canaries.sendgrid_key,
         sendgrid_url=outside.sendgrid.url,

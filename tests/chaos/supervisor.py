@@ -19,6 +19,8 @@ from tests.processes import descendants, dying_with_parent, group_of, stop
 
 START_AGAIN_AFTER_S = 0.3
 READY_WITHIN_S = 60.0
+ORPHANS_END_WITHIN_S = 12.0
+"""A job that its worker's end leaves behind may finish what it has in hand for ten seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +47,14 @@ class Supervisor:
     def __init__(self, services: Sequence[Service], *, directory: Path) -> None:
         self.ended: Counter[str] = Counter()
         """How often a service ended that nobody had killed, by name."""
-        self.left_behind: list[int] = []
-        """Once it is over: the services whose children outlived them."""
+        self.left_behind: list[str] = []
+        """What outlived the service that had started it."""
         self.log = directory / "processes.log"
         self._services = list(services)
         self._directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._killed: set[int] = set()
-        self._sessions: set[int] = set()
+        self._ended_at: dict[int, float] = {}
         self._lock = threading.Lock()
         self._is_up = threading.Event()
         self._stopping = threading.Event()
@@ -76,18 +78,21 @@ class Supervisor:
         with self._lock:
             return self._processes[name].pid
 
-    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal that ends a service; it is started again soon."""
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> bool:
+        """Send a signal that ends a service; it is started again soon. Return whether it ran."""
         with self._lock:
             process = self._processes[name]
             self._killed.add(process.pid)
-            if process.poll() is None:
-                process.send_signal(number)
+            is_running = process.poll() is None
+            process.send_signal(number)
+        return is_running
 
-    def kill_children(self, name: str) -> None:
+    def kill_children(self, name: str) -> bool:
         """Kill what a service has started: the work-horse of a worker, the server behind `hub web`."""
-        for pid in descendants(self.pid(name))[1:]:
+        children = descendants(self.pid(name))[1:]
+        for pid in children:
             _signal(pid, signal.SIGKILL)
+        return bool(children)
 
     def busiest(self, names: Sequence[str]) -> str:
         """Return which of these services has the most files and connections open."""
@@ -142,12 +147,14 @@ class Supervisor:
     def _watch(self, output: _Pipe) -> None:
         again_at: dict[str, float] = {}
         while not self._stopping.wait(0.05):
+            self._end_orphans()
             for service in self._services:
                 process = self._processes[service.name]
                 if process.poll() is None:
                     continue
                 if service.name not in again_at:
                     self.ended[service.name] += process.pid not in self._killed
+                    self._ended_at[process.pid] = time.monotonic()
                     again_at[service.name] = time.monotonic() + START_AGAIN_AFTER_S
                 if time.monotonic() >= again_at[service.name]:
                     del again_at[service.name]
@@ -168,15 +175,24 @@ class Supervisor:
         )
         with self._lock:
             self._processes[service.name] = process
-            self._sessions.add(process.pid)
+
+    def _end_orphans(self) -> None:
+        """Notice and end what a service started, when it is still there a while after that service's end."""
+        now = time.monotonic()
+        for session in [pid for pid, ended_at in self._ended_at.items() if now - ended_at > ORPHANS_END_WITHIN_S]:
+            del self._ended_at[session]
+            for pid in members(session):
+                self.left_behind.append(f"{pid}: {command_line(pid)}")
+                _signal(pid, signal.SIGKILL)
 
     def _stop_all(self) -> None:
         for service in reversed(self._services):
             if service.name in self._processes:
                 stop(self._processes[service.name], service.stop_signal, timeout_s=15)
-        self.left_behind = [pid for pid in self._sessions if _is_anybody_in(pid)]
-        for pid in self.left_behind:
-            os.killpg(pid, signal.SIGKILL)
+                self._ended_at[self._processes[service.name].pid] = time.monotonic()
+        while self._ended_at:
+            self._end_orphans()
+            time.sleep(0.1)
 
 
 class _Pipe:
@@ -208,12 +224,22 @@ def open_files(pid: int) -> int:
         return 0
 
 
-def _is_anybody_in(session: int) -> bool:
-    try:
-        os.killpg(session, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def members(session: int) -> list[int]:
+    """Return the processes of a session that still run. Linux only."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, of, *_ = path.read_text().rpartition(")")[2].split()
+            if int(of) == session and state not in "ZX":
+                found.append(int(path.parent.name))
+    return found
+
+
+def command_line(pid: int) -> str:
+    """Return how a process was started. Linux only."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    return ""
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -17,7 +17,7 @@ from tests.chaos.run import Options, run
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 
-SEED = 20_261_124
+SEED = 8
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
@@ -28,8 +28,10 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     result = run(options, directory=tmp_path, tell=print)
     print(table(result))
     assert not result.broken
-    assert result.mails > 500
-    assert result.answers > 100
+    assert result.meanwhile.mails > 100
+    assert result.meanwhile.told > 20
+    assert result.mails["sendgrid"] > 0
+    assert result.play.hit.total() > 0.7 * result.play.begun.total()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -1,7 +1,7 @@
 """The invariants: what must hold at the end of a run, by what the outside world saw.
 
-Those that can be read from the hub's own tables alone are `hub doctor`'s, asked here as everywhere; the others set
-its tables against the witness.
+The hub's tables are set against the witness. What `hub doctor` thinks of them is asked as well, as the hub's own
+opinion.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from hub.admin import doctor
+from hub.domain.reasons import Reason
 from hub.domain.states import SENT_STATES, State
-from hub.store import intake
 from hub.store.tables import decision, event, identity, invitation, outbox, response
-from tests.chaos.outside import Told
+from tests.chaos.outside import Letter, Told
 from tests.chaos.people import Crowd
 from tests.chaos.stage import Stage
 
@@ -44,27 +44,33 @@ class Evidence:
 
     stage: Stage
     crowd: Crowd
-    window_faults: int
-    """Faults that may have hit a mail between its point of no return and its outcome."""
+    in_the_window: int
+    """How often a fault hit while mail was under way."""
     invitations: Mapping[str, Any]
-    mailed: Counter[str]
-    letters: Mapping[str, str]
-    """Mailboxes by invitation."""
+    letters: Sequence[Letter]
 
     @classmethod
-    def gathered(cls, stage: Stage, crowd: Crowd, *, window_faults: int) -> Evidence:
+    def gathered(cls, stage: Stage, crowd: Crowd, *, in_the_window: int) -> Evidence:
         """Return the evidence as it is now."""
         with stage.hub.store.read() as connection:
             rows = connection.execute(select(invitation)).all()
-        post = stage.outside.post()
         return cls(
             stage=stage,
             crowd=crowd,
-            window_faults=window_faults,
+            in_the_window=in_the_window,
             invitations={row.id: row for row in rows},
-            mailed=Counter(letter.mailbox for letter in post),
-            letters={letter.invitation_id: letter.mailbox for letter in post},
+            letters=stage.outside.post(),
         )
+
+    @property
+    def arrived(self) -> set[str]:
+        """The invitations whose mail is in a mailbox."""
+        return {letter.invitation_id for letter in self.letters}
+
+    @property
+    def unknown(self) -> set[str]:
+        """The invitations of which the hub says that nobody can know."""
+        return {id for id, row in self.invitations.items() if row.state == State.UNKNOWN}
 
     def rows(self, statement: Any) -> Sequence[Any]:
         """Return what a statement finds in the hub's tables."""
@@ -75,71 +81,85 @@ class Evidence:
 def judge(evidence: Evidence) -> list[Finding]:
     """Return every invariant with what breaks it."""
     findings = [Finding(invariant=check.__doc__ or "", broken_by=list(check(evidence))) for check in CHECKS]
-    asked = doctor.examine(evidence.stage.hub)
-    return findings + [
-        Finding(invariant=f"doctor: {one.name}", broken_by=[] if one.ok else [one.sentence])
-        for one in asked
-        if not one.is_note
-    ]
-
-
-def everything_answered_200_is_stored(evidence: Evidence) -> Iterator[str]:
-    """Every event that was answered 200 is stored, once"""
-    stored = Counter(row.message_id for row in evidence.rows(select(event.c.message_id)))
-    yield from (f"{one} is not stored" for one in sorted(evidence.crowd.accepted - stored.keys()))
-    yield from (f"{one} is stored {number} times" for one, number in stored.items() if number > 1)
-    if intake.waiting(evidence.stage.hub.store)[0]:
-        yield "a body still waits to be decided"
+    opinions = [one for one in doctor.examine(evidence.stage.hub) if not one.is_note]
+    broken = [f"{one.name}: {one.sentence}" for one in opinions if not one.ok]
+    return [*findings, Finding(invariant="`hub doctor` agrees", broken_by=broken)]
 
 
 def everything_was_accepted(evidence: Evidence) -> Iterator[str]:
-    """Every event was accepted in the end"""
+    """Every event was accepted in the end, and every answer"""
     yield from sorted(evidence.crowd.feed.message_ids - evidence.crowd.accepted)
     yield from evidence.crowd.gave_up
 
 
+def everything_answered_200_is_stored(evidence: Evidence) -> Iterator[str]:
+    """Every event that was answered 200 is stored"""
+    stored = {row.message_id for row in evidence.rows(select(event.c.message_id))}
+    yield from (f"{one} is not stored" for one in sorted(evidence.crowd.accepted - stored))
+
+
 def every_event_has_one_decision(evidence: Evidence) -> Iterator[str]:
-    """Every event has one decision of each survey that listens"""
-    counted = select(event.c.message_id, func.count(decision.c.event_id).label("number"))
-    counted = counted.join(decision, decision.c.event_id == event.c.id, isouter=True).group_by(event.c.message_id)
-    yield from (f"{row.message_id} has {row.number}" for row in evidence.rows(counted) if row.number != 1)
+    """Every event has one decision of the survey that listens"""
+    counted = select(event.c.message_id, event.c.reason, func.count(decision.c.event_id).label("number"))
+    counted = counted.join(decision, decision.c.event_id == event.c.id, isouter=True)
+    for row in evidence.rows(counted.group_by(event.c.message_id, event.c.reason)):
+        if row.number != 1 and row.reason != Reason.POISON:
+            yield f"{row.message_id} has {row.number}"
 
 
 def nobody_was_mailed_twice(evidence: Evidence) -> Iterator[str]:
     """No mailbox got two mails"""
-    yield from (f"{mailbox} got {number}" for mailbox, number in evidence.mailed.items() if number > 1)
+    counts = Counter(letter.mailbox for letter in evidence.letters)
+    yield from (f"{mailbox} got {number}" for mailbox, number in counts.items() if number > 1)
 
 
 def nobody_was_mailed_wrongly(evidence: Evidence) -> Iterator[str]:
-    """No mailbox got a mail that the rules don't ask"""
-    yield from sorted(evidence.mailed.keys() - evidence.crowd.feed.due)
+    """No mailbox got a mail that the rules don't ask, or somebody else's"""
+    for letter in evidence.letters:
+        row = evidence.invitations.get(letter.invitation_id)
+        if letter.mailbox not in evidence.crowd.feed.due:
+            yield f"{letter.mailbox} is not to be asked"
+        if row is None or row.mailbox != letter.mailbox:
+            yield f"{letter.mailbox} got the mail of {row.mailbox if row else 'nobody'}"
 
 
 def nothing_was_lost_silently(evidence: Evidence) -> Iterator[str]:
     """Whoever is due got the mail, or the hub shows why not"""
-    visible = {
-        row.mailbox
-        for row in evidence.invitations.values()
-        if row.state == State.UNKNOWN or (row.state == State.REJECTED and row.mailbox in evidence.stage.outside.refused)
+    refused = evidence.stage.outside.refused
+    shown = {row.mailbox for row in evidence.invitations.values() if row.state == State.UNKNOWN}
+    shown |= {
+        row.mailbox for row in evidence.invitations.values() if row.state == State.REJECTED and row.mailbox in refused
     }
-    yield from sorted(evidence.crowd.feed.due - evidence.mailed.keys() - visible)
+    yield from sorted(evidence.crowd.feed.due - {letter.mailbox for letter in evidence.letters} - shown)
 
 
 def sent_means_that_a_server_has_it(evidence: Evidence) -> Iterator[str]:
     """What is `sent` is with a mail system, and what a mail system has is `sent` or `unknown`"""
+    arrived = evidence.arrived
     for id, row in evidence.invitations.items():
-        if row.state == State.SENT and id not in evidence.letters:
+        if row.state == State.SENT and id not in arrived:
             yield f"{row.mailbox} is sent, but nobody has it"
-        if row.state not in SENT_STATES and id in evidence.letters:
+        if row.state not in SENT_STATES and id in arrived:
             yield f"{row.mailbox} is {row.state}, but it arrived"
 
 
-def unknown_only_where_a_fault_hit(evidence: Evidence) -> Iterator[str]:
-    """Not more is unknown than faults can have left in doubt"""
-    unknown = sum(row.state == State.UNKNOWN for row in evidence.invitations.values())
-    bound = evidence.stage.outside.in_doubt + evidence.window_faults * IN_FLIGHT
-    if unknown > bound:
-        yield f"{unknown} are unknown, at most {bound} can be"
+def unknown_is_only_what_was_handed_over(evidence: Evidence) -> Iterator[str]:
+    """Nothing is `unknown` that no mail system ever saw"""
+    unseen = evidence.unknown - evidence.stage.outside.texts_seen()
+    if len(unseen) > evidence.stage.outside.sendgrid.cut_off:
+        yield f"{len(unseen)} were never seen; only {evidence.stage.outside.sendgrid.cut_off} calls were cut off"
+
+
+def unknown_is_only_what_a_fault_hit(evidence: Evidence) -> Iterator[str]:
+    """Not more is `unknown` than faults left in doubt"""
+    bound = most_unknown(evidence)
+    if len(evidence.unknown) > bound:
+        yield f"{len(evidence.unknown)} are unknown, at most {bound} can be"
+
+
+def most_unknown(evidence: Evidence) -> int:
+    """Return how many mails may be in doubt: those left unanswered, and those in flight when a fault hit."""
+    return evidence.stage.outside.unanswered + evidence.in_the_window * IN_FLIGHT
 
 
 def answers_are_recorded_once(evidence: Evidence) -> Iterator[str]:
@@ -153,13 +173,14 @@ def answers_are_recorded_once(evidence: Evidence) -> Iterator[str]:
 
 
 def newest_answer_reached_segment(evidence: Evidence) -> Iterator[str]:
-    """Segment's last word for every person is the newest answer, or it is parked"""
-    parked = select(identity.c.value).join(outbox, outbox.c.person_id == identity.c.person_id)
-    parked_users = {row.value for row in evidence.rows(parked.where(outbox.c.state == "parked"))}
-    told = evidence.stage.outside.told
+    """Segment's last word for every person is the newest answer, and only what it refuses is parked"""
+    parked = _parked_users(evidence)
+    refused, told = evidence.stage.outside.parked, evidence.stage.outside.told
+    yield from (f"{user_id} is parked, but was never refused" for user_id in sorted(parked - refused))
+    mailboxes = {letter.invitation_id: letter.mailbox for letter in evidence.letters}
     for id, voted in evidence.crowd.voted.items():
-        user_id = evidence.crowd.feed.user_of.get(evidence.letters[id])
-        if user_id is None or user_id in parked_users:
+        user_id = evidence.crowd.feed.user_of.get(mailboxes[id])
+        if user_id is None or user_id in parked & refused:
             continue
         newest = Told(user_id=user_id, rating=voted.rating, comment=voted.comment)
         last = told[user_id][-1] if told[user_id] else None
@@ -167,16 +188,15 @@ def newest_answer_reached_segment(evidence: Evidence) -> Iterator[str]:
             yield f"{newest} was confirmed, Segment's last word is {last}"
 
 
+def _parked_users(evidence: Evidence) -> set[str]:
+    users = select(identity.c.value).join(outbox, outbox.c.person_id == identity.c.person_id)
+    return {row.value for row in evidence.rows(users.where(outbox.c.state == "parked"))}
+
+
 def no_error_but_503(evidence: Evidence) -> Iterator[str]:
     """No answer of the hub was a 5xx other than 503"""
     statuses = evidence.crowd.statuses
     yield from (f"{status}: {number} times" for status, number in statuses.items() if status >= 500 and status != 503)
-
-
-def no_log_tells_secrets(evidence: Evidence) -> Iterator[str]:
-    """No log tells a secret or an address"""
-    log = evidence.stage.supervisor.log.read_text(errors="replace")
-    yield from evidence.stage.canaries.seen_in(log)
 
 
 CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
@@ -187,9 +207,9 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     nobody_was_mailed_wrongly,
     nothing_was_lost_silently,
     sent_means_that_a_server_has_it,
-    unknown_only_where_a_fault_hit,
+    unknown_is_only_what_was_handed_over,
+    unknown_is_only_what_a_fault_hit,
     answers_are_recorded_once,
     newest_answer_reached_segment,
     no_error_but_503,
-    no_log_tells_secrets,
 )

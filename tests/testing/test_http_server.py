@@ -37,7 +37,7 @@ def test_a_request_that_is_cut_off_counts_as_none() -> None:
             client.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
             client.shutdown(socket.SHUT_WR)
             assert client.recv(100) == b""
-        assert server.requests == []
+        assert (server.requests, server.cut_off) == ([], 1)
 
 
 def test_first_error_of_respond_is_raised_at_the_end() -> None:

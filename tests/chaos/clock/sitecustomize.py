@@ -1,16 +1,18 @@
-"""Loaded by Python itself in every process of the hub: their wall clock is ahead by what a file says, in seconds."""
+"""Loaded by Python itself in every process of the hub: the hub's wall clock is what `Clock` in `stage.py` wrote."""
 
 import os
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hub.registry
 
-_AHEAD = Path(os.environ["CHAOS_CLOCK"])
+_FILE = Path(os.environ["CHAOS_CLOCK"])
 
 
 def _now() -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=float(_AHEAD.read_text()))
+    started_at, rate, ahead = map(float, _FILE.read_text().split())
+    return datetime.fromtimestamp(started_at + (time.time() - started_at) * rate + ahead, UTC)
 
 
 hub.registry.utc_now = _now
