@@ -18,9 +18,9 @@ BETWEEN_FAULTS_S = {
     "redis": (5.0, 15.0),
     "database": (5.0, 15.0),
     "clock": (3.0, 10.0),
-    "mail": (0.5, 4.0),
-    "sendgrid": (0.5, 4.0),
-    "segment": (0.5, 4.0),
+    "mail": (2.0, 7.0),
+    "sendgrid": (2.0, 8.0),
+    "segment": (1.0, 5.0),
 }
 """Whoever is struck down needs some seconds to get up: a hub that never works cannot break its promises."""
 ASKED = ("mail", "sendgrid", "segment")

@@ -24,7 +24,7 @@ from tests.chaos.stage import WORKERS, Stage, stage
 from tests.chaos.verdict import Evidence, Finding, judge, most_unknown
 
 START_WITHIN_S = 60.0
-CLOCK_RATE = 8.0
+CLOCK_RATE = 20.0
 SYNC_EVERY_S = 1.0
 LONGEST_LEASE_S = 300.0
 FREED_WITHIN_S = 60.0

@@ -45,7 +45,7 @@ kind = "smtp"
 host = "127.0.0.1"
 port = {mail_port}
 from = "Acme <hello@acme.example>"
-timeout_s = 4
+timeout_s = 2
 
 [channels.sendgrid]
 kind = "sendgrid"
