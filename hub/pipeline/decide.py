@@ -19,6 +19,7 @@ from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
 from hub.domain.world import World
+from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_within
 from hub.pipeline.forget import forget_due, who_keep_something
@@ -78,6 +79,7 @@ def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
         with contextlib.suppress(SQLAlchemyError):  # the database may be what is away
             intake.leave_work(hub.store, ids)
         raise
+    failpoint("decide.after_commit")
     intake.remove(hub.store, ids)
     return len(events)
 
@@ -295,4 +297,5 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     tallies.add(connection, prepared.counts)
     if prepared.deleted:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
+    failpoint("decide.before_commit")
     return bool(prepared.deleted)

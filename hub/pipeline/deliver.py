@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from hub.domain.traits import display_name, language_of, value_of
 from hub.domain.world import Person
+from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
 from hub.pipeline.claim import claim
@@ -41,6 +42,7 @@ def drain(hub: Hub, *, until: float) -> int:
                 break
             time.sleep(batch.total_seconds())
             continue
+        failpoint("deliver.claimed")
         for channel_id in {claimed.channel_id for claimed in batch.claimed}:
             members = [claimed for claimed in batch.claimed if claimed.channel_id == channel_id]
             sent += _Run(hub, configuration, channel_id, members, batch.people, until=until).send()
@@ -132,11 +134,13 @@ class _Run:
 
     def _point_of_no_return(self, messages: Sequence[Message]) -> Collection[str]:
         gone = self._commits.submit([self._claimed[message.id] for message in messages])
+        failpoint("deliver.departed")
         self._departed |= gone
         self._refused |= {message.id for message in messages} - gone
         return gone
 
     def _conclude(self, message_id: str, said: object) -> None:
+        failpoint("deliver.answered")
         claimed = self._claimed.get(message_id)
         if claimed is None or message_id in self._concluded:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
@@ -172,6 +176,7 @@ class _Run:
         for message_id in forgotten:
             self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
         self._commits.close()
+        failpoint("deliver.recorded")
         left = [one for one in self._claimed.values() if one.id not in self._concluded]
         now = self._hub.now()
 
@@ -213,7 +218,11 @@ class _Run:
                 if isinstance(item, Concluded):
                     deliveries.conclude(connection, item, now)
             leaving = [claimed for item in items if not isinstance(item, Concluded) for claimed in item]
-            return deliveries.depart(connection, leaving, intervals, now) if leaving else set()
+            if not leaving:
+                return set()
+            gone = deliveries.depart(connection, leaving, intervals, now)
+            failpoint("deliver.before_departure")
+            return gone
 
         gone = self._hub.store.transact(write)
         return [set() if isinstance(item, Concluded) else gone & {one.id for one in item} for item in items]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
 from hub.plugin import Provider
 from hub.registry import Configuration
@@ -37,6 +38,7 @@ def forget_due(hub: Hub) -> int:
     forgotten = 0
     for one in found:
         is_done = _forget(configuration, one)
+        failpoint("forget.answered")
         with hub.store.write() as connection:
             if is_done:
                 forgettings.done(connection, one)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
+from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
 from hub.plugin import CustomerUpdate, Done, Limits, Parked, Person, Retry, SyncTarget
 from hub.registry import Configuration
@@ -60,7 +61,9 @@ def start_now(hub: Hub) -> list[str]:
 
 
 def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime) -> bool:
-    return hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+    is_first = hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+    failpoint("sync.started")
+    return is_first
 
 
 def _latest_slot(target: Target, now: datetime) -> datetime:
@@ -127,7 +130,9 @@ def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTa
     pending, updates = hub.store.transact(take)
     if not pending:
         return {}
+    failpoint("sync.leased")
     results, trouble = _push_parts(target, updates)
+    failpoint("sync.answered")
     pairs = list(zip(pending, results, strict=True))
 
     def record(connection: Connection) -> dict[str, int]:
@@ -137,7 +142,9 @@ def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTa
             pauses.pause(connection, run.target_id, why=trouble.why, after_s=trouble.after_s, now=hub.now())
         return outboxes.conclude(connection, run.target_id, claim, pairs, hub.now())
 
-    return hub.store.transact(record)
+    counts = hub.store.transact(record)
+    failpoint("sync.recorded")
+    return counts
 
 
 def _push_parts(

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, li
 from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason, Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
+from hub.failpoints import failpoint
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
 from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, is_among, upsert
@@ -345,6 +346,7 @@ def expire_leases(connection: Connection, now: datetime) -> tuple[int, int]:
     unknown = connection.execute(
         lost.values(state=State.UNKNOWN, lease_until=None, revision=table.c.revision + 1, note=note)
     ).rowcount
+    failpoint("sweep.before_commit")
     return requeued, unknown
 
 
