@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from hub import stopping
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
@@ -52,7 +53,7 @@ def drain(hub: Hub, *, until: float) -> int:
             return 0
         while bodies := _next_bodies(hub):
             decided += _decide_chunk(hub, bodies)
-            if time.monotonic() > until:
+            if stopping.is_time_up(until):
                 break
             if hub.store.is_sqlite:
                 time.sleep(PAUSE_S)
