@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from hub import failpoints
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LONGEST_SOCKET = 100
 _CLOSE = 0.88
@@ -116,6 +118,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     redis_url = values.get("HUB_REDIS_URL")
     if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
         problems.append("HUB_REDIS_URL: starts with none of redis://, rediss:// and unix://")
+    problems += failpoints.problems(environ)
     if problems:
         raise ConfigError(problems)
     plugins_dir = values.get("HUB_PLUGINS_DIR")

@@ -63,7 +63,10 @@ class Wake:
         self._tried(lambda: self._redis.set(_asked(job_name), "failed", ex=REST_S))
 
     def _enqueue(self, job_name: str) -> None:
-        is_first = self._redis.set(_asked(job_name), "1", nx=True, ex=ASK_AGAIN_S)
+        key = _asked(job_name)
+        is_first = self._redis.set(key, "1", nx=True, ex=ASK_AGAIN_S)
+        if not is_first and self._redis.ttl(key) > REST_S:  # Redis' clock was set back; the key would stay until then
+            is_first = self._redis.set(key, "1", ex=ASK_AGAIN_S)
         if is_first and self._queue.count < LONGEST_QUEUE:
             self._queue.enqueue_call(
                 JOB_FUNCTION, args=(job_name,), timeout=JOB_TIMEOUT_S, result_ttl=0, failure_ttl=FAILURE_TTL_S

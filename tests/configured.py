@@ -36,17 +36,21 @@ enabled = true
 """
 
 
-@contextmanager
-def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML) -> Iterator[Hub]:
-    """Yield a hub with the shipped plugins, configured by `toml`."""
-    environ = {
+def environ_of(directory: Path, database_url: str, *, redis_url: str = "") -> dict[str, str]:
+    """Return the environment of such a hub, for processes of it."""
+    return {
         "HUB_DATA_DIR": str(directory / "data"),
         "HUB_DATABASE_URL": database_url,
         "HUB_REDIS_URL": redis_url or f"unix://{directory}/no-redis.sock",
         "HUB_BASE_URL": "https://hub.acme.example",
         "HUB_SECRET_KEY": "k" * 32,
     }
-    settings = load_settings(environ)
+
+
+@contextmanager
+def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML) -> Iterator[Hub]:
+    """Yield a hub with the shipped plugins, configured by `toml`."""
+    settings = load_settings(environ_of(directory, database_url, redis_url=redis_url))
     store = Store(settings, pool_size=1)
     migrate.upgrade(store)
     store.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -206,17 +207,19 @@ class Mail:
 
 
 class SmtpSink:
-    """An SMTP server on 127.0.0.1 that takes everything and keeps it in `mails`."""
+    """An SMTP server on 127.0.0.1 that takes everything, after `delay_s` each, and keeps it in `mails`."""
 
     host = "127.0.0.1"
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.delay_s = 0.0
         self.mails: list[Mail] = []
         self._arrived = threading.Condition()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message."""
+        await asyncio.sleep(self.delay_s)
         mail = Mail(
             sender=envelope.mail_from or "",
             recipients=tuple(envelope.rcpt_tos),

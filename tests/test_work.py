@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from hub.admin import apply as applying
 from hub.admin.health import readiness
 from hub.pipeline import decide, sync
 from hub.pipeline.hub import Hub
-from hub.store import intake, tables
+from hub.store import intake, processes, tables
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
 from hub.wake import QUEUE, Wake
 from hub.work.jobs import JOBS
 from hub.work.schedule import Schedule, due_jobs
 from hub.work.worker import HubJob, is_ours, make_worker
+from tests.clock import Clock
 from tests.configured import TOML, configured_hub
 
 
@@ -63,6 +65,22 @@ def test_a_job_that_started_can_be_asked_for_again(redis_url: str, redis: Redis)
     wake.started("decide")
     wake("decide")
     assert queue(redis).count == 2
+
+
+@pytest.mark.parametrize("why", ["1", "failed"])
+def test_a_job_can_be_asked_for_though_the_clock_of_redis_was_set_back(redis_url: str, redis: Redis, why: str) -> None:
+    redis.set("hub:asked:decide", why, ex=86_400)  # what a key of some seconds becomes then
+    wake = Wake(redis_url)
+    wake("decide")
+    wake("decide")
+    assert queue(redis).count == 1
+
+
+def test_a_job_that_failed_is_not_asked_for_at_once(redis_url: str, redis: Redis) -> None:
+    wake = Wake(redis_url)
+    wake.rest("decide")
+    wake("decide")
+    assert queue(redis).count == 0
 
 
 def test_without_redis_a_wake_up_is_no_error_and_takes_no_time(tmp_path: Path) -> None:
@@ -172,6 +190,17 @@ def test_a_connection_that_does_not_work_is_told_once_for_every_revision(
         schedule.tick()
     said = "targets.product does not work: write_key: the environment variable CRM_KEY is not set"
     assert caplog.messages == [said, said]
+
+
+def test_the_schedule_is_seen_at_work_though_the_clock_was_set_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.work.schedule.BEAT_EVERY_S", 0)
+    clock = Clock()
+    schedule = Schedule(replace(hub, now=clock), Wake(hub.settings.effective_redis_url))
+    schedule.tick()
+    clock.advance(-timedelta(days=1))
+    schedule.tick()
+    with hub.store.read() as connection:
+        assert processes.last_seen(connection, "scheduler") == clock()
 
 
 def test_health_says_what_is_missing(hub: Hub) -> None:

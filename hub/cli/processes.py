@@ -84,7 +84,7 @@ def web(host: str, port: int) -> None:
         blocking_threads=WEB_THREADS,
         log_level=LogLevels.error,
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},
-        workers_kill_timeout=10,
+        workers_kill_timeout=6,
     )
     server.serve()
 

@@ -10,6 +10,8 @@ UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _RATE = re.compile(r"(\d{1,9})\s*/\s*(second|minute|hour|day)", re.ASCII)
 _BURST_SHARE = 20
 """A twentieth of what is allowed may go at once; the rest is spread over the span."""
+_MOST_LAG = timedelta(minutes=5)
+"""Machines whose clocks are further apart than this take each other's leases for ended anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,13 @@ class Bucket:
     refilled_at: datetime
 
     def at(self, now: datetime, rate: Rate) -> Bucket:
-        """Return the bucket as it is now. A clock that lags behind adds nothing, and takes nothing back."""
+        """Return the bucket as it is now. A clock that lags behind adds nothing, and takes nothing back.
+
+        One that was set back is believed, at the price of one token: the channel would otherwise stand still until
+        the old time came again.
+        """
+        if self.refilled_at - now > _MOST_LAG:
+            return Bucket(tokens=max(1.0, self.tokens), refilled_at=now)
         passed = max(0.0, (now - self.refilled_at).total_seconds())
         tokens = min(float(rate.burst), self.tokens + passed * rate.per_second)
         return Bucket(tokens=tokens, refilled_at=max(now, self.refilled_at))

@@ -289,8 +289,8 @@ def _recheck_times(
 def _lateness(survey: Survey, invitation: Invitation, now: datetime) -> timedelta:
     """Return how late an invitation is, from its due time or its release; time in which its survey was off is not."""
     since = max(invitation.due_at, invitation.late_from or invitation.due_at)
-    paused = sum((min(end, now) - max(start, since) for start, end in survey.pauses if end > since), timedelta(0))
-    return now - since - paused
+    spans = (min(end, now) - max(start, since) for start, end in survey.pauses)
+    return now - since - sum((span for span in spans if span > timedelta(0)), timedelta(0))
 
 
 def _is_too_old_to_send(survey: Survey, person: Person, now: datetime) -> bool:

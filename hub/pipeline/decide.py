@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from hub import stopping
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
 from hub.domain.world import World
+from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_within
 from hub.pipeline.forget import forget_due, who_keep_something
@@ -51,7 +53,7 @@ def drain(hub: Hub, *, until: float) -> int:
             return 0
         while bodies := _next_bodies(hub):
             decided += _decide_chunk(hub, bodies)
-            if time.monotonic() > until:
+            if stopping.is_time_up(until):
                 break
             if hub.store.is_sqlite:
                 time.sleep(PAUSE_S)
@@ -78,6 +80,7 @@ def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
         with contextlib.suppress(SQLAlchemyError):  # the database may be what is away
             intake.leave_work(hub.store, ids)
         raise
+    failpoint("decide.after_commit")
     intake.remove(hub.store, ids)
     return len(events)
 
@@ -295,4 +298,5 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     tallies.add(connection, prepared.counts)
     if prepared.deleted:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
+    failpoint("decide.before_commit")
     return bool(prepared.deleted)

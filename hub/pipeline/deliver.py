@@ -7,15 +7,18 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
+from hub import stopping
 from hub.domain.traits import display_name, language_of, value_of
 from hub.domain.world import Person
+from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
-from hub.pipeline.claim import claim
+from hub.pipeline.claim import Batch, claim
 from hub.pipeline.hub import Hub
 from hub.pipeline.links import survey_url, unsubscribe_url
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, SurveyChannel, Unknown
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 def drain(hub: Hub, *, until: float) -> int:
     """Send what is due, until nothing is or the monotonic clock passes `until`; return the number handed over."""
     sent = 0
-    while time.monotonic() < until:
+    while not stopping.is_time_up(until):
         configuration = hub.registry.current()
         batch = claim(hub, configuration)
         if batch is None:
@@ -39,12 +42,21 @@ def drain(hub: Hub, *, until: float) -> int:
         if isinstance(batch, timedelta):
             if time.monotonic() + batch.total_seconds() > until:
                 break
-            time.sleep(batch.total_seconds())
+            stopping.sleep(batch.total_seconds())
             continue
-        for channel_id in {claimed.channel_id for claimed in batch.claimed}:
-            members = [claimed for claimed in batch.claimed if claimed.channel_id == channel_id]
-            sent += _Run(hub, configuration, channel_id, members, batch.people, until=until).send()
+        failpoint("deliver.claimed")
+        with stopping.or_else(partial(_give_up, hub, batch)):
+            for channel_id in {claimed.channel_id for claimed in batch.claimed}:
+                members = [claimed for claimed in batch.claimed if claimed.channel_id == channel_id]
+                sent += _Run(hub, configuration, channel_id, members, batch.people, until=until).send()
     return sent
+
+
+def _give_up(hub: Hub, batch: Batch) -> None:
+    """End a batch whose channels hang when this process has to end: only what departed is in doubt."""
+    claims = {claimed.claim for claimed in batch.claimed}
+    requeued, unknown = hub.store.transact(lambda connection: deliveries.give_up(connection, claims))
+    log.warning("Channels did not answer in time: %d put back, %d unknown", requeued, unknown)
 
 
 class _Run:
@@ -99,7 +111,7 @@ class _Run:
 
     def _messages(self) -> Iterator[Message]:
         for claimed in self._claimed.values():
-            if self._paused is not None or time.monotonic() > self._until:
+            if self._paused is not None or stopping.is_time_up(self._until):
                 return
             message = self._render(claimed)
             if message is not None:
@@ -132,11 +144,13 @@ class _Run:
 
     def _point_of_no_return(self, messages: Sequence[Message]) -> Collection[str]:
         gone = self._commits.submit([self._claimed[message.id] for message in messages])
+        failpoint("deliver.departed")
         self._departed |= gone
         self._refused |= {message.id for message in messages} - gone
         return gone
 
     def _conclude(self, message_id: str, said: object) -> None:
+        failpoint("deliver.answered")
         claimed = self._claimed.get(message_id)
         if claimed is None or message_id in self._concluded:
             log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
@@ -172,6 +186,7 @@ class _Run:
         for message_id in forgotten:
             self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
         self._commits.close()
+        failpoint("deliver.recorded")
         left = [one for one in self._claimed.values() if one.id not in self._concluded]
         now = self._hub.now()
 
@@ -213,7 +228,11 @@ class _Run:
                 if isinstance(item, Concluded):
                     deliveries.conclude(connection, item, now)
             leaving = [claimed for item in items if not isinstance(item, Concluded) for claimed in item]
-            return deliveries.depart(connection, leaving, intervals, now) if leaving else set()
+            if not leaving:
+                return set()
+            gone = deliveries.depart(connection, leaving, intervals, now)
+            failpoint("deliver.before_departure")
+            return gone
 
         gone = self._hub.store.transact(write)
         return [set() if isinstance(item, Concluded) else gone & {one.id for one in item} for item in items]

@@ -12,6 +12,7 @@ from hub.domain.identity import Identity, IdKind, fingerprint
 from hub.domain.reasons import Stop
 from hub.domain.traits import value_of
 from hub.domain.world import Person
+from hub.failpoints import failpoint
 from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.plugin import Person as PluginPerson
@@ -28,6 +29,7 @@ def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
     """
     keepers = who_keep_something(hub.registry.current())
     counts = hub.store.transact(lambda connection: erase_within(connection, identities, keepers, hub.now()))
+    failpoint("erase.after_commit")
     forget_due(hub)
     return counts
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from hub import stopping
+from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
 from hub.plugin import Provider
 from hub.registry import Configuration
@@ -36,7 +38,10 @@ def forget_due(hub: Hub) -> int:
     configuration = hub.registry.current()
     forgotten = 0
     for one in found:
+        if stopping.is_asked():
+            break
         is_done = _forget(configuration, one)
+        failpoint("forget.answered")
         with hub.store.write() as connection:
             if is_done:
                 forgettings.done(connection, one)

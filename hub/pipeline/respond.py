@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from hub.domain.reasons import Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.domain.traits import language_of
+from hub.failpoints import failpoint
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
 from hub.store import deliveries, responses, worlds
@@ -69,9 +70,12 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
             hub_id=configuration.hub_id,
             now=now,
         )
+        failpoint("respond.before_commit")
         return _view(hub, connection, invitation, now)
 
-    return hub.store.transact(record)
+    survey = hub.store.transact(record)
+    failpoint("respond.after_commit")
+    return survey
 
 
 def is_unsubscribed(hub: Hub, token: str) -> bool | None:

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from hub import stopping
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
+from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
 from hub.plugin import CustomerUpdate, Done, Limits, Parked, Person, Retry, SyncTarget
 from hub.registry import Configuration
@@ -60,7 +62,9 @@ def start_now(hub: Hub) -> list[str]:
 
 
 def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime) -> bool:
-    return hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+    is_first = hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+    failpoint("sync.started")
+    return is_first
 
 
 def _latest_slot(target: Target, now: datetime) -> datetime:
@@ -93,7 +97,7 @@ def _work_on(hub: Hub, run: Any, *, until: float) -> int:
     if target is None and configuration.connections[run.target_id].stored.retired_at is None:
         return 0
     counts: Counter[str] = Counter()
-    while target is not None and time.monotonic() < until and not _is_paused(hub, run.target_id):
+    while target is not None and not stopping.is_time_up(until) and not _is_paused(hub, run.target_id):
         pushed = _push_batch(hub, configuration, run, target)
         if not pushed:
             break
@@ -127,17 +131,24 @@ def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTa
     pending, updates = hub.store.transact(take)
     if not pending:
         return {}
+    failpoint("sync.leased")
     results, trouble = _push_parts(target, updates)
-    pairs = list(zip(pending, results, strict=True))
+    failpoint("sync.answered")
+    pairs = list(zip(pending, results, strict=False))
 
     def record(connection: Connection) -> dict[str, int]:
-        if trouble is None:
-            pauses.resume(connection, run.target_id)
-        else:
+        if trouble is not None:
             pauses.pause(connection, run.target_id, why=trouble.why, after_s=trouble.after_s, now=hub.now())
-        return outboxes.conclude(connection, run.target_id, claim, pairs, hub.now())
+        elif results:
+            pauses.resume(connection, run.target_id)
+        counts = outboxes.conclude(connection, run.target_id, claim, pairs, hub.now())
+        if len(results) < len(pending):
+            outboxes.release(connection, run.target_id, claim)
+        return counts
 
-    return hub.store.transact(record)
+    counts = hub.store.transact(record)
+    failpoint("sync.recorded")
+    return counts
 
 
 def _push_parts(
@@ -145,10 +156,12 @@ def _push_parts(
 ) -> tuple[list[Done | Retry | Parked], Retry | None]:
     """Return a result for each update, and the trouble that ended it early: a target that takes nothing is left alone.
 
-    What was not tried by then waits as long as what was.
+    What was not tried by then waits as long as what was. There are fewer results when this process was asked to end.
     """
     results: list[Done | Retry | Parked] = []
     for part in _parts(updates, target.limits.count):
+        if stopping.is_asked():
+            break
         started = time.monotonic()
         said = _push(target, part)
         results += said
@@ -175,7 +188,7 @@ def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[Custom
 def _keep_to_rate(limits: Limits, count: int, started: float) -> None:
     """Wait until the target may be called again."""
     if limits.per_second > 0:
-        time.sleep(max(0.0, started + count / limits.per_second - time.monotonic()))
+        stopping.sleep(max(0.0, started + count / limits.per_second - time.monotonic()))
 
 
 def _push(target: SyncTarget, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:

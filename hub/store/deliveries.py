@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, li
 from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason, Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
+from hub.failpoints import failpoint
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
 from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, is_among, upsert
@@ -332,15 +333,24 @@ def release(connection: Connection, claimed: Collection[Claimed], *, tried: bool
 
 
 def expire_leases(connection: Connection, now: datetime) -> tuple[int, int]:
-    """Return how many invitations were put back and how many became unknown because their worker is gone.
+    """Return how many invitations were put back and how many became unknown because their worker is gone."""
+    taken = _take_back(connection, table.c.lease_until < now)
+    failpoint("sweep.before_commit")
+    return taken
 
-    What never departed is certain not to have left; what departed nobody can know about.
-    """
-    expired = and_(table.c.lease_until < now, in_states(table.c.state, *IN_HAND))
-    back = update(table).where(expired, table.c.state == State.CLAIMED)
+
+def give_up(connection: Connection, claims: Collection[str]) -> tuple[int, int]:
+    """Return how many invitations were put back and how many became unknown because their worker ends now."""
+    return _take_back(connection, table.c.claim.in_(claims))
+
+
+def _take_back(connection: Connection, which: ColumnElement[bool]) -> tuple[int, int]:
+    """What never departed is certain not to have left; what departed nobody can know about."""
+    in_hand = and_(which, in_states(table.c.state, *IN_HAND))
+    back = update(table).where(in_hand, table.c.state == State.CLAIMED)
     values = {"claim": None, "lease_until": None, "revision": table.c.revision + 1}
     requeued = connection.execute(back.values(state=State.QUEUED, **values)).rowcount
-    lost = update(table).where(expired, table.c.state == State.SENDING)
+    lost = update(table).where(in_hand, table.c.state == State.SENDING)
     note = "the worker ended before the outcome was known"
     unknown = connection.execute(
         lost.values(state=State.UNKNOWN, lease_until=None, revision=table.c.revision + 1, note=note)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
+from hub.failpoints import failpoint
 from hub.store.engine import Store, begin_writing
 from hub.store.tables import body
 
@@ -32,6 +33,8 @@ def append(store: Store, bodies: Sequence[AcceptedBody]) -> None:
     rows = [{"source_id": b.source_id, "hint": b.hint, "arrived_at": b.arrived_at, "body": b.body} for b in bodies]
     with store.intake.connect() as connection, begin_writing(connection):
         connection.execute(insert(body), rows)
+        failpoint("receive.before_commit")
+    failpoint("receive.after_commit")
 
 
 def first(store: Store, *, sources: Collection[str], limit: int, max_bytes: int) -> list[AcceptedBody]:

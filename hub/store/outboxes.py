@@ -151,6 +151,13 @@ def conclude(
     return counts
 
 
+def release(connection: Connection, target_id: str, claim: str) -> None:
+    """Put back what was leased and never tried."""
+    mine = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "leased", outbox.c.claim == claim)
+    values = {"state": "pending", "claim": None, "lease_until": None, "attempts": outbox.c.attempts - 1}
+    connection.execute(update(outbox).where(*mine).values(**values))
+
+
 def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[str, dict[str, Any]]:
     match result:
         case Done(detail=detail):

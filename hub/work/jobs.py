@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Mapping
 
@@ -34,7 +35,7 @@ def preload() -> None:
 
 def run(name: str) -> None:
     """Do the work of this name. Every job of the hub is this function: workers refuse all others."""
-    die_with_parent()
+    die_with_parent(by=signal.SIGKILL)  # SIGTERM would have it finish its work
     job = get_current_job()
     job_id.set(job.id if job else "")
     settings = load_settings()

@@ -9,7 +9,8 @@ import logging
 import os
 import platform
 import threading
-from datetime import datetime, timedelta
+import time
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from hub.wake import Wake
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-BEAT_EVERY = timedelta(seconds=5)
+BEAT_EVERY_S = 5.0
 
 
 class Schedule:
@@ -39,7 +40,7 @@ class Schedule:
         self._stopped = threading.Event()
         self._id = new_id()
         self._started_at = hub.now()
-        self._beaten_at: datetime | None = None
+        self._beaten_at = -BEAT_EVERY_S
         self._revision: int | None = None
 
     def run(self) -> None:
@@ -62,7 +63,7 @@ class Schedule:
     def tick(self) -> list[str]:
         """Wake workers for everything that is due; return the names of the jobs."""
         now = self._hub.now()
-        if self._beaten_at is None or now - self._beaten_at >= BEAT_EVERY:
+        if time.monotonic() - self._beaten_at >= BEAT_EVERY_S:
             self._beat(now)
         self._look_at(self._hub.registry.current())
         started = sync.start_daily_runs(self._hub)
@@ -89,7 +90,7 @@ class Schedule:
                 started_at=self._started_at,
                 now=now,
             )
-        self._beaten_at = now
+        self._beaten_at = time.monotonic()
 
 
 def due_jobs(hub: Hub) -> list[str]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+from contextlib import suppress
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
+from hub import stopping
 from hub.wake import JOB_FUNCTION, QUEUE
 from hub.work import jobs
 
 log = logging.getLogger(__name__)
 
+_ENDING = {signal.SIGTERM}
 WORKER_TTL_S = 60
 """A worker says every so often that it is alive; after this long without a word it counts as gone."""
 
@@ -48,6 +55,37 @@ class HubWorker(Worker):
         if not self.connection.sismember(worker_registration.REDIS_WORKER_KEYS, self.key):
             worker_registration.register(self)
             self.connection.hset(self.key, mapping={"birth": utcformat(now()), "last_heartbeat": utcformat(now())})
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Have the job under way end soon, too."""
+        if self.horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.horse_pid, signal.SIGTERM)
+
+    def set_shutdown_requested_date(self) -> None:
+        """Note when we were asked to end; a Redis that is away is no reason to end before the job does."""
+        with suppress(RedisError):
+            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]
+
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Start a job's process; until that listens, nobody can ask it to end."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            super().fork_work_horse(job, queue)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+    def setup_work_horse_signals(self) -> None:
+        """Listen, in a job's process."""
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        stopping.listen()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+    def monitor_work_horse(self, job: Job, queue: Queue, execution: Execution) -> None:
+        """Wait for a job's end; one that began while we were asked to end is asked as well."""
+        if self._stop_requested:
+            self.handle_warm_shutdown_request()
+        super().monitor_work_horse(job, queue, execution)
 
     def execute_job(self, job: Job, queue: Queue) -> Any:
         """Run a job of ours; delete any other."""
