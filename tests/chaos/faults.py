@@ -82,7 +82,7 @@ def process_told_to_stop(stage: Stage, dice: random.Random) -> Iterator[bool]:
 
 @fault("processes", lasts_s=AT_ONCE)
 def work_horse_killed(stage: Stage, dice: random.Random) -> Iterator[bool]:
-    yield stage.supervisor.kill_children(stage.supervisor.busiest(WORKERS))
+    yield stage.supervisor.kill_children(stage.supervisor.busiest(WORKERS, stage.outside.mail.port))
 
 
 @fault("processes", lasts_s=AT_ONCE)
@@ -112,7 +112,7 @@ def worker_frozen_until_its_lease_is_over(stage: Stage, dice: random.Random) -> 
     with stage.outside.holding("rcpt") as held:
         _wait_for(held)
         is_hit = held() > 0
-        frozen = stage.supervisor.freeze(stage.supervisor.busiest(WORKERS))
+        frozen = stage.supervisor.freeze(stage.supervisor.busiest(WORKERS, stage.outside.mail.port))
     stage.clock.step(400)
     yield is_hit
     stage.supervisor.thaw(frozen)

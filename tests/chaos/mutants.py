@@ -52,8 +52,10 @@ def _slow_mail(until_s: float) -> Injection:
     return Injection(at_s=0.0, lasts_s=until_s, fault="mail_server_is_slow", seed="")
 
 
-def _again_and_again(fault: str, *, lasts_s: float, every_s: float, times: int) -> list[Injection]:
-    starts = [1 + number * every_s for number in range(times)]
+def _again_and_again(
+    fault: str, *, times: int, first_at_s: float = 1.0, lasts_s: float = 0.0, every_s: float = 4.0
+) -> list[Injection]:
+    starts = [first_at_s + number * every_s for number in range(times)]
     return [Injection(at_s=at_s, lasts_s=lasts_s, fault=fault, seed=f"{at_s}") for at_s in starts]
 
 
@@ -70,7 +72,7 @@ MUTANTS = (
         breaks="No mailbox got two mails",
         plan=[
             _slow_mail(12),
-            *_again_and_again("workers_killed_while_a_mail_is_handed_over", lasts_s=0, every_s=4, times=3),
+            *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
         ],
     ),
     Mutant(
@@ -87,7 +89,7 @@ MUTANTS = (
         breaks="What is `sent` is with a mail system, and what a mail system has is `sent` or `unknown`",
         plan=[
             _slow_mail(12),
-            *_again_and_again("workers_killed_while_a_mail_is_handed_over", lasts_s=0, every_s=4, times=3),
+            *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
         ],
     ),
     Mutant(
@@ -97,7 +99,7 @@ MUTANTS = (
             Edit(path="pipeline/receive.py", old="            timeout_s=TIMEOUT_S,\n", new=""),
         ],
         breaks="Every event that was answered 200 is stored",
-        plan=_again_and_again("files_cannot_grow", lasts_s=2, every_s=3, times=2),
+        plan=_again_and_again("files_cannot_grow", lasts_s=2, times=2),
     ),
     Mutant(
         name="interval by person only",
@@ -128,7 +130,7 @@ MUTANTS = (
         breaks="No mailbox got two mails",
         plan=[
             _slow_mail(12),
-            *_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=3, every_s=4, times=3),
+            *_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=6, every_s=7, times=2),
         ],
     ),
     Mutant(
@@ -144,4 +146,27 @@ MUTANTS = (
         ],
         breaks="Every confirmed answer is recorded, and no program that opened links has voted",
     ),
+    Mutant(
+        name="an address in the log",
+        edits=[
+            Edit(
+                path="pipeline/deliver.py",
+                old="        token = self._hub.keys.token_of(claimed.id)\n",
+                new="        token = self._hub.keys.token_of(claimed.id)\n        print(address, flush=True)\n",
+            )
+        ],
+        breaks="No log tells a secret, a link or an address",
+    ),
 )
+CONTROL = Mutant(
+    name="no mistake",
+    edits=[],
+    breaks="",
+    plan=[
+        _slow_mail(12),
+        *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=1),
+        *_again_and_again("worker_frozen_until_its_lease_is_over", first_at_s=5, lasts_s=3, times=1),
+        *_again_and_again("files_cannot_grow", first_at_s=10, lasts_s=2, times=1),
+    ],
+)
+"""The faults of all of them, and nothing to find: so it is the mistakes that break the invariants."""

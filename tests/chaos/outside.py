@@ -100,7 +100,7 @@ class Outside:
             return list(self._post)
 
     def has_mail_under_way(self) -> bool:
-        """Return whether a mail was handed over within the last second."""
+        """Return whether a mail system was talked to within the last second."""
         return time.monotonic() - self._last_mail_at < 1
 
     @contextmanager
@@ -119,6 +119,7 @@ class Outside:
 
     def _mail_phase(self, phase: Phase, mailbox: str) -> Act | None:
         mailbox = mailbox.casefold()
+        self._last_mail_at = time.monotonic()
         self._wait_while_held(phase)
         act = self._strike("mail", phase, mailbox)
         assert not isinstance(act, Answer)
@@ -126,8 +127,6 @@ class Outside:
             if phase == "rcpt" and act is None and _is_chosen(mailbox, 10) and mailbox not in self._greylisted:
                 self._greylisted.add(mailbox)
                 return Say(text="450 4.2.0 Greylisted, come again")
-            if phase == "dot":
-                self._last_mail_at = time.monotonic()
             if phase in ("head", "dot") and isinstance(act, Drop | Hang):
                 self.unanswered += 1
             if phase in ("rcpt", "dot") and isinstance(act, Say) and act.text.startswith("5"):

@@ -134,8 +134,8 @@ class _Player(threading.Thread):
         is_hit = strikes[self._lane] > before if self._lane in ASKED else answer is not False
         self._play.begun[one.fault] += 1
         self._play.hit[one.fault] += is_hit
-        if is_hit and self._lane in LEAVES_IN_DOUBT and has_mail:
-            self._play.in_the_window += 1
+        if is_hit and self._lane in LEAVES_IN_DOUBT:
+            self._play.in_the_window += has_mail or self._stage.outside.has_mail_under_way()
 
     def stop(self) -> None:
         self._stopping.set()

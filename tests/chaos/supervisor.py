@@ -94,9 +94,9 @@ class Supervisor:
             _signal(pid, signal.SIGKILL)
         return bool(children)
 
-    def busiest(self, names: Sequence[str]) -> str:
-        """Return which of these services has the most files and connections open."""
-        return max(names, key=lambda name: sum(open_files(pid) for pid in descendants(self.pid(name))))
+    def busiest(self, names: Sequence[str], port: int) -> str:
+        """Return which of these services has the most connections to a port on this machine."""
+        return max(names, key=lambda name: len(_connections(port) & _sockets(descendants(self.pid(name)))))
 
     def freeze(self, name: str) -> list[int]:
         """Stop a service and all that it has started in its tracks; return the ids for `thaw`."""
@@ -177,11 +177,14 @@ class Supervisor:
             self._processes[service.name] = process
 
     def _end_orphans(self) -> None:
-        """Notice and end what a service started, when it is still there a while after that service's end."""
+        """Forget the services that ended without a trace; notice and end what one has left behind for too long."""
         now = time.monotonic()
-        for session in [pid for pid, ended_at in self._ended_at.items() if now - ended_at > ORPHANS_END_WITHIN_S]:
+        for session, ended_at in list(self._ended_at.items()):
+            orphans = members(session)
+            if orphans and now - ended_at < ORPHANS_END_WITHIN_S:
+                continue
             del self._ended_at[session]
-            for pid in members(session):
+            for pid in orphans:
                 self.left_behind.append(f"{pid}: {command_line(pid)}")
                 _signal(pid, signal.SIGKILL)
 
@@ -216,12 +219,18 @@ class _Pipe:
         os.close(self._exit)
 
 
-def open_files(pid: int) -> int:
-    """Return how many files and connections a process has open. Linux only."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+def _connections(port: int) -> set[str]:
+    """Return the sockets that are connected to a port, as they are called among the files of their processes."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+
+
+def _sockets(pids: Sequence[int]) -> set[str]:
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            found |= {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    return found
 
 
 def members(session: int) -> list[int]:

@@ -11,40 +11,47 @@ import pytest
 
 from tests import servers
 from tests.chaos.__main__ import table
-from tests.chaos.mutants import MUTANTS, Mutant, make_source
+from tests.chaos.mutants import CONTROL, MUTANTS, Mutant, make_source
 from tests.chaos.plan import make_plan
 from tests.chaos.run import Options, run
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 
-SEED = 8
+SEED = 11
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str, tmp_path: Path) -> None:
     if database == "postgres" and servers.find_postgres() is None:
         pytest.skip("PostgreSQL is not installed")
-    options = Options(seed=SEED, seconds=40, database=database, identifies=1_500)
+    options = Options(seed=SEED, seconds=45, database=database, identifies=1_500)
     result = run(options, directory=tmp_path, tell=print)
     print(table(result))
     assert not result.broken
     assert result.meanwhile.mails > 100
     assert result.meanwhile.told > 20
     assert result.mails["sendgrid"] > 0
-    assert result.play.hit.total() > 0.7 * result.play.begun.total()
+    assert result.play.hit.total() > 0.5 * result.play.begun.total()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mistake_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
-    source = make_source(mutant, tmp_path / "source")
-    directory = tmp_path / "hub"
-    directory.mkdir()
+    assert mutant.breaks in broken_by(mutant, tmp_path)
+
+
+def test_where_there_is_no_mistake_none_is_seen(tmp_path: Path) -> None:
+    assert broken_by(CONTROL, tmp_path) == []
+
+
+def broken_by(mutant: Mutant, directory: Path) -> list[str]:
+    source = make_source(mutant, directory / "source")
+    (directory / "hub").mkdir()
     options = Options(
-        seed=SEED, seconds=12, database="sqlite", identifies=700, plan=mutant.plan, source=source, rest_within_s=25
+        seed=SEED, seconds=10, database="sqlite", identifies=600, plan=mutant.plan, source=source, rest_within_s=40
     )
-    result = run(options, directory=directory, tell=print)
+    result = run(options, directory=directory / "hub", tell=print)
     print(table(result))
-    assert mutant.breaks in [finding.invariant for finding in result.broken]
+    return [finding.invariant for finding in result.broken]
 
 
 def test_a_seed_repeats_its_plan() -> None:
