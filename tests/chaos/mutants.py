@@ -48,10 +48,6 @@ def make_source(mutant: Mutant, directory: Path) -> Path:
     return directory
 
 
-def _slow_mail(until_s: float) -> Injection:
-    return Injection(at_s=0.0, lasts_s=until_s, fault="mail_server_is_slow", seed="")
-
-
 def _again_and_again(
     fault: str, *, times: int, first_at_s: float = 1.0, lasts_s: float = 0.0, every_s: float = 4.0
 ) -> list[Injection]:
@@ -70,10 +66,7 @@ MUTANTS = (
             )
         ],
         breaks="No mailbox got two mails",
-        plan=[
-            _slow_mail(12),
-            *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
-        ],
+        plan=_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
     ),
     Mutant(
         name="marked as sent when it is claimed",
@@ -87,10 +80,7 @@ MUTANTS = (
             Edit(path=DELIVERIES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
         ],
         breaks="What is `sent` is with a mail system, and what a mail system has is `sent` or `unknown`",
-        plan=[
-            _slow_mail(12),
-            *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
-        ],
+        plan=_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
     ),
     Mutant(
         name="answered 200 before it is stored",
@@ -128,10 +118,7 @@ MUTANTS = (
             )
         ],
         breaks="No mailbox got two mails",
-        plan=[
-            _slow_mail(12),
-            *_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=6, every_s=7, times=2),
-        ],
+        plan=_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=6, every_s=7, times=2),
     ),
     Mutant(
         name="a GET that votes",
@@ -163,7 +150,6 @@ CONTROL = Mutant(
     edits=[],
     breaks="",
     plan=[
-        _slow_mail(12),
         *_again_and_again("workers_killed_while_a_mail_is_handed_over", times=1),
         *_again_and_again("worker_frozen_until_its_lease_is_over", first_at_s=5, lasts_s=3, times=1),
         *_again_and_again("files_cannot_grow", first_at_s=10, lasts_s=2, times=1),
