@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, Request, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -28,9 +28,18 @@ from hub.web.words import words_for
 log = logging.getLogger(__name__)
 
 
+class HubRequest(Request):
+    """A request whose query is text, whatever bytes are in it: what is no UTF-8 becomes U+FFFD, as in its path."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.query_string = self.query_string.decode(errors="replace").encode()
+
+
 class HubApp(Flask):
     """Flask, with the intake that stands before it."""
 
+    request_class = HubRequest
     intake: Intake
 
 

@@ -38,6 +38,8 @@ BODY_TURN_S = 1.0
 ALWAYS_INFLATED = 600_000
 MOST_INFLATED = 100
 """Beyond 600 KB no gzip body may grow to more than a hundred times its size: strangers send such before any key."""
+LONGEST_LENGTH = 18
+"""Digits of a Content-Length; Python refuses to read numbers of thousands of them."""
 NAMED = "/sources/"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -234,8 +236,8 @@ def _not_working(source_class: type[EventSource]) -> Reply:
 
 def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:
     declared: Any = environ.get("CONTENT_LENGTH") or None
-    if declared is not None and not declared.isdecimal():
-        raise _Refused(400, "Content-Length is not a number.")
+    if declared is not None and (not declared.isdecimal() or len(declared) > LONGEST_LENGTH):
+        raise _Refused(400, "Content-Length is no length of a body.")
     if declared is not None and int(declared) > max_body:
         raise _too_large(max_body)
     stream = environ["wsgi.input"]
