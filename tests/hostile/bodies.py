@@ -87,6 +87,7 @@ VALUES: list[Callable[[random.Random], Any]] = [
     lambda _: [[]],
     lambda chosen: chosen.choice([0, -1, 2**31, 2**63, -(2**63) - 1, 10**30, 1e308, -0.0, 0.1]),
     lambda chosen: chosen.choice(TEXTS),
+    lambda chosen: f"{chosen.choice(TEXTS)} <hello@acme.example>",
     lambda chosen: "x" * chosen.choice([100, 111, 301, 513, 40_000]),
     lambda chosen: nested(chosen.choice([50, 101, 150])),
     lambda chosen: {chosen.choice(TEXTS): chosen.choice(TEXTS) for _ in range(4)},
