@@ -64,9 +64,14 @@ def conceal(*secrets: str) -> None:
     _concealed.add(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
+def without_secrets(text: str) -> str:
+    """Return `text` without the secrets that are known."""
+    return _concealed.expression.sub("(secret)", text)
+
+
 def masked(text: str) -> str:
     """Return `text` without mail addresses and secrets."""
-    text = _concealed.expression.sub("(secret)", text)
+    text = without_secrets(text)
     return _ADDRESS.sub("(address)", text) if "@" in text or "%40" in text else text
 
 
