@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, jsonify, render_template, request
+from flask import Flask, Request, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -20,7 +20,7 @@ from hub.web import api, reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.api import errors
 from hub.web.intake import RETRY_AFTER_S, Intake
-from hub.web.look import HEADERS, STYLE
+from hub.web.look import BARE, HEADERS, STYLE
 from hub.web.metrics import add_metrics
 from hub.web.request_ids import add_request_ids
 from hub.web.words import words_for
@@ -47,6 +47,7 @@ def create_app(hub: Hub) -> HubApp:
     """Return the application of a hub whose schema is there."""
     app = HubApp("hub.web", static_folder=None)
     add_request_ids(app)
+    app.after_request(_say_no_to_browsers)
     app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
@@ -58,6 +59,12 @@ def create_app(hub: Hub) -> HubApp:
     app.wsgi_app = app.intake  # type: ignore[method-assign]
     api.add_api(app, hub, wake=wake, receive=app.intake.receiver.store)
     return app
+
+
+def _say_no_to_browsers(response: Response) -> Response:
+    for name, value in BARE.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _add_health(app: Flask, hub: Hub) -> None:

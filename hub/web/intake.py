@@ -22,6 +22,7 @@ from hub.registry import Configuration, log_broken
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key
+from hub.web.look import BARE
 from hub.web.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Intake:
         self._configuration: Configuration | None = None
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
-        self._refusals = Refusals()
+        self._refusals = Refusals("the key was missing or unknown")
         self._bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
         self._answered: Counter[int] = Counter()
         self._counting = threading.Lock()
@@ -94,7 +95,7 @@ class Intake:
         with self._counting:
             self._answered[reply.status] += 1
         status = _STATUS_LINES.get(reply.status, f"{reply.status} Status")
-        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
+        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *BARE.items()]
         start_response(status, headers + list(reply.headers.items()))
         return [reply.body] if environ["REQUEST_METHOD"] != "HEAD" else []
 
