@@ -21,6 +21,8 @@ job_id: ContextVar[str] = ContextVar("job_id", default="")
 _QUIET = ("rq", "rq.worker", "alembic", "sqlalchemy", "urllib3", "werkzeug", "_granian")
 _SHORTEST_SECRET = 6
 _ENDS = r"\s\"<>()\[\]{},;:@"
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, ends a line or turns its direction: a stranger's name is no place for it."""
 _ADDRESS = re.compile(rf"(?:\"[^\"\n]{{1,64}}\"|(?!')[^{_ENDS}]{{1,128}})(?:@|%40)[^{_ENDS}']*")
 
 
@@ -62,20 +64,35 @@ def conceal(*secrets: str) -> None:
     _concealed.add(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
 
+def without_secrets(text: str) -> str:
+    """Return `text` without the secrets that are known."""
+    return _concealed.expression.sub("(secret)", text)
+
+
 def masked(text: str) -> str:
     """Return `text` without mail addresses and secrets."""
-    text = _concealed.expression.sub("(secret)", text)
+    text = without_secrets(text)
     return _ADDRESS.sub("(address)", text) if "@" in text or "%40" in text else text
 
 
+def visible(text: str) -> str:
+    """Return `text` with control characters written out, line ends and tabs excepted: safe to show in a terminal."""
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
 class _Text(logging.Formatter):
+    """One line a record; those of its traceback are indented, so that nothing in them looks like another record."""
+
     def __init__(self) -> None:
         role = os.environ.get("HUB_PROCESS", "")
         prefix = f"{role:9} " if role else ""
         super().__init__(f"%(asctime)s {prefix}%(levelname)s %(message)s", datefmt="%H:%M:%S")
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return super().formatMessage(record).replace("\n", "\\n")
+
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return visible(masked(super().format(record))).replace("\n", "\n    ")
 
 
 class _Json(logging.Formatter):

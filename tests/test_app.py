@@ -43,3 +43,15 @@ def test_a_link_that_does_not_work_is_always_the_page_for_customers(
 
 def test_a_browser_that_asks_for_an_icon_is_told_that_there_is_none(client: FlaskClient) -> None:
     assert (client.get("/favicon.ico").status_code, client.get("/favicon.ico").data) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/nowhere", "/favicon.ico", "/", "/s/x", "/api/v1/people"]
+)
+def test_no_answer_lets_a_browser_guess_run_or_frame_anything(client: FlaskClient, path: str) -> None:
+    for answer in (client.get(path), client.post("/v1/identify"), client.post("/channels/x/events")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        policy = answer.headers["Content-Security-Policy"]
+        assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Set-Cookie" not in answer.headers

@@ -142,6 +142,12 @@ def test_the_proxies_let_through_what_is_public() -> None:
     assert set(paths.split()) == public_routes()
 
 
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_the_proxies_have_browsers_come_by_https_alone(name: str) -> None:
+    [value] = re.findall(r'Strict-Transport-Security "([^"]*)"', (DEPLOY / "proxy" / name).read_text())
+    assert int(re.findall(r"max-age=(\d+)", value)[0]) >= 31_536_000
+
+
 # Processes apart
 
 

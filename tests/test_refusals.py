@@ -20,7 +20,7 @@ class Watch:
 
 def test_the_first_refusal_is_said_at_once_and_the_others_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     watch = Watch()
-    refusals = Refusals(watch)
+    refusals = Refusals("the key was missing or unknown", watch)
     for seconds in (0, 1, 58, 1, 59, 1):
         watch.seconds += seconds
         refusals.count()

@@ -21,6 +21,7 @@ from hub.store.types import is_storable, storable
 
 KEPT = "(kept)"
 """Stands for a secret in an exported document: leave it as it is."""
+MAX_DEPTH = 100
 _ROLES = {role.plural: role for role in Role}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = {
@@ -75,8 +76,10 @@ def parse(text: str) -> dict[str, Any]:
     """Return a TOML text as a dictionary. Raises ConfigError with the line of a mistake."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number with thousands of digits
         raise ConfigError([f"This is no valid TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigError(["This TOML is nested too deeply"]) from None
 
 
 def read(
@@ -116,7 +119,7 @@ def _read_entry(
     path = f"{table}.{name}"
     if not NAME.fullmatch(name):
         document.problems.append(f"{path}: a name has lower-case letters, digits, - and _, 63 characters at most")
-    elif problems := list(_no_text(path, entry)):
+    elif problems := list(_unkeepable(path, entry)):
         document.problems += problems
     elif table == "surveys":
         _read_survey(document, path, name, entry)
@@ -124,18 +127,21 @@ def _read_entry(
         _read_connection(document, path, name, _ROLES[table], entry, plugins, environ, kept)
 
 
-def _no_text(path: str, value: Any) -> Iterator[str]:
-    """Yield where a value holds what JSON can write and no database can keep: NUL, and halves of characters."""
-    if isinstance(value, str) and not is_storable(value):
+def _unkeepable(path: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield where a value holds what JSON can write and no database can keep (NUL, and halves of characters), or is
+    nested deeper than Python can bear."""
+    if depth > MAX_DEPTH:
+        yield f"{path[:60]}...: is nested deeper than {MAX_DEPTH} levels"
+    elif isinstance(value, str) and not is_storable(value):
         yield f"{path}: holds characters that are no text"
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _no_text(f"{path}.{storable(key)}", below)
+            yield from _unkeepable(f"{path}.{storable(key)}", below, depth + 1)
             if not is_storable(key):
                 yield f"{path}.{storable(key)}: has a name with characters that are no text"
     elif isinstance(value, list):
         for place, below in enumerate(value):
-            yield from _no_text(f"{path}.{place}", below)
+            yield from _unkeepable(f"{path}.{place}", below, depth + 1)
 
 
 def _read_survey(document: Document, path: str, name: str, entry: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among
+from hub.store.types import is_storable
 
 LONGEST_STORY = 1_000
 
@@ -101,6 +102,8 @@ def still_to_forget(hub: Hub) -> list[str]:
 
 
 def _find(connection: Connection, who: str) -> list[Person]:
+    if not is_storable(who):
+        return []
     person = tables.person
     known = [
         Identity(namespace=namespace, kind=kind, value=who) for namespace in _namespaces(connection) for kind in IdKind

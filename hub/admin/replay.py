@@ -31,6 +31,9 @@ from hub.plugin import EventSource, Stored, Unreadable
 from hub.store.configuration import Role
 from hub.store.tables import echo_trait
 
+YEARS = range(1970, 9000)
+"""In which events may have been received: every time that the rules compute from these is one, too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -173,6 +176,8 @@ def _received_at(text: str, number: int) -> datetime:
     try:
         event = json.loads(text)
         received = datetime.fromisoformat(event["receivedAt"])
+        if received.year not in YEARS:
+            raise ValueError(received.year)  # noqa: TRY301
     except (ValueError, KeyError, TypeError, RecursionError):
         message = f"line {number}: is no JSON event with a readable receivedAt (such as 2026-03-01T12:00:00Z)"
         raise ConfigError([message]) from None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import click
 
 from hub import __version__
 from hub.cli import backups, channels, configure, events, look, plugins, processes, suppressions, token
+from hub.logs import configure_logging
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,6 +17,8 @@ from hub.cli import backups, channels, configure, events, look, plugins, process
 def main() -> None:
     """A self-hosted survey hub: customer events in, surveys out, answers back."""
     os.umask(0o077)  # what the hub writes holds addresses and keys: nobody else reads it
+    if not logging.getLogger().handlers:
+        configure_logging(level=logging.WARNING)
 
 
 COMMANDS = (

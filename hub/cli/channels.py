@@ -13,7 +13,7 @@ from hub.admin import channels as administering
 from hub.admin.channels import Channel
 from hub.admin.connections import Health
 from hub.admin.connections import resume as resume_connection
-from hub.cli.common import explains_trouble, opened_hub
+from hub.cli.common import explains_trouble, opened_hub, say
 from hub.config import Settings
 from hub.store.configuration import Role
 from hub.wake import Wake
@@ -39,7 +39,7 @@ def channels(context: click.Context, as_json: bool) -> None:
 
 
 def _tell(channel: Channel, base_url: str) -> None:
-    click.echo(f"{channel.name} ({channel.kind}): {_sentence(channel)}")
+    say(f"{channel.name} ({channel.kind}): {_sentence(channel)}")
     if channel.surveys:
         click.echo(f"  sends for {', '.join(channel.surveys)}{f', at most {channel.rate}' if channel.rate else ''}")
     if channel.reports_path:

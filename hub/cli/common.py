@@ -14,12 +14,18 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import ConfigError, Settings, load_settings
+from hub.logs import conceal, visible
 from hub.pipeline.hub import Hub, open_hub
 from hub.store import migrate
 from hub.store.engine import Store, sqlite_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line. What strangers may have put into it cannot end it, nor make the terminal do anything."""
+    click.echo(visible(line).replace("\n", "\\n"), err=err)
 
 
 @contextmanager
@@ -37,6 +43,7 @@ def opened_hub() -> Iterator[Hub]:
 @contextmanager
 def made_hub(settings: Settings) -> Iterator[Hub]:
     """Yield the hub of these settings as `opened_hub` does; on SQLite it is made where there is none."""
+    conceal(*settings.secrets)
     bring_up_to_date(settings, postgresql=False)
     hub = open_hub(settings)
     try:
@@ -93,11 +100,11 @@ def explains_trouble(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except ConfigError as error:
             for problem in error.problems:
-                click.echo(problem, err=True)
+                click.echo(visible(problem), err=True)
             raise SystemExit(2) from None
         except SQLAlchemyError as error:
             original = getattr(error, "orig", None) or error
-            click.echo(f"The database cannot be used: {str(original).strip().splitlines()[0]}", err=True)
+            say(f"The database cannot be used: {str(original).strip().splitlines()[0]}", err=True)
             raise SystemExit(1) from None
         except RedisError as error:
             click.echo(f"Redis cannot be used: {error}", err=True)

@@ -12,7 +12,7 @@ from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
 from hub.admin.restore import held
 from hub.admin.words import counted
-from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub
+from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub, say
 from hub.config import ConfigError, load_settings, misspelt_settings
 from hub.plugin import CheckFailed
 from hub.registry import Connection
@@ -119,7 +119,7 @@ def _check(connection: Connection) -> bool:
             problem = str(error)
         except Exception as error:  # noqa: BLE001  a plugin may raise anything
             problem = f"its check failed: {type(error).__name__}: {error}"
-    click.echo(f"{'ok     ' if problem is None else 'TROUBLE'} {connection.label}{f': {problem}' if problem else ''}")
+    say(f"{'ok     ' if problem is None else 'TROUBLE'} {connection.label}{f': {problem}' if problem else ''}")
     return problem is None
 
 

@@ -6,7 +6,7 @@ import click
 
 from hub.admin.events import SeenEvent, Wanted, events
 from hub.admin.paging import LARGEST_PAGE, Slice
-from hub.cli.common import explains_trouble, opened_hub
+from hub.cli.common import explains_trouble, opened_hub, say
 
 
 @click.command(name="events")
@@ -29,10 +29,10 @@ def show(rejected: bool, last: int) -> None:
 def _tell(event: SeenEvent) -> None:
     code = f"  [{event.reason}]" if event.reason else ""
     kind = event.type or "event"
-    click.echo(f"{event.arrived_at:%Y-%m-%d %H:%M:%S}  {event.outcome:9} {kind} from {event.source}{code}")
+    say(f"{event.arrived_at:%Y-%m-%d %H:%M:%S}  {event.outcome:9} {kind} from {event.source}{code}")
     said = event.note or event.sentence
     for line in [said] if said else [f"{one.survey}: {one.sentence}  [{one.reason}]" for one in event.decisions]:
-        click.echo(f"{'':21}{line}")
+        say(f"{'':21}{line}")
 
 
 COMMANDS = (show,)

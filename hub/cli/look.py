@@ -17,7 +17,7 @@ from hub.admin import queue as queueing
 from hub.admin import replay as replaying
 from hub.admin.people import Story
 from hub.admin.restore import held
-from hub.cli.common import explains_trouble, opened_hub
+from hub.cli.common import explains_trouble, opened_hub, say
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason
 from hub.pipeline import sync as syncing
@@ -37,7 +37,7 @@ def why(person: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(story) for story in stories], indent=2))
     elif not stories:
-        click.echo(f"Nobody is known as {person!r}.")
+        say(f"Nobody is known as {person!r}.")
     for story in stories if not as_json else []:
         _tell(story)
     if not stories:
@@ -48,19 +48,19 @@ def _tell(story: Story) -> None:
     _introduce(story)
     for entry in story.entries:
         code = f"  [{entry.code}]" if entry.code else ""
-        click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.what:10} {entry.sentence}{code}")
+        say(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.what:10} {entry.sentence}{code}")
         for name in ("detail", "facts"):
             if entry.details.get(name):
-                click.echo(f"{'':33}{entry.details[name]}")
+                say(f"{'':33}{entry.details[name]}")
 
 
 def _introduce(story: Story) -> None:
     ids = [f"userId {one}" for one in story.user_ids] + [f"anonymousId {one}" for one in story.anonymous_ids]
-    click.echo(f"{story.name or 'A person without a name'} <{story.email or 'no address'}>")
-    click.echo(f"  known as {', '.join(ids)}")
+    say(f"{story.name or 'A person without a name'} <{story.email or 'no address'}>")
+    say(f"  known as {', '.join(ids)}")
     for entry in story.entries:
         if entry.what == "stopped":
-            click.echo(f"  {entry.sentence[0].lower()}{entry.sentence[1:].rstrip('.')}, {entry.at:%-d %B %Y}")
+            say(f"  {entry.sentence[0].lower()}{entry.sentence[1:].rstrip('.')}, {entry.at:%-d %B %Y}")
 
 
 def _as_json(story: Story) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
                 for row in queueing.waiting(hub)
             ]
     for line in [*([sentence] if sentence else []), *(lines or ["Nothing waits."])]:
-        click.echo(line)
+        say(line)
 
 
 def _due(moment: datetime, now: datetime) -> str:
@@ -193,7 +193,7 @@ def now() -> None:
     else:
         click.echo(f"Redis is away; the sync for {started} starts when it is back.")
     for target in broken:
-        click.echo(f"! {target.label} does not work, as seen from here: {target.problem}", err=True)
+        say(f"! {target.label} does not work, as seen from here: {target.problem}", err=True)
 
 
 def _wake(hub: Hub, job_name: str) -> bool:
@@ -210,7 +210,7 @@ def doctor() -> None:
         findings = examining.examine(hub)
     for finding in findings:
         mark = "ok    " if finding.ok else "note  " if finding.is_note else "BROKEN"
-        click.echo(f"{mark} {finding.name}: {finding.sentence}")
+        say(f"{mark} {finding.name}: {finding.sentence}")
     if any(not finding.ok and not finding.is_note for finding in findings):
         raise SystemExit(1)
 
@@ -224,7 +224,7 @@ def erase(person: str, yes: bool) -> None:
     with opened_hub() as hub:
         stories = people.why(hub, person)
         if not stories:
-            click.echo(f"Nobody is known as {person!r}.")
+            say(f"Nobody is known as {person!r}.")
             raise SystemExit(1)
         for story in stories:
             _introduce(story)

@@ -10,7 +10,7 @@ from hub.admin import suppressions as suppressing
 from hub.admin.records import Format, read_records
 from hub.admin.spreadsheets import rearmed
 from hub.admin.suppressions import ADDABLE
-from hub.cli.common import explains_trouble, opened_hub
+from hub.cli.common import explains_trouble, opened_hub, say
 from hub.config import ConfigError
 from hub.domain.reasons import Stop
 
@@ -62,7 +62,7 @@ def import_file(file: Path, reason: str | None) -> None:
     except OSError as error:
         raise ConfigError([f"{file} cannot be read: {error.strerror}"]) from None
     for problem in done.problems:
-        click.echo(f"line {problem.line}: {problem.why}", err=True)
+        say(f"line {problem.line}: {problem.why}", err=True)
     click.echo(f"Suppressed {done.added}; {done.known} were suppressed before; {done.refused} lines were not taken.")
     if done.refused:
         raise SystemExit(1)

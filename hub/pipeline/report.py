@@ -16,6 +16,7 @@ from hub.pipeline.hub import Hub
 from hub.plugin import DeliveryReport, ReportKind
 from hub.store import deliveries
 from hub.store.tables import invitation as table
+from hub.store.types import is_storable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ def _record(connection: Connection, hub: Hub, channel_id: str, reports: Sequence
 
 def _invitations(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     """Return the invitations of some ids, locked in the order of their ids."""
-    statement = select(table).where(table.c.id.in_(sorted(ids))).order_by(table.c.id).with_for_update()
+    wanted = table.c.id.in_(sorted(id for id in ids if is_storable(id)))
+    statement = select(table).where(wanted).order_by(table.c.id).with_for_update()
     return {row.id: row for row in connection.execute(statement)}
 
 

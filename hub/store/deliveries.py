@@ -18,7 +18,7 @@ from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
-from hub.store.types import Instant, new_id, storable
+from hub.store.types import Instant, new_id, note_of, storable
 
 CLAIM_LEASE = timedelta(seconds=90)
 SENDING_LEASE = timedelta(seconds=110)
@@ -28,7 +28,6 @@ LONGEST_RETRY = timedelta(hours=2)
 DUE = (State.SCHEDULED, State.QUEUED)
 IN_HAND = (State.CLAIMED, State.SENDING)
 _DEPARTED = sorted(ANSWERABLE)
-_LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,9 +253,9 @@ def _values_of(concluded: Concluded, now: datetime) -> dict[str, Any]:
             known = {"sent_at": _first_known(now), "lease_until": None}
             return {"state": State.SENT, "provider_id": provider_id and storable(str(provider_id)), **known}
         case Rejected(why=why):
-            return {"state": State.REJECTED, "note": _note(why), "concluded_at": now, "lease_until": None}
+            return {"state": State.REJECTED, "note": note_of(why), "concluded_at": now, "lease_until": None}
         case Unknown(why=why):
-            return {"state": State.UNKNOWN, "note": _note(why), "lease_until": None, "sent_at": _first_known(now)}
+            return {"state": State.UNKNOWN, "note": note_of(why), "lease_until": None, "sent_at": _first_known(now)}
         case NotSent() as not_sent:
             return _retry_values(concluded, not_sent, now)
 
@@ -275,7 +274,7 @@ def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict
         delay = max(delay, timedelta(seconds=min(outcome.retry_after_s, LONGEST_ASKED_S)))
     return {
         "state": State.QUEUED,
-        "note": _note(outcome.why),
+        "note": note_of(outcome.why),
         "tried": tried if has_next else [],
         "attempts": claimed.attempts + 1,
         "next_attempt_at": now if has_next else now + delay,
@@ -312,12 +311,8 @@ def _attempt_row(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str,
         "channel_id": claimed.channel_id,
         "at": now,
         "outcome": names[type(outcome)],
-        "detail": _note(detail),
+        "detail": note_of(detail),
     }
-
-
-def _note(why: str) -> str:
-    return storable(str(why))[:_LONGEST_NOTE]
 
 
 def release(connection: Connection, claimed: Collection[Claimed], *, tried: bool) -> None:
@@ -381,7 +376,7 @@ def note_report(
     if connection.scalar(select(exists().where(*same))):
         return False
     row = {"id": new_id(), "invitation_id": invitation_id, "channel_id": channel_id, "at": at, "outcome": what}
-    connection.execute(insert(attempt), [{**row, "detail": _note(detail)}])
+    connection.execute(insert(attempt), [{**row, "detail": note_of(detail)}])
     return True
 
 
@@ -399,7 +394,7 @@ def settle(
     else:
         values["sent_at"] = _first_known(at)
     if note and state is not State.SENT:
-        values["note"] = _note(note)
+        values["note"] = note_of(note)
     return connection.execute(statement.values(**values)).rowcount == 1
 
 

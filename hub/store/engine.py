@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from hub.config import Settings
@@ -52,6 +52,7 @@ class Store:
                     "options": "-c timezone=UTC",
                 },
             )
+            event.listen(self.hub, "handle_error", _hide_row)
             self.intake = self.hub
             self._lock_dir = settings.data_dir
         self.is_sqlite = settings.is_sqlite
@@ -163,6 +164,13 @@ def is_transient(error: DBAPIError) -> bool:
     if state is not None:
         return state in _TRANSIENT_STATES
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+def _hide_row(context: ExceptionContext) -> None:
+    """Take the row that PostgreSQL quotes out of what it says of a refusal: whoever logs it shall log no customer."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\nDETAIL:")[0], *error.args[1:])
 
 
 def sqlite_path(settings: Settings) -> Path:

@@ -13,7 +13,7 @@ from hub.plugin import Done, Parked, Retry
 from hub.store.pauses import LONGEST_ASKED_S
 from hub.store.sql import in_states, insert_missing, is_among
 from hub.store.tables import outbox, response, survey, sync_run
-from hub.store.types import storable
+from hub.store.types import note_of, storable
 
 OPEN = in_states(outbox.c.state, "pending", "leased")
 LEASE = timedelta(minutes=5)
@@ -161,17 +161,13 @@ def release(connection: Connection, target_id: str, claim: str) -> None:
 def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[str, dict[str, Any]]:
     match result:
         case Done(detail=detail):
-            return "done", {"state": "done", "done_at": now, "code": None, "note": _note(detail)}
+            return "done", {"state": "done", "done_at": now, "code": None, "note": note_of(detail)}
         case Parked(why=why, code=code):
-            return "parked", {"state": "parked", "done_at": now, "code": storable(code), "note": _note(why)}
+            return "parked", {"state": "parked", "done_at": now, "code": storable(code), "note": note_of(why)}
         case Retry(why=why, after_s=after_s):
             backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
             delay = max(backoff, timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S)))
-            return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": _note(why)}
-
-
-def _note(text: str) -> str:
-    return storable(text)[:500]
+            return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": note_of(why)}
 
 
 def is_due(connection: Connection, target_id: str, before: datetime, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from hub.store.sql import insert_missing, upsert
 from hub.store.tables import connection_state as table
+from hub.store.types import note_of
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -41,8 +42,8 @@ def pause(
     asked = timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S))
     backoff = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
     until = now + (asked if asked and failures == 1 else max(backoff, asked))
-    row = {"connection_id": connection_id, "paused_until": until, "why": why, "failures": failures, "faults": 0}
-    upsert(connection, table, [row], update=["paused_until", "why", "failures", "faults"])
+    row = {"paused_until": until, "why": note_of(why), "failures": failures, "faults": 0}
+    upsert(connection, table, [{"connection_id": connection_id, **row}], update=list(row))
     return until, failures == 1
 
 

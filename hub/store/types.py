@@ -12,7 +12,12 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from hub.logs import without_secrets
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_NOTE = 500
+"""Characters."""
+_SCANNED_NOTE = 20_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -75,6 +80,11 @@ def new_id() -> str:
 def storable(text: str) -> str:
     """Return `text` without what PostgreSQL cannot store: NUL and lone surrogates become U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def note_of(text: object) -> str:
+    """Return what a plugin or a stranger's server said as it is kept: storable, not long, and without our secrets."""
+    return storable(without_secrets(str(text)[:_SCANNED_NOTE]))[:LONGEST_NOTE]
 
 
 def is_storable(text: str) -> bool:

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, Request, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -20,7 +20,7 @@ from hub.web import api, reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.api import errors
 from hub.web.intake import RETRY_AFTER_S, Intake
-from hub.web.look import HEADERS, STYLE
+from hub.web.look import BARE, HEADERS, STYLE
 from hub.web.metrics import add_metrics
 from hub.web.request_ids import add_request_ids
 from hub.web.words import words_for
@@ -28,9 +28,18 @@ from hub.web.words import words_for
 log = logging.getLogger(__name__)
 
 
+class HubRequest(Request):
+    """A request whose query is text, whatever bytes are in it: what is no UTF-8 becomes U+FFFD, as in its path."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.query_string = self.query_string.decode(errors="replace").encode()
+
+
 class HubApp(Flask):
     """Flask, with the intake that stands before it."""
 
+    request_class = HubRequest
     intake: Intake
 
 
@@ -38,6 +47,7 @@ def create_app(hub: Hub) -> HubApp:
     """Return the application of a hub whose schema is there."""
     app = HubApp("hub.web", static_folder=None)
     add_request_ids(app)
+    app.after_request(_say_no_to_browsers)
     app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
@@ -49,6 +59,12 @@ def create_app(hub: Hub) -> HubApp:
     app.wsgi_app = app.intake  # type: ignore[method-assign]
     api.add_api(app, hub, wake=wake, receive=app.intake.receiver.store)
     return app
+
+
+def _say_no_to_browsers(response: Response) -> Response:
+    for name, value in BARE.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _add_health(app: Flask, hub: Hub) -> None:

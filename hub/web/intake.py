@@ -22,6 +22,7 @@ from hub.registry import Configuration, log_broken
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key
+from hub.web.look import BARE
 from hub.web.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ BODY_TURN_S = 1.0
 ALWAYS_INFLATED = 600_000
 MOST_INFLATED = 100
 """Beyond 600 KB no gzip body may grow to more than a hundred times its size: strangers send such before any key."""
+LONGEST_LENGTH = 18
+"""Digits of a Content-Length; Python refuses to read numbers of thousands of them."""
 NAMED = "/sources/"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -78,7 +81,7 @@ class Intake:
         self._configuration: Configuration | None = None
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
-        self._refusals = Refusals()
+        self._refusals = Refusals("the key was missing or unknown")
         self._bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
         self._answered: Counter[int] = Counter()
         self._counting = threading.Lock()
@@ -92,7 +95,7 @@ class Intake:
         with self._counting:
             self._answered[reply.status] += 1
         status = _STATUS_LINES.get(reply.status, f"{reply.status} Status")
-        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
+        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *BARE.items()]
         start_response(status, headers + list(reply.headers.items()))
         return [reply.body] if environ["REQUEST_METHOD"] != "HEAD" else []
 
@@ -234,8 +237,8 @@ def _not_working(source_class: type[EventSource]) -> Reply:
 
 def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:
     declared: Any = environ.get("CONTENT_LENGTH") or None
-    if declared is not None and not declared.isdecimal():
-        raise _Refused(400, "Content-Length is not a number.")
+    if declared is not None and (not declared.isdecimal() or len(declared) > LONGEST_LENGTH):
+        raise _Refused(400, "Content-Length is no length of a body.")
     if declared is not None and int(declared) > max_body:
         raise _too_large(max_body)
     stream = environ["wsgi.input"]

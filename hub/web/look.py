@@ -31,6 +31,11 @@ def headers_for(style: str, *, frames: str = "'none'") -> dict[str, str]:
     }
 
 
+BARE = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""For every answer that is no page: a browser that comes upon it guesses, runs and frames nothing."""
 HEADERS = headers_for(STYLE)
 """For every page: no script, nothing from elsewhere, no trace of the address, nothing kept."""
 

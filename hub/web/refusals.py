@@ -1,4 +1,4 @@
-"""Requests with a wrong key leave a trace in the log, however many come."""
+"""Requests with a wrong credential leave a trace in the log, however many come."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ EVERY_S = 60.0
 class Refusals:
     """Says the first refusal at once, those that follow at most once a minute with their number. Never a key."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, why: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._why = why
         self._clock = clock
         self._lock = threading.Lock()
         self._number = 0
         self._said_at: float | None = None
 
     def count(self) -> None:
-        """Count a request whose key is missing or unknown."""
+        """Count a request that was refused."""
         with self._lock:
             self._number += 1
             now = self._clock()
             if self._said_at is not None and now - self._said_at < EVERY_S:
                 return
             number, self._number, self._said_at = self._number, 0, now
-        log.warning("Refused %s: the key was missing or unknown", counted(number, "request"))
+        log.warning("Refused %s: %s", counted(number, "request"), self._why)

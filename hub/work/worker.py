@@ -87,6 +87,21 @@ class HubWorker(Worker):
             self.handle_warm_shutdown_request()
         super().monitor_work_horse(job, queue, execution)
 
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log what a job raised as the hub logs everything: RQ would put the traceback into the message."""
+        log.error("Job %s failed", job.args[0], exc_info=exc_info)
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: Any = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        """Tell Redis that a job failed, but not why: what was raised may hold what customers said. It is in the log."""
+        super().handle_job_failure(job, queue, started_job_registry, "The worker's log says why.", execution)
+
     def execute_job(self, job: Job, queue: Queue) -> Any:
         """Run a job of ours; delete any other."""
         if is_ours(job):

@@ -12,7 +12,8 @@ from hub.admin.tokens import Scope
 from hub.admin.trouble import Conflict, NotThere
 from hub.store.keys import hash_key
 from hub.store.tables import api_token
-from hub.web.api import openapi
+from hub.web.api import access, openapi
+from hub.web.refusals import Refusals
 from tests.api.client import Api
 from tests.lab import Lab
 
@@ -151,3 +152,13 @@ def test_use_is_noted_once_a_minute(lab: Lab) -> None:
             uses.append(connection.scalar(select(api_token.c.last_used_at)) - lab.clock.moment)
         lab.clock.advance(timedelta(seconds=25))
     assert uses == [timedelta(seconds=seconds) for seconds in (0, -25, -50, 0)]
+
+
+def test_a_wrong_token_leaves_a_trace_without_the_token(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("_unknown", "_lacking"):
+        monkeypatch.setattr(access, name, Refusals(name))
+    api("GET", "/people", token="hub_a-token-of-somebody-else")
+    api("GET", "/people", token=api.token_for(Scope.ADMIN))
+    assert caplog.messages == ["Refused 1 request: _unknown", "Refused 1 request: _lacking"]

@@ -8,6 +8,10 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from hub.admin import tokens
 from hub.admin.tokens import Scope
 from hub.pipeline.hub import Hub
+from hub.web.refusals import Refusals
+
+_unknown = Refusals("their token for the API was missing or unknown")
+_lacking = Refusals("their token for the API lacks a scope")
 
 
 def authorise(hub: Hub, scope: Scope) -> None:
@@ -15,6 +19,8 @@ def authorise(hub: Hub, scope: Scope) -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     token = tokens.holder(hub, secret.strip()) if scheme.lower() == "bearer" and secret.strip() else None
     if token is None:
+        _unknown.count()
         raise Unauthorized("Send `Authorization: Bearer TOKEN` with a token that `hub token add` made.")
     if scope not in token.scopes:
+        _lacking.count()
         raise Forbidden(f"The token {token.name!r} lacks the scope {scope.value!r}.")

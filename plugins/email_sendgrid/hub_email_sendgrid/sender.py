@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from email.headerregistry import AddressHeader
 from email.policy import default
+from typing import Any
 
 _MAILBOX = re.compile(r"[^\s<>@\"\\,;:()\[\]]+@[^\s<>@\"\\,;:()\[\]]+")
+_NO_ADDRESS = 'This is no mail address; write it as in "Acme <hello@acme.example>".'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Sender:
         """Return the sender written as `Acme <hello@acme.example>` or bare address; ValueError otherwise."""
         if not text.isprintable():
             raise ValueError("A sender is one line without control characters.")
-        header = default.header_factory("From", text)
+        header = _parsed(text)
         mailboxes = header.addresses if isinstance(header, AddressHeader) else ()
         if len(mailboxes) != 1:
             raise ValueError(
@@ -30,7 +32,14 @@ class Sender:
             )
         address, name = mailboxes[0].addr_spec, mailboxes[0].display_name
         if header.defects or not _MAILBOX.fullmatch(address):
-            raise ValueError('This is no mail address; write it as in "Acme <hello@acme.example>".')
+            raise ValueError(_NO_ADDRESS)
         if not address.isascii():
             raise ValueError("SendGrid takes ASCII addresses only; write an international domain as xn--...")
         return cls(address=address, name=name)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return default.header_factory("From", text)
+    except Exception:  # noqa: BLE001  Python's parser raises AttributeError, IndexError and more for odd names
+        raise ValueError(_NO_ADDRESS) from None

@@ -57,6 +57,8 @@ def test_region_or_host_says_where_to_call(settings: dict[str, Any], host: str) 
         ({"from": "Acme <hellö@acme.example>"}, "from"),
         ({"from": "Acme <hello@äcme.example>"}, "from"),
         ({"from": "Acme <hello@acme.example"}, "from"),
+        ({"from": "../x <hello@acme.example>"}, "from"),
+        ({"from": "_, (/ _)<hello@acme.example>"}, "from"),
         ({"from": "Acme <hello@[127.0.0.1]>"}, "from"),
         ({"from": 'Acme <"he llo"@acme.example>'}, "from"),
         ({"from": "Acme <hello@>"}, "from"),

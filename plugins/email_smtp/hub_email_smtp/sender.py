@@ -8,8 +8,10 @@ from email.header import Header
 from email.headerregistry import AddressHeader
 from email.policy import default
 from email.utils import formataddr
+from typing import Any
 
 _MAILBOX = re.compile(r"[^\s<>@\"\\,;:()\[\]]+@[^\s<>@\"\\,;:()\[\]]+")
+_NO_ADDRESS = 'This is not a mail address. Write it as in "Acme <hello@acme.example>".'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Sender:
         """Return the sender written as `Acme <hello@acme.example>` or bare address; ValueError otherwise."""
         if not text.isprintable():
             raise ValueError("Line breaks and control characters are not allowed in a sender.")
-        parsed = default.header_factory("From", text)
+        parsed = _parsed(text)
         addresses = parsed.addresses if isinstance(parsed, AddressHeader) else ()
         if len(addresses) != 1:
             raise ValueError(
@@ -33,10 +35,17 @@ class Sender:
             )
         address, name = addresses[0].addr_spec, addresses[0].display_name
         if not _MAILBOX.fullmatch(address) or parsed.defects:
-            raise ValueError('This is not a mail address. Write it as in "Acme <hello@acme.example>".')
+            raise ValueError(_NO_ADDRESS)
         if not address.isascii():
             raise ValueError("The sender's address must be ASCII; write an international domain as xn--...")
         return cls(address=address, header=_header(name, address), name=name)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return default.header_factory("From", text)
+    except Exception:  # noqa: BLE001  Python's parser raises AttributeError, IndexError and more for odd names
+        raise ValueError(_NO_ADDRESS) from None
 
 
 def _header(name: str, address: str) -> str:

@@ -84,6 +84,8 @@ def test_certificates_are_verified_except_on_this_machine(settings: dict[str, An
         ({"from": "Acme <hello@acme.example>\r\nBcc: all@acme.example"}, "from"),
         ({"from": "Acme <hellö@acme.example>"}, "from"),
         ({"from": "Acme <hello@>"}, "from"),
+        ({"from": "../x <hello@acme.example>"}, "from"),
+        ({"from": "_, (/ _)<hello@acme.example>"}, "from"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], field: str) -> None:
