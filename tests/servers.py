@@ -218,10 +218,14 @@ class SmtpSink:
         self.delay_s = 0.0
         self.mails: list[Mail] = []
         self._arrived = threading.Condition()
+        self._answers = threading.Event()
+        self._answers.set()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message."""
         await asyncio.sleep(self.delay_s)
+        while not self._answers.is_set():
+            await asyncio.sleep(0.01)
         mail = Mail(
             sender=envelope.mail_from or "",
             recipients=tuple(envelope.rcpt_tos),
@@ -231,6 +235,14 @@ class SmtpSink:
             self.mails.append(mail)
             self._arrived.notify_all()
         return f"250 2.0.0 OK: queued as {len(self.mails)}"
+
+    def hold(self) -> None:
+        """Let clients wait after the final dot, until `let_go`."""
+        self._answers.clear()
+
+    def let_go(self) -> None:
+        """Take what waits, and what comes."""
+        self._answers.set()
 
     def wait_for(self, count: int, timeout_s: float = 10) -> list[Mail]:
         """Return the mails once there are at least `count`; raise TimeoutError when they don't come."""
