@@ -1,4 +1,4 @@
-"""Requests with a wrong key leave a trace in the log, however many come."""
+"""Requests that are refused leave a trace in the log, and no more than a trace, however many come."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Refusals:
         self._number = 0
         self._said_at: float | None = None
 
-    def count(self) -> None:
-        """Count a request whose key is missing or unknown."""
+    def count(self, why: str) -> None:
+        """Count a request that was refused; the reason of the last one is said."""
         with self._lock:
             self._number += 1
             now = self._clock()
             if self._said_at is not None and now - self._said_at < EVERY_S:
                 return
             number, self._number, self._said_at = self._number, 0, now
-        log.warning("Refused %s: the key was missing or unknown", counted(number, "request"))
+        log.warning("Refused %s: %s", counted(number, "request"), why)
