@@ -1,4 +1,4 @@
-"""A Valkey of the test's own, which it may kill, freeze, fill and lock."""
+"""Servers of the test's own, which it may kill, freeze, fill and lock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,19 @@ from pathlib import Path
 
 import redis
 
-from tests.processes import dying_with_parent, stop
-from tests.servers import RedisServer, find_valkey, short_directory
+from tests.processes import dying_with_parent, free_port, group_of, stop
+from tests.servers import (
+    PostgresServer,
+    RedisServer,
+    find_postgres,
+    find_valkey,
+    initialise,
+    memory,
+    postgres_command,
+    short_directory,
+    unprivileged_user,
+    valkey_command,
+)
 
 
 class BreakableRedis:
@@ -20,15 +31,13 @@ class BreakableRedis:
 
     def __init__(self, binary: Path, directory: Path) -> None:
         self._binary = binary
-        self._directory = directory
         self._server = RedisServer(socket=directory / "socket")
         self.url = self._server.url
         self.start()
 
     def start(self) -> None:
         """Start it, empty."""
-        options = ["--port", "0", "--unixsocket", str(self._server.socket), "--save", "", "--appendonly", "no"]
-        command = [*dying_with_parent(signal.SIGKILL), str(self._binary), *options, "--dir", str(self._directory)]
+        command = [*dying_with_parent(signal.SIGKILL), *valkey_command(self._binary, self._server)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         give_up_at = time.monotonic() + 30
         while not self._server.is_ready():
@@ -85,6 +94,73 @@ def breakable_redis() -> Iterator[BreakableRedis]:
     assert binary is not None
     with short_directory("hub-valkey-") as directory:
         server = BreakableRedis(binary, directory)
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+class BreakablePostgres(PostgresServer):
+    """A cluster that is cut off, restarted and write-protected under its clients."""
+
+    def __init__(self, binaries: Path, directory: Path, user: str | None) -> None:
+        super().__init__(free_port())
+        self._user = user
+        self._command = postgres_command(binaries, directory, port=self.port)
+        self.start()
+
+    def start(self) -> None:
+        """Start it; what was committed is there again."""
+        self._process = subprocess.Popen(
+            [*dying_with_parent(signal.SIGQUIT), *self._command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=self._user,
+            group=group_of(self._user),
+            extra_groups=[] if self._user else None,
+        )
+        give_up_at = time.monotonic() + 60
+        while not self.is_ready():
+            assert time.monotonic() < give_up_at, "PostgreSQL did not start"
+            time.sleep(0.02)
+
+    def crash(self) -> None:
+        """Stop it at once, without a word to its clients."""
+        stop(self._process, signal.SIGQUIT, timeout_s=20)
+
+    def cut(self) -> None:
+        """End every connection."""
+        self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hub' AND pid <> pg_backend_pid()"
+        )
+
+    def protect(self) -> None:
+        """Have every transaction that writes refused."""
+        self._set("on")
+
+    def unprotect(self) -> None:
+        """Let clients write again."""
+        self._set("off")
+
+    def close(self) -> None:
+        """End it."""
+        stop(self._process, signal.SIGINT, timeout_s=20)
+
+    def _set(self, read_only: str) -> None:
+        self.run(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}")
+        self.run("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def breakable_postgres() -> Iterator[BreakablePostgres]:
+    """Run one."""
+    binaries = find_postgres()
+    assert binaries is not None
+    user = unprivileged_user()
+    with short_directory("hub-pg-", owner=user, within=memory()) as directory:
+        initialise(binaries, directory / "data", user=user)
+        server = BreakablePostgres(binaries, directory, user)
         try:
             yield server
         finally:

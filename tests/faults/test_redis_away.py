@@ -9,47 +9,24 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from sqlalchemy import func, select
 
-from hub.store import tables
+from tests.faults.asking import identify, setup, states
 from tests.faults.breakable import BreakableRedis
-from tests.running_hub import API_KEY, ROLES, RunningHub, running_hub
-from tests.servers import SmtpSink, smtp
+from tests.running_hub import ROLES, RunningHub, running_hub
+from tests.servers import SmtpSink
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 REQUESTS = 300
 SLOW_S = 0.5
-SETUP = """
-[sources.product]
-kind = "segment"
-api_key = "{key}"
-[channels.relay]
-kind = "smtp"
-host = "{sink.host}"
-port = {sink.port}
-from = "Acme <hello@acme.example>"
-[surveys.onboarding]
-sources = ["product"]
-channels = ["relay"]
-enabled = true
-surge_brake = false
-"""
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[SmtpSink]:
-    with smtp() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory, breakable: BreakableRedis, sink: SmtpSink) -> Iterator[RunningHub]:
     """A hub that the tests of this module share. Nobody starts any of its processes again."""
     folder = tmp_path_factory.mktemp("hub")
-    toml = SETUP.format(key=API_KEY, sink=sink)
     url = f"sqlite:///{folder / 'data' / 'hub.db'}"
-    with running_hub(folder, database_url=url, redis_url=breakable.url, toml=toml) as running:
+    with running_hub(folder, database_url=url, redis_url=breakable.url, toml=setup(sink)) as running:
         yield running
 
 
@@ -86,18 +63,10 @@ def test_whatever_happens_to_redis_intake_answers_and_mails_come_once_it_is_over
 
 def send(hub: RunningHub, session: requests.Session, user: str) -> float:
     """Send an event and return how many seconds the answer took."""
-    body = {"userId": user, "messageId": user, "traits": {"email": f"{user}@acme.example"}}
     started = time.monotonic()
-    answer = session.post(f"{hub.url}/v1/identify", json=body, auth=(API_KEY, ""), timeout=30)
+    answer = identify(hub, user, session)
     assert answer.status_code == 200, answer.text
     return time.monotonic() - started
-
-
-def states(hub: RunningHub) -> Counter[str]:
-    table = tables.invitation
-    with hub.opened() as opened, opened.store.read() as connection:
-        rows = connection.execute(select(table.c.state, func.count().label("number")).group_by(table.c.state))
-        return Counter({row.state: row.number for row in rows})
 
 
 def test_worker_that_is_stopped_while_redis_is_away_finishes_what_it_sends(
@@ -105,8 +74,7 @@ def test_worker_that_is_stopped_while_redis_is_away_finishes_what_it_sends(
 ) -> None:
     before = len(sink.mails)
     sink.hold()
-    with requests.Session() as session:
-        send(hub, session, "in-hand")
+    assert identify(hub, "in-hand").ok
     hub.wait_for(lambda: states(hub)["sending"] == 1, "a mail on its way")
     breakable.kill()
     workers = [hub.processes.pop(role) for role in ROLES if role.startswith("worker")]
