@@ -31,6 +31,8 @@ STAMP = VENV / "survey-hub.json"
 BIN = VENV / "bin"
 INCLUDED = {"test": {"demo"}}
 """Which extras of pyproject.toml bring which others along."""
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal")
+"""Each process has servers of its own. Neighbouring tests stay together, so that few fixtures are made twice."""
 
 
 class SetupFailed(Exception):
@@ -86,10 +88,10 @@ def demo(arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Check the source, then become pytest. With arguments only pytest is run, with those."""
+    """Check the source, then become pytest, in a process a core. With arguments only pytest is run, with those."""
     if arguments:
         return become("pytest", *arguments)
-    return lint([]) or become("pytest")
+    return lint([]) or become("pytest", *IN_PARALLEL)
 
 
 def lint(arguments: Sequence[str]) -> int:

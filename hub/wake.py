@@ -65,7 +65,7 @@ class Wake:
     def _enqueue(self, job_name: str) -> None:
         key = _asked(job_name)
         is_first = self._redis.set(key, "1", nx=True, ex=ASK_AGAIN_S)
-        if not is_first and self._redis.ttl(key) > REST_S:  # Redis' clock was set back; the key would stay until then
+        if not is_first and self._redis.ttl(key) > ASK_AGAIN_S:  # Redis' clock was set back; it would stay till then
             is_first = self._redis.set(key, "1", ex=ASK_AGAIN_S)
         if is_first and self._queue.count < LONGEST_QUEUE:
             self._queue.enqueue_call(

@@ -9,8 +9,7 @@ from pathlib import Path
 from hub.admin import apply as applying
 from hub.config import load_settings
 from hub.pipeline.hub import Hub, open_hub
-from hub.store import migrate
-from hub.store.engine import Store
+from tests.lab import make_schema
 
 API_KEY = "test-key-of-the-source"
 TOML = f"""
@@ -50,11 +49,8 @@ def environ_of(directory: Path, database_url: str, *, redis_url: str = "") -> di
 @contextmanager
 def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML) -> Iterator[Hub]:
     """Yield a hub with the shipped plugins, configured by `toml`."""
-    settings = load_settings(environ_of(directory, database_url, redis_url=redis_url))
-    store = Store(settings, pool_size=1)
-    migrate.upgrade(store)
-    store.dispose()
-    hub = open_hub(settings)
+    make_schema(database_url, directory)
+    hub = open_hub(load_settings(environ_of(directory, database_url, redis_url=redis_url)))
     try:
         applying.apply(hub, applying.plan(hub, toml, environ={}))
         yield hub

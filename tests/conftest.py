@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests import node, servers
-from tests.lab import Lab, open_lab
+from tests import node, processes, servers
+from tests.lab import Lab, make_schema, open_lab
 
 settings.register_profile("local", print_blob=True)
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
@@ -41,6 +45,23 @@ def describe_left_out() -> str:
     """Return one line about what this machine lacks."""
     lacking = [f"{name} ({cure})" for name, cure in servers.left_out().items()]
     return f"left out, for want of: {', '.join(lacking)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """At the end, whatever tests started has ended."""
+    processes.adopt_orphans()
+    before = set(processes.below_this())
+    yield
+    give_up_at = time.monotonic() + 10
+    while (left := {pid: line for pid, line in processes.below_this().items() if pid not in before}) and (
+        time.monotonic() < give_up_at
+    ):
+        time.sleep(0.05)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left, f"tests left processes running: {left}"
 
 
 @pytest.fixture(scope="session")
@@ -78,13 +99,43 @@ def redis_url(redis_server: servers.RedisServer) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The SQLAlchemy URL of a new, empty database: the test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'hub.db'}"
     url = request.getfixturevalue("postgres_url")
     assert isinstance(url, str)
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of a new database with the hub's schema: the test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_template"), tmp_path, dirs_exist_ok=True)
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    with request.getfixturevalue("postgres_server").database(template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of a hub on SQLite. Copying them takes a fraction of the time of making them."""
+    folder = tmp_path_factory.mktemp("template")
+    make_schema(f"sqlite:///{folder / 'hub.db'}", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres_server: servers.PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a PostgreSQL database with the hub's schema."""
+    with postgres_server.database() as url:
+        make_schema(url, tmp_path_factory.mktemp("template"))
+        yield url.rpartition("/")[2]
 
 
 @pytest.fixture

@@ -163,13 +163,18 @@ def settings_for(database_url: str, data_dir: Path) -> Settings:
 def open_lab(database_url: str, data_dir: Path, plugins: Plugins | None = None) -> Lab:
     """Return a lab on an empty database, or on one that has its schema."""
     settings = settings_for(database_url, data_dir)
-    store = Store(settings, pool_size=1)
-    if not migrate.is_current(store):
-        migrate.upgrade(store)
-    store.dispose()
+    make_schema(database_url, data_dir)
     clock, office, crm = Clock(), PostOffice(), Crm()
     hub = open_hub(settings, plugins=plugins or fake_plugins(office, crm), now=clock)
     return Lab(hub=hub, clock=clock, office=office, crm=crm)
+
+
+def make_schema(database_url: str, data_dir: Path) -> None:
+    """Give a database the schema of this version unless it has it."""
+    store = Store(settings_for(database_url, data_dir), pool_size=1)
+    if not migrate.is_current(store):
+        migrate.upgrade(store)
+    store.dispose()
 
 
 def identify(user: str = "u1", **traits: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -22,10 +23,12 @@ def installed_modules() -> Path:
     pins = b"".join((_PINNED / name).read_bytes() for name in _FILES)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "survey-hub"
     place = cache / f"sdks-{hashlib.sha256(pins).hexdigest()[:16]}"
-    if not place.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _move(_install(Path(scratch)), place)
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:  # tests may run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                _install(Path(scratch)).rename(place)
     return place / "node_modules"
 
 
@@ -51,11 +54,3 @@ def _install(folder: Path) -> Path:
     if done.returncode != 0:
         raise NotInstalled(f"npm could not install Segment's SDKs: {done.stderr.strip()[-500:]}")
     return made
-
-
-def _move(made: Path, place: Path) -> None:
-    try:
-        made.rename(place)
-    except OSError:
-        if not place.exists():  # else another run was faster
-            raise

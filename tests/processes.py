@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import pwd
 import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
@@ -89,14 +94,40 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def adopt_orphans() -> None:
+    """Have processes whose parent ended become children of this one, so that `below_this` finds them; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def below_this() -> dict[int, str]:
+    """Return what runs below this process, by id, each with its command line. Linux only; elsewhere nothing."""
+    if sys.platform != "linux":
+        return {}
+    lines = {pid: _command_line(pid) for pid in descendants(os.getpid())[1:]}
+    return {pid: line for pid, line in lines.items() if line}  # what has ended has none
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
 def group_of(user: str | None) -> int | None:
     """Return the id of a user's own group."""
     return pwd.getpwnam(user).pw_gid if user else None
 
 
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that is free right now, below those of outgoing connections."""
-    for port in random.sample(range(20_000, 32_000), 200):
+    """Return a TCP port on 127.0.0.1 that is free right now, below those of outgoing connections.
+
+    Tests that run in several processes at once each take from ports of their own.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    of_all = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for port in random.sample(range(20_000, 32_000)[number::of_all], 200):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -26,6 +26,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.processes import free_port, group_of, running
 
+_ROOM_BYTES = 2_000_000_000
+
 # PostgreSQL
 
 
@@ -72,7 +74,7 @@ class PostgresServer:
 def postgres(binaries: Path, *, fsync: bool = False) -> Iterator[PostgresServer]:
     """Run a new PostgreSQL cluster. `fsync` is for tests that pull the plug."""
     user = unprivileged_user()
-    with short_directory("hub-pg-", owner=user) as directory:
+    with short_directory("hub-pg-", owner=user, within=None if fsync else memory()) as directory:
         initialise(binaries, directory / "data", user=user)
         server = PostgresServer(free_port())
         with running(
@@ -216,10 +218,14 @@ class SmtpSink:
         self.delay_s = 0.0
         self.mails: list[Mail] = []
         self._arrived = threading.Condition()
+        self._answers = threading.Event()
+        self._answers.set()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one message."""
         await asyncio.sleep(self.delay_s)
+        while not self._answers.is_set():
+            await asyncio.sleep(0.01)
         mail = Mail(
             sender=envelope.mail_from or "",
             recipients=tuple(envelope.rcpt_tos),
@@ -229,6 +235,14 @@ class SmtpSink:
             self.mails.append(mail)
             self._arrived.notify_all()
         return f"250 2.0.0 OK: queued as {len(self.mails)}"
+
+    def hold(self) -> None:
+        """Let clients wait after the final dot, until `let_go`."""
+        self._answers.clear()
+
+    def let_go(self) -> None:
+        """Take what waits, and what comes."""
+        self._answers.set()
 
     def wait_for(self, count: int, timeout_s: float = 10) -> list[Mail]:
         """Return the mails once there are at least `count`; raise TimeoutError when they don't come."""
@@ -283,10 +297,16 @@ def left_out() -> dict[str, str]:
     return {name: cure for name, (found, cure) in wanted.items() if found is None}
 
 
+def memory() -> Path | None:
+    """Return a directory in this machine's memory, if it has one with room: new databases cost a tenth there."""
+    place = Path("/dev/shm")
+    return place if place.is_dir() and shutil.disk_usage(place).free > _ROOM_BYTES else None
+
+
 @contextmanager
-def short_directory(prefix: str, owner: str | None = None) -> Iterator[Path]:
+def short_directory(prefix: str, *, owner: str | None = None, within: Path | None = None) -> Iterator[Path]:
     """Yield a temporary directory whose path is short enough for unix sockets; `owner` gets it as theirs."""
-    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=within) as name:
         if owner is not None:
             shutil.chown(name, owner)
         yield Path(name)

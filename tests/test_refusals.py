@@ -20,10 +20,10 @@ class Watch:
 
 def test_the_first_refusal_is_said_at_once_and_the_others_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     watch = Watch()
-    refusals = Refusals("the key was missing or unknown", watch)
+    refusals = Refusals(watch)
     for seconds in (0, 1, 58, 1, 59, 1):
         watch.seconds += seconds
-        refusals.count()
+        refusals.count("the key was missing or unknown")
     assert [record.getMessage() for record in caplog.records] == [
         "Refused 1 request: the key was missing or unknown",
         "Refused 3 requests: the key was missing or unknown",

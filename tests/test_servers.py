@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import smtplib
@@ -16,14 +17,14 @@ import redis
 from sqlalchemy import create_engine, text
 
 from tests import servers
-from tests.processes import free_port, running
+from tests.processes import below_this, free_port, running
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_database_is_empty_at_the_start_of_each_test(database_url: str, attempt: int) -> None:
-    engine = create_engine(database_url)
+def test_database_is_empty_at_the_start_of_each_test(empty_database_url: str, attempt: int) -> None:
+    engine = create_engine(empty_database_url)
     try:
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE answers (score INTEGER)"))
@@ -129,6 +130,16 @@ with tempfile.TemporaryDirectory() as directory:
         print("ready", flush=True)
         time.sleep(60)
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to who asks for them")
+def test_process_that_outlives_its_parent_is_found() -> None:
+    done = subprocess.run(["sh", "-c", "sleep 61 >&- & echo $!"], stdout=subprocess.PIPE, check=True)
+    orphan = int(done.stdout)
+    assert orphan in below_this()
+    os.kill(orphan, signal.SIGKILL)
+    os.waitpid(orphan, 0)
+    assert orphan not in below_this()
 
 
 def test_free_port_is_below_those_of_outgoing_connections() -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +17,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from rq import Queue, Worker
+from rq.command import send_command
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -22,10 +28,11 @@ from hub.pipeline.hub import Hub
 from hub.store import intake, processes, tables
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
+from hub.testing.http_server import RecordingServer
 from hub.wake import QUEUE, Wake
 from hub.work.jobs import JOBS
 from hub.work.schedule import Schedule, due_jobs
-from hub.work.worker import HubJob, is_ours, make_worker
+from hub.work.worker import PAUSE_S, HubJob, is_ours, make_worker
 from tests.clock import Clock
 from tests.configured import TOML, configured_hub
 
@@ -123,6 +130,70 @@ def test_maintenance_calls_no_callback_of_a_planted_job(redis: Redis, tmp_path: 
     make_worker(redis).run_maintenance_tasks()
     seen = HubJob.fetch(planted.id, connection=redis, serializer=JSONSerializer)
     assert seen.failure_callback is None
+
+
+class Trap:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> object:
+        return os.mkdir, (self.folder,)
+
+
+WORK = """
+import sys
+from redis import Redis
+from hub.work.worker import make_worker
+worker = make_worker(Redis.from_url(sys.argv[1]))
+worker.run_maintenance_tasks()
+worker.work(burst=True, logging_level="CRITICAL")
+"""
+
+
+@pytest.mark.processes
+def test_nothing_that_is_planted_in_redis_runs_beside_our_jobs(
+    redis: Redis, redis_url: str, sqlite_template: Path, tmp_path: Path, http_server: RecordingServer
+) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    ours = queue(redis).enqueue_call("hub.work.jobs.run", args=("sweep",))
+    redis.hset(ours.key, "meta", pickle.dumps(Trap(marks / "meta")))
+    hook = {"url": http_server.url, "job_status": "finished"}
+    redis.hset(ours.key, mapping={"webhooks": json.dumps([hook]), "success_callback_name": "os.mkdir"})
+    queue(redis).enqueue_call("os.mkdir", args=(str(marks / "call"),))
+    queue(redis).enqueue_call("os.mkdir", args=(str(marks / "dependent"),), depends_on=ours)
+    Queue(QUEUE, connection=redis).enqueue_call("os.mkdir", args=(str(marks / "pickled-call"),))
+    trap = queue(redis).enqueue_call("hub.work.jobs.run", args=("decide",))
+    redis.hset(trap.key, "data", pickle.dumps(Trap(marks / "data")))
+    lost = queue(redis).enqueue_call("hub.work.jobs.run", args=("decide",))
+    redis.hset(lost.key, mapping={"failure_callback_name": "os.mkdir", "status": "started"})
+    redis.zadd("rq:wip:hub", {f"{lost.id}:execution": 1})
+
+    data = shutil.copytree(sqlite_template, tmp_path / "data")
+    environ = {**os.environ, "HUB_DATA_DIR": str(data), "HUB_REDIS_URL": redis_url, "HUB_SECRET_KEY": "k" * 32}
+    line = [sys.executable, "-c", WORK, redis_url]
+    subprocess.run(line, env=environ, cwd=tmp_path, check=True, timeout=60)
+    assert [path.name for path in marks.iterdir()] == []
+    assert http_server.requests == []
+    assert ours.get_status() == "finished"
+    assert not Job.exists(trap.id, connection=redis)
+
+
+@pytest.mark.parametrize("command", ["shutdown", "kill-horse", "stop-job", "no command"])
+def test_workers_hear_no_commands_from_redis(redis: Redis, command: str) -> None:
+    worker = make_worker(redis)
+    worker.bootstrap("CRITICAL")
+    send_command(redis, worker.name, command, job_id="1")
+    assert redis.pubsub_numsub(worker.pubsub_channel_name) == [(worker.pubsub_channel_name.encode(), 0)]
+    worker.teardown()
+
+
+def test_a_connection_that_leads_nowhere_holds_a_worker_up_for_20_seconds_at_most(redis: Redis) -> None:
+    worker = make_worker(redis)
+    assert worker.connection.connection_pool.connection_kwargs["socket_timeout"] <= 20
+    assert worker.max_connection_wait_time <= PAUSE_S
 
 
 def test_a_worker_is_seen_again_after_redis_was_emptied(redis: Redis, hub: Hub) -> None:

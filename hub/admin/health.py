@@ -76,9 +76,13 @@ def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
 
 
 def _database(hub: Hub) -> tuple[bool, str]:
+    if hub.store.is_sqlite:
+        with hub.store.read() as connection:
+            connection.execute(text("SELECT 1"))
+        return True, "SQLite answers."
     with hub.store.read() as connection:
-        connection.execute(text("SELECT 1"))
-    return True, f"{'SQLite' if hub.store.is_sqlite else 'PostgreSQL'} answers."
+        is_protected = connection.scalar(text("SHOW transaction_read_only")) == "on"
+    return not is_protected, "PostgreSQL answers, but takes no writes." if is_protected else "PostgreSQL answers."
 
 
 def _schema(hub: Hub) -> tuple[bool, str]:

@@ -94,7 +94,7 @@ def web(host: str, port: int) -> None:
 def worker() -> None:
     """Do the scheduled work: decide, deliver, sync."""
     from hub.wake import connect
-    from hub.work.worker import make_worker
+    from hub.work.worker import keep_working
 
     settings = load_settings()
     require_hub(settings)
@@ -103,8 +103,7 @@ def worker() -> None:
     _log(settings)
     with made_hub(settings) as hub:
         log_broken(hub.registry.current())
-    redis = connect(settings.effective_redis_url, timeout_s=None)
-    make_worker(redis).work(logging_level="WARNING")
+    keep_working(connect(settings.effective_redis_url, timeout_s=None))
 
 
 @click.command()

@@ -28,7 +28,7 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent, read_body
 from hub.registry import Configuration
 from hub.store import intake, tables, tallies, worlds
-from hub.store.engine import Stale, lock_until_commit
+from hub.store.engine import Stale, lock_until_commit, patiently
 from hub.store.intake import AcceptedBody
 from hub.store.sql import is_among
 from hub.store.tallies import Tally
@@ -77,8 +77,8 @@ def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
         for stretch in _up_to_deletes(events):
             _decide_stretch(hub, configuration, stretch)
     except Exception:
-        with contextlib.suppress(SQLAlchemyError):  # the database may be what is away
-            intake.leave_work(hub.store, ids)
+        with contextlib.suppress(SQLAlchemyError):  # the database may be what is away, and back in a moment
+            patiently(lambda: intake.leave_work(hub.store, ids))
         raise
     failpoint("decide.after_commit")
     intake.remove(hub.store, ids)

@@ -26,6 +26,7 @@ from hub.registry import Configuration
 from hub.store import deliveries, pauses
 from hub.store.configuration import Role
 from hub.store.deliveries import Claimed, Concluded
+from hub.store.engine import patiently
 from hub.store.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class _Run:
         self._faults = 0
         """Messages in a row that it failed or left in doubt."""
         self._last_fault = ""
-        self._writes: list[Future[set[str]]] = []
+        self._writes: list[tuple[Concluded, Future[set[str]]]] = []
         self._commits: GroupCommit[Sequence[Claimed] | Concluded, set[str]] = GroupCommit(
             self._write, name=f"deliver-{channel.name}"
         )
@@ -160,7 +161,7 @@ class _Run:
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
         concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)
-        self._writes.append(self._commits.post(concluded))
+        self._writes.append((concluded, self._commits.post(concluded)))
 
     def _judge_channel(self, outcome: Outcome) -> None:
         """Notice a channel that fails one message after the other: nothing more is handed to it."""
@@ -186,6 +187,7 @@ class _Run:
         for message_id in forgotten:
             self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
         self._commits.close()
+        self._record_again()
         failpoint("deliver.recorded")
         left = [one for one in self._claimed.values() if one.id not in self._concluded]
         now = self._hub.now()
@@ -198,8 +200,13 @@ class _Run:
             return reason
 
         self._hub.store.transact(write)
-        for written in self._writes:
-            written.result()
+
+    def _record_again(self) -> None:
+        """Record what the database did not take, in case it is back: mails would be in doubt for nothing."""
+        lost = [concluded for concluded, written in self._writes if written.exception() is not None]
+        if lost:
+            log.warning("The database did not take the outcomes of %d messages; trying again", len(lost))
+            patiently(lambda: self._write(lost))
 
     def _too_many_faults(self, connection: Connection) -> ChannelPaused | None:
         """Count what failed since the channel last worked, also in other runs and processes."""

@@ -11,8 +11,10 @@ from hub.store.engine import Store
 from hub.store.group_commit import GroupCommit
 from hub.store.intake import AcceptedBody
 
-TIMEOUT_S = 10
+TIMEOUT_S = 5
 """Senders give up after 5 to 15 seconds, and send again."""
+PATIENCE_S = 2
+"""A commit that takes longer is stuck: what comes meanwhile is refused at once."""
 
 
 class Receiver:
@@ -20,7 +22,7 @@ class Receiver:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._commits: GroupCommit[AcceptedBody, None] = GroupCommit(self._append, name="intake")
+        self._commits: GroupCommit[AcceptedBody, None] = GroupCommit(self._append, name="intake", patience_s=PATIENCE_S)
 
     def store(self, source_id: str, accepted: Accepted, arrived_at: datetime) -> None:
         """Return once the body is safe. Raises Overloaded, the database's error, or TimeoutError: send it again."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from hub.config import Settings
 
@@ -19,6 +20,7 @@ P = TypeVar("P")
 
 BUSY_TIMEOUT_S = 10
 RETRIES = 5
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _TRANSIENT_STATES = {"40001", "40P01", "55P03"}
 
 
@@ -156,6 +158,16 @@ def begin_writing(connection: Connection) -> Iterator[None]:
             yield
     finally:
         connection.execution_options(hub_write=False)
+
+
+def patiently(work: Callable[[], T], *, pauses_s: Sequence[float] = PAUSES_S) -> T:
+    """Return `work()`, tried again for a while when the database fails: for what must not be lost with it."""
+    for pause_s in pauses_s:
+        try:
+            return work()
+        except SQLAlchemyError:
+            time.sleep(pause_s)
+    return work()
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -13,11 +14,15 @@ Result = TypeVar("Result")
 
 
 class Overloaded(Exception):
-    """Too much waits already; nothing of this call was stored."""
+    """Too much waits already, or writing is stuck; nothing of this call was stored."""
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Hands what threads submit to `write` in groups; each caller gets its own result when its group is committed."""
+    """Hands what threads submit to `write` in groups; each caller gets its own result when its group is committed.
+
+    Once a write failed, or takes longer than `patience_s`, one item at a time tries whether it works again; all
+    others are refused at once, so that neither threads nor memory pile up behind a database that is stuck.
+    """
 
     def __init__(
         self,
@@ -26,10 +31,14 @@ class GroupCommit(Generic[Item, Result]):
         name: str,
         max_group: int = 500,
         max_waiting: int = 5_000,
+        patience_s: float | None = None,
     ) -> None:
         self._write = write
         self._max_group = max_group
         self._max_waiting = max_waiting
+        self._patience_s = patience_s
+        self._writing_since: float | None = None
+        self._failed = False
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -39,15 +48,20 @@ class GroupCommit(Generic[Item, Result]):
     def submit(self, item: Item, *, timeout_s: float | None = None) -> Result:
         """Return the result for `item` once its group is committed.
 
-        Raises Overloaded, what `write` raised, or TimeoutError: then it may or may not be written yet.
+        Raises Overloaded, what `write` raised, or TimeoutError: then it was in hand, and may be written yet.
         """
-        return self.post(item).result(timeout_s)
+        future = self.post(item)
+        try:
+            return future.result(timeout_s)
+        except TimeoutError:
+            future.cancel()
+            raise
 
     def post(self, item: Item) -> Future[Result]:
         """Return the coming result for `item` without waiting for it. Raises Overloaded."""
         future: Future[Result] = Future()
         with self._changed:
-            if self._closed or len(self._waiting) >= self._max_waiting:
+            if self._closed or len(self._waiting) >= self._max_waiting or self._is_stuck():
                 raise Overloaded
             self._waiting.append((item, future))
             self._changed.notify()
@@ -60,21 +74,40 @@ class GroupCommit(Generic[Item, Result]):
             self._changed.notify()
         self._thread.join()
 
+    def _is_stuck(self) -> bool:
+        if self._patience_s is None:
+            return False
+        if self._failed:
+            return bool(self._waiting) or self._writing_since is not None
+        return self._writing_since is not None and time.monotonic() - self._writing_since > self._patience_s
+
     def _run(self) -> None:
         while group := self._next_group():
             items = [item for item, _ in group]
             try:
                 results = self._write(items)
             except Exception as error:  # noqa: BLE001  handed to every caller of the group, none is lost
+                self._ended(failed=True)
                 for _, future in group:
                     future.set_exception(error)
             else:
+                self._ended(failed=False)
                 for (_, future), result in zip(group, results, strict=True):
                     future.set_result(result)
 
     def _next_group(self) -> list[tuple[Item, Future[Result]]]:
+        """Return what to write next, without what its callers gave up; nothing once all is closed."""
         with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            size = min(len(self._waiting), self._max_group)
-            return [self._waiting.popleft() for _ in range(size)]
+            while True:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                size = min(len(self._waiting), self._max_group)
+                group = [self._waiting.popleft() for _ in range(size)]
+                wanted = [(item, future) for item, future in group if future.set_running_or_notify_cancel()]
+                if wanted or not group:
+                    self._writing_since = time.monotonic()
+                    return wanted
+
+    def _ended(self, *, failed: bool) -> None:
+        with self._changed:
+            self._writing_since, self._failed = None, failed

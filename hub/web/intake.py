@@ -81,7 +81,7 @@ class Intake:
         self._configuration: Configuration | None = None
         self._checked_at = 0.0
         self._refreshing = threading.Lock()
-        self._refusals = Refusals("the key was missing or unknown")
+        self._unknown_keys, self._unstored = Refusals(), Refusals()
         self._bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
         self._answered: Counter[int] = Counter()
         self._counting = threading.Lock()
@@ -164,7 +164,7 @@ class Intake:
         except _Refused as refused:
             return source_class.trouble(refused.status, str(refused))
         except (Overloaded, SQLAlchemyError, TimeoutError) as error:
-            log.warning("A body could not be stored: %s", type(error).__name__)
+            self._unstored.count(f"a body could not be stored ({type(error).__name__})")
         except Exception:
             log.exception("A source failed to take a request")
         return source_class.trouble(503, "The hub cannot store events right now; please retry.", RETRY_AFTER_S)
@@ -174,7 +174,7 @@ class Intake:
         of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
         if any(one.provider is None for one in of_this_kind):
             return _not_working(source_class)
-        self._refusals.count()
+        self._unknown_keys.count("the key was missing or unknown")
         message = "The write key is missing or unknown. Use the API key of a source of this hub."
         return source_class.trouble(401, message)
 
@@ -196,8 +196,8 @@ class Intake:
         if self._configuration is not None and (age < CONFIGURATION_AGE_S or self._refreshing.locked()):
             return self._configuration
         with self._refreshing:
+            self._checked_at = time.monotonic()  # first: a database that is away is not asked at every request
             known, self._configuration = self._configuration, self._hub.registry.current()
-            self._checked_at = time.monotonic()
         if known is None or known.revision != self._configuration.revision:
             log_broken(self._configuration)
         return self._configuration

@@ -1,4 +1,4 @@
-"""Requests with a wrong credential leave a trace in the log, however many come."""
+"""Requests that are refused leave a trace in the log, and no more than a trace, however many come."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ EVERY_S = 60.0
 class Refusals:
     """Says the first refusal at once, those that follow at most once a minute with their number. Never a key."""
 
-    def __init__(self, why: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._why = why
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._number = 0
         self._said_at: float | None = None
 
-    def count(self) -> None:
-        """Count a request that was refused."""
+    def count(self, why: str) -> None:
+        """Count a request that was refused; the reason of the last one is said."""
         with self._lock:
             self._number += 1
             now = self._clock()
             if self._said_at is not None and now - self._said_at < EVERY_S:
                 return
             number, self._number, self._said_at = self._number, 0, now
-        log.warning("Refused %s: %s", counted(number, "request"), self._why)
+        log.warning("Refused %s: %s", counted(number, "request"), why)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -23,8 +26,53 @@ from hub.work import jobs
 log = logging.getLogger(__name__)
 
 _ENDING = {signal.SIGTERM}
-WORKER_TTL_S = 60
-"""A worker says every so often that it is alive; after this long without a word it counts as gone."""
+WORKER_TTL_S = 25
+"""RQ speaks to Redis 15 s before this is over, and gives up a connection 10 s after that: it may lead nowhere."""
+PAUSE_S = 2.0
+"""How long a worker waits between two attempts to reach Redis, about."""
+SAY_AGAIN_S = 600.0
+
+
+def keep_working(redis: Redis) -> None:
+    """Work until told to stop. A Redis that is away, full or locked is waited for, however often."""
+    jobs.preload()
+    logging.getLogger("rq.worker").addFilter(_calm)
+    said_at = -SAY_AGAIN_S
+    with suppress(StopRequested):  # told so between two attempts
+        while not HubWorker.is_told_to_stop:
+            try:
+                _worker(redis).work(logging_level="WARNING")
+            except RedisError as error:
+                if time.monotonic() - said_at >= SAY_AGAIN_S:
+                    log.warning("Redis cannot be used; it is tried again every %.0f s: %s", PAUSE_S, error)
+                    said_at = time.monotonic()
+            if not HubWorker.is_told_to_stop:
+                time.sleep(PAUSE_S)
+
+
+def make_worker(redis: Redis) -> HubWorker:
+    """Return a worker on the hub's queue."""
+    jobs.preload()
+    return _worker(redis)
+
+
+def _worker(redis: Redis) -> HubWorker:
+    return HubWorker(
+        [Queue(QUEUE, connection=redis, serializer=JSONSerializer, job_class=HubJob)],
+        connection=redis,
+        serializer=JSONSerializer,
+        job_class=HubJob,
+        worker_ttl=WORKER_TTL_S,
+        maintenance_interval=60,
+        log_job_description=False,
+    )
+
+
+def _calm(record: logging.LogRecord) -> bool:
+    """Take the traceback from RQ's complaint about Redis: where in RQ it was noticed helps nobody."""
+    if record.exc_info and isinstance(record.exc_info[1], RedisError):
+        record.msg, record.args, record.exc_info = "Redis failed: %s", (record.exc_info[1],), None
+    return True
 
 
 class HubJob(Job):
@@ -47,7 +95,27 @@ def is_ours(job: Job) -> bool:
 
 
 class HubWorker(Worker):
-    """Refuses every job that is not ours before anything of it runs."""
+    """Refuses every job that is not ours before anything of it runs, and takes commands from signals alone."""
+
+    max_connection_wait_time = PAUSE_S
+    is_told_to_stop = False
+    """Of this process: a signal reaches the worker that came last, which may be gone by then."""
+
+    def request_stop(self, signum: Any, frame: FrameType | None) -> None:
+        """Stop after the job in hand."""
+        HubWorker.is_told_to_stop = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def set_shutdown_requested_date(self) -> None:
+        """Leave Redis out of it: one that is away is no reason to end before the job does, nor to wait."""
+
+    def subscribe(self) -> None:
+        """Listen to no commands: RQ lets whoever reaches Redis stop a worker, or kill a job while it sends."""
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """Say that a long job is at work; that Redis is away meanwhile ends no job."""
+        with suppress(RedisError):
+            super().maintain_heartbeats(job, execution)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that we are alive, also to a Redis that was emptied meanwhile."""
@@ -61,11 +129,6 @@ class HubWorker(Worker):
         if self.horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
-
-    def set_shutdown_requested_date(self) -> None:
-        """Note when we were asked to end; a Redis that is away is no reason to end before the job does."""
-        with suppress(RedisError):
-            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
         """Start a job's process; until that listens, nobody can ask it to end."""
@@ -109,17 +172,3 @@ class HubWorker(Worker):
         log.error("Job %s is none of the hub's and was refused", job.id)
         job.delete()
         return None
-
-
-def make_worker(redis: Redis) -> HubWorker:
-    """Return a worker on the hub's queue."""
-    jobs.preload()
-    return HubWorker(
-        [Queue(QUEUE, connection=redis, serializer=JSONSerializer, job_class=HubJob)],
-        connection=redis,
-        serializer=JSONSerializer,
-        job_class=HubJob,
-        worker_ttl=WORKER_TTL_S,
-        maintenance_interval=60,
-        log_job_description=False,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from threading import Timer
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -158,6 +159,39 @@ def test_error_that_is_no_fault_of_the_body_is_no_death(lab):
         decide.drain(lab.hub, until=time.monotonic() + 60)
     [body] = intake.first(lab.hub.store, sources=[lab.id_of(Role.SOURCE, "product")], limit=9, max_bytes=9)
     assert body.deaths == 0
+
+
+def test_body_in_hand_when_the_database_goes_away_for_a_moment_is_no_death(lab):
+    lab.receive(identify())
+    with lab.hub.store.write() as connection:
+        tables.decision.drop(connection)
+    change(lab, NO_DEATH_IS_TAKEN_BACK)
+    back = Timer(0.5, change, [lab, BACK_AGAIN])
+    back.start()
+    with pytest.raises(Exception, match="decision"):
+        decide.drain(lab.hub, until=time.monotonic() + 60)
+    back.join()
+    [body] = intake.first(lab.hub.store, sources=[lab.id_of(Role.SOURCE, "product")], limit=9, max_bytes=9)
+    assert body.deaths == 0
+
+
+NO_DEATH_IS_TAKEN_BACK = {
+    "sqlite": [
+        "CREATE TRIGGER away BEFORE UPDATE ON body WHEN NEW.deaths < OLD.deaths BEGIN SELECT RAISE(ABORT, 'away'); END",
+    ],
+    "postgresql": [
+        "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$away$$; END'",
+        "CREATE TRIGGER away BEFORE UPDATE ON body FOR EACH ROW WHEN (NEW.deaths < OLD.deaths) EXECUTE FUNCTION away()",
+    ],
+}
+BACK_AGAIN = {"sqlite": ["DROP TRIGGER away"], "postgresql": ["DROP TRIGGER away ON body"]}
+
+
+def change(lab, statements):
+    """Change the intake log behind the hub's back."""
+    with lab.hub.store.intake.begin() as connection:
+        for statement in statements[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
 
 
 def test_bodies_of_a_missing_plugin_wait_while_others_go_on(lab):

@@ -20,9 +20,9 @@ from tests.lab import Lab, settings_for
 
 
 @pytest.fixture
-def store(database_url, tmp_path):
+def store(empty_database_url, tmp_path):
     """An empty database."""
-    opened = Store(settings_for(database_url, tmp_path))
+    opened = Store(settings_for(empty_database_url, tmp_path))
     yield opened
     opened.dispose()
 
@@ -134,7 +134,10 @@ def test_work_that_stays_stale_is_given_up(lab):
 
 
 def test_conflict_of_two_transactions_is_tried_again(lab):
-    """On PostgreSQL the second of two deadlocked transactions is undone and succeeds when run again."""
+    """On PostgreSQL one of two deadlocked transactions is undone and succeeds when run again, or once more after that.
+
+    It may take its first row again before the other one, which waits for it, has woken up: another deadlock.
+    """
     if lab.hub.store.is_sqlite:
         pytest.skip("SQLite has one writer")
     from concurrent.futures import ThreadPoolExecutor
@@ -161,7 +164,7 @@ def test_conflict_of_two_transactions_is_tried_again(lab):
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, ["aa", "bb"], ["bb", "aa"]))
-    assert len(runs) == 3
+    assert len(runs) > 2
     assert len({invitation.note for invitation in lab.invitations()}) == 1
 
 

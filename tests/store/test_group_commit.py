@@ -97,3 +97,43 @@ def test_closing_writes_what_waits_and_takes_nothing_more(book):
     assert [future.result(0) for future in futures] == [0, 10, 20, 30, 40]
     with pytest.raises(Overloaded):
         commits.submit(5)
+
+
+def test_what_its_caller_gave_up_is_not_written(book):
+    commits = GroupCommit(book.write, name="test")
+    first = commits.post(0)
+    assert book.entered.wait(20)
+    with pytest.raises(TimeoutError):
+        commits.submit(1, timeout_s=0.01)
+    later = commits.post(2)
+    book.opened.set()
+    assert [first.result(20), later.result(20)] == [0, 20]
+    assert book.groups == [[0], [2]]
+    commits.close()
+
+
+def test_while_a_write_is_stuck_all_are_refused_at_once_and_afterwards_none(book):
+    commits = GroupCommit(book.write, name="test", patience_s=0)
+    stuck = commits.post(0)
+    assert book.entered.wait(20)
+    with pytest.raises(Overloaded):
+        commits.post(1)
+    book.opened.set()
+    assert stuck.result(20) == 0
+    assert commits.submit(2, timeout_s=20) == 20
+    commits.close()
+
+
+def test_after_a_failure_one_tries_and_the_others_are_refused(book):
+    book.opened.set()
+    commits = GroupCommit(book.write, name="test", patience_s=60)
+    with pytest.raises(OSError, match="disk full"):
+        commits.submit(-1)
+    book.opened.clear()
+    trial = commits.post(1)
+    with pytest.raises(Overloaded):
+        commits.post(2)
+    book.opened.set()
+    assert trial.result(20) == 10
+    assert commits.submit(3, timeout_s=20) == 30
+    commits.close()

@@ -35,9 +35,9 @@ def test_token_cut_short_is_forged(length):
     assert KEYS.invitation_of(TOKEN[:length]) is None
 
 
-@pytest.mark.parametrize("token", ["", "=", TOKEN + "=", TOKEN + "A", f" {TOKEN}", TOKEN + "\n", TOKEN * 2])
-def test_token_with_something_added_is_forged(token):
-    assert KEYS.invitation_of(token) is None
+@pytest.mark.parametrize("pattern", ["", "=", "{0}=", "{0}A", " {0}", "{0}\n", "{0}{0}"])
+def test_token_with_something_added_is_forged(pattern):
+    assert KEYS.invitation_of(pattern.format(TOKEN)) is None
 
 
 def test_other_spelling_of_the_same_bytes_is_refused():

@@ -10,8 +10,8 @@ from hub.admin.tokens import Scope
 from hub.pipeline.hub import Hub
 from hub.web.refusals import Refusals
 
-_unknown = Refusals("their token for the API was missing or unknown")
-_lacking = Refusals("their token for the API lacks a scope")
+_unknown = Refusals()
+_lacking = Refusals()
 
 
 def authorise(hub: Hub, scope: Scope) -> None:
@@ -19,8 +19,8 @@ def authorise(hub: Hub, scope: Scope) -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     token = tokens.holder(hub, secret.strip()) if scheme.lower() == "bearer" and secret.strip() else None
     if token is None:
-        _unknown.count()
+        _unknown.count("the token for the API was missing or unknown")
         raise Unauthorized("Send `Authorization: Bearer TOKEN` with a token that `hub token add` made.")
     if scope not in token.scopes:
-        _lacking.count()
+        _lacking.count("the token for the API lacks a scope")
         raise Forbidden(f"The token {token.name!r} lacks the scope {scope.value!r}.")
