@@ -158,7 +158,10 @@ def test_a_wrong_token_leaves_a_trace_without_the_token(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("_unknown", "_lacking"):
-        monkeypatch.setattr(access, name, Refusals(name))
+        monkeypatch.setattr(access, name, Refusals())
     api("GET", "/people", token="hub_a-token-of-somebody-else")
     api("GET", "/people", token=api.token_for(Scope.ADMIN))
-    assert caplog.messages == ["Refused 1 request: _unknown", "Refused 1 request: _lacking"]
+    assert caplog.messages == [
+        "Refused 1 request: the token for the API was missing or unknown",
+        "Refused 1 request: the token for the API lacks a scope",
+    ]
