@@ -14,11 +14,11 @@ from hub.domain.reasons import Reason, Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.failpoints import failpoint
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
-from hub.store.pauses import LONGEST_ASKED_S
+from hub.store.pauses import asked_s
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
-from hub.store.types import Instant, new_id, storable
+from hub.store.types import Instant, kept_words, new_id, storable
 
 CLAIM_LEASE = timedelta(seconds=90)
 SENDING_LEASE = timedelta(seconds=110)
@@ -28,7 +28,6 @@ LONGEST_RETRY = timedelta(hours=2)
 DUE = (State.SCHEDULED, State.QUEUED)
 IN_HAND = (State.CLAIMED, State.SENDING)
 _DEPARTED = sorted(ANSWERABLE)
-_LONGEST_NOTE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,9 +253,9 @@ def _values_of(concluded: Concluded, now: datetime) -> dict[str, Any]:
             known = {"sent_at": _first_known(now), "lease_until": None}
             return {"state": State.SENT, "provider_id": provider_id and storable(str(provider_id)), **known}
         case Rejected(why=why):
-            return {"state": State.REJECTED, "note": _note(why), "concluded_at": now, "lease_until": None}
+            return {"state": State.REJECTED, "note": kept_words(why), "concluded_at": now, "lease_until": None}
         case Unknown(why=why):
-            return {"state": State.UNKNOWN, "note": _note(why), "lease_until": None, "sent_at": _first_known(now)}
+            return {"state": State.UNKNOWN, "note": kept_words(why), "lease_until": None, "sent_at": _first_known(now)}
         case NotSent() as not_sent:
             return _retry_values(concluded, not_sent, now)
 
@@ -271,11 +270,10 @@ def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict
     tried = [*claimed.tried, claimed.channel_id] if is_channel_fault else list(claimed.tried)
     has_next = is_channel_fault and any(channel not in tried for channel in concluded.channels)
     delay = min(FIRST_RETRY * 2 ** min(claimed.attempts, 10), LONGEST_RETRY)
-    if outcome.retry_after_s is not None:
-        delay = max(delay, timedelta(seconds=min(outcome.retry_after_s, LONGEST_ASKED_S)))
+    delay = max(delay, timedelta(seconds=asked_s(outcome.retry_after_s)))
     return {
         "state": State.QUEUED,
-        "note": _note(outcome.why),
+        "note": kept_words(outcome.why),
         "tried": tried if has_next else [],
         "attempts": claimed.attempts + 1,
         "next_attempt_at": now if has_next else now + delay,
@@ -312,12 +310,8 @@ def _attempt_row(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str,
         "channel_id": claimed.channel_id,
         "at": now,
         "outcome": names[type(outcome)],
-        "detail": _note(detail),
+        "detail": kept_words(detail),
     }
-
-
-def _note(why: str) -> str:
-    return storable(str(why))[:_LONGEST_NOTE]
 
 
 def release(connection: Connection, claimed: Collection[Claimed], *, tried: bool) -> None:
@@ -358,6 +352,12 @@ def _take_back(connection: Connection, which: ColumnElement[bool]) -> tuple[int,
     return requeued, unknown
 
 
+def end_leases(connection: Connection, claim: str, now: datetime) -> None:
+    """Have the leases of a claim run out now: the process that had it is known to be gone."""
+    mine = (table.c.claim == claim, in_states(table.c.state, *IN_HAND), table.c.lease_until > now)
+    connection.execute(update(table).where(*mine).values(lease_until=now))
+
+
 def has_expired_leases(connection: Connection, now: datetime) -> bool:
     """Return whether any worker left something in hand."""
     return bool(
@@ -381,7 +381,7 @@ def note_report(
     if connection.scalar(select(exists().where(*same))):
         return False
     row = {"id": new_id(), "invitation_id": invitation_id, "channel_id": channel_id, "at": at, "outcome": what}
-    connection.execute(insert(attempt), [{**row, "detail": _note(detail)}])
+    connection.execute(insert(attempt), [{**row, "detail": kept_words(detail)}])
     return True
 
 
@@ -399,7 +399,7 @@ def settle(
     else:
         values["sent_at"] = _first_known(at)
     if note and state is not State.SENT:
-        values["note"] = _note(note)
+        values["note"] = kept_words(note)
     return connection.execute(statement.values(**values)).rowcount == 1
 
 

@@ -12,7 +12,10 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from hub.logs import masked
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_WORDS = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -75,6 +78,11 @@ def new_id() -> str:
 def storable(text: str) -> str:
     """Return `text` without what PostgreSQL cannot store: NUL and lone surrogates become U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def kept_words(said: object) -> str:
+    """Return what a plugin said as it is kept for people: without addresses and secrets, and not too long."""
+    return storable(masked(str(said)))[:_MOST_WORDS]
 
 
 def is_storable(text: str) -> bool:
