@@ -104,7 +104,7 @@ def worker() -> None:
     with made_hub(settings) as hub:
         log_broken(hub.registry.current())
     redis = connect(settings.effective_redis_url, timeout_s=None)
-    make_worker(redis).work(logging_level="WARNING")
+    make_worker(redis, settings).work(logging_level="WARNING")
 
 
 @click.command()

@@ -17,14 +17,19 @@ from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
 from hub import stopping
+from hub.config import Settings, load_settings
+from hub.containment import share_notes
 from hub.wake import JOB_FUNCTION, QUEUE
 from hub.work import jobs
+from hub.work.deaths import report_death
 
 log = logging.getLogger(__name__)
 
 _ENDING = {signal.SIGTERM}
 WORKER_TTL_S = 60
 """A worker says every so often that it is alive; after this long without a word it counts as gone."""
+MONITOR_S = 10
+"""How often a worker looks whether a job takes too long."""
 
 
 class HubJob(Job):
@@ -95,10 +100,18 @@ class HubWorker(Worker):
         job.delete()
         return None
 
+    def handle_work_horse_killed(self, job: Job, retpid: int | None, ret_val: int | None, rusage: Any) -> None:
+        """Name the plugin in whose hands a job ended its process, unless it was asked to end."""
+        if self._stop_requested:
+            return
+        log.warning("Job %s ended its process", job.args[0])
+        report_death(jobs.settings(), ret_val)
 
-def make_worker(redis: Redis) -> HubWorker:
-    """Return a worker on the hub's queue."""
-    jobs.preload()
+
+def make_worker(redis: Redis, settings: Settings | None = None) -> HubWorker:
+    """Return a worker on the hub's queue. `settings` are those of before any plugin was loaded."""
+    jobs.preload(settings or load_settings())
+    share_notes()
     return HubWorker(
         [Queue(QUEUE, connection=redis, serializer=JSONSerializer, job_class=HubJob)],
         connection=redis,
@@ -106,5 +119,6 @@ def make_worker(redis: Redis) -> HubWorker:
         job_class=HubJob,
         worker_ttl=WORKER_TTL_S,
         maintenance_interval=60,
+        job_monitoring_interval=MONITOR_S,
         log_job_description=False,
     )
