@@ -446,7 +446,7 @@ class SurveyChannel(Provider):
             outcome = None
         except ChannelPaused as paused:
             outcome = Unknown(why=f"the channel gave up midway: {paused.why}") if departed else paused
-        except Exception as error:  # noqa: BLE001  a provider may raise anything; the phase says what it means
+        except BaseException as error:  # noqa: BLE001  a provider may raise anything; the phase says what it means
             why = f"{type(error).__name__}: {error}"
             outcome = Unknown(why=why) if departed else NotSent(why=why, channel_fault=is_channel_fault)
         return message.id, outcome

@@ -15,7 +15,7 @@ import pluggy
 
 from hub import hookspecs
 from hub.discovery import Found, in_folder, in_packages
-from hub.plugin import HUB_API, EventSource, Provider, SurveyChannel, SyncTarget
+from hub.plugin import HUB_API, EventSource, Limits, Provider, SurveyChannel, SyncTarget
 from hub.store.configuration import Role
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,14 @@ def _fault_of(role: Role, provider: object) -> str | None:
     paths: object = getattr(provider, "paths", ())
     if not isinstance(paths, tuple | list) or not all(isinstance(path, str) for path in paths):
         return f'{provider.__name__}.paths is {paths!r}; write a tuple of texts, as in ("/shop/*",)'
+    limits: object = getattr(provider, "limits", None)
+    if role is Role.TARGET and not isinstance(limits, property) and not _is_usable(limits):
+        return f"{provider.__name__}.limits is {limits!r}; write Limits(count=...), 1 or more"
     return None
+
+
+def _is_usable(limits: object) -> bool:
+    return isinstance(limits, Limits) and limits.count >= 1 and limits.per_second >= 0
 
 
 def _settle(plugins: Plugins, offers: Mapping[tuple[Role, str], list[tuple[Plugin, type[Provider]]]]) -> None:

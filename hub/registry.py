@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import requests
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
+from hub import containment
 from hub.config import ConfigError
+from hub.containment import Hung, contained
 from hub.domain.settings import rules_of
 from hub.domain.world import Survey
-from hub.logs import conceal
+from hub.logs import conceal, masked
 from hub.plugin import EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
 from hub.plugins import Plugins
 from hub.store import configuration
@@ -36,6 +38,8 @@ class Connection:
     stored: StoredConnection
     provider: Provider | None = None
     problem: str | None = None
+    keys: Sequence[str] = ()
+    """Hashes of the credentials by which its events find it."""
 
     @property
     def id(self) -> str:
@@ -101,8 +105,11 @@ class Configuration:
         """Close every provider."""
         for connection in self.connections.values():
             if connection.provider is not None:
+                close = connection.provider.close
                 try:
-                    connection.provider.close()
+                    contained(close, of=connection.id, doing="close", within_s=containment.MADE_WITHIN_S)
+                except Hung as hung:
+                    log.error("%s could not be closed: %s", connection.label, hung)  # noqa: TRY400  no trace to see
                 except Exception:
                     log.exception("%s could not be closed", connection.label)
 
@@ -119,15 +126,7 @@ def _survey_rules(survey: StoredSurvey) -> Survey:
 
 
 def _keys_of(connections: Sequence[Connection]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for connection in connections:
-        provider = connection.provider
-        if not isinstance(provider, EventSource) or connection.stored.retired_at is not None:
-            continue
-        for name, schema_field in provider.config_schema().fields.items():
-            if isinstance(schema_field, Secret) and schema_field.lookup and provider.config.get(name):
-                found[hash_key(provider.config[name])] = connection.id
-    return found
+    return {key: one.id for one in connections if one.stored.retired_at is None for key in one.keys}
 
 
 def log_broken(configuration: Configuration) -> None:
@@ -199,15 +198,22 @@ class Registry:
             problem = f"no installed plugin offers the {stored.role} kind {stored.kind!r}; its work waits"
             return Connection(stored=stored, problem=problem)
         try:
-            config = provider_class.config_schema().load(self.reveal(stored.config))
-            return Connection(stored=stored, provider=provider_class(stored.name, cast("Any", config), services))
+            config = self.reveal(stored.config)
+            return contained(
+                lambda: _made(stored, provider_class, config, services),
+                of=stored.id,
+                doing="__init__",
+                within_s=containment.MADE_WITHIN_S,
+            )
         except ConfigError as error:
             return Connection(stored=stored, problem="; ".join(error.problems))
         except ValidationError as error:
             return Connection(stored=stored, problem=f"its settings are not valid: {error.messages}")
+        except Hung as hung:
+            return Connection(stored=stored, problem=str(hung))
         except Exception as error:
             log.exception("The provider of %s.%s could not be made", stored.role.plural, stored.name)
-            return Connection(stored=stored, problem=f"its plugin failed: {type(error).__name__}: {error}")
+            return Connection(stored=stored, problem=masked(f"its plugin failed: {type(error).__name__}: {error}"))
 
     def reveal(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return a stored configuration with its secrets in the clear. Raises ConfigError."""
@@ -232,3 +238,20 @@ class Registry:
         if not hasattr(self._sessions, "session"):
             self._sessions.session = requests.Session()
         return cast("requests.Session", self._sessions.session)
+
+
+def _made(
+    stored: StoredConnection, provider_class: type[Provider], config: Mapping[str, Any], services: Services
+) -> Connection:
+    schema = provider_class.config_schema()
+    loaded = cast("dict[str, Any]", schema.load(config))
+    keys = [hash_key(loaded[name]) for name in _lookups(schema) if loaded.get(name)]
+    provider = provider_class(stored.name, loaded, services)
+    lacking = [name for name in ("name", "config", "services") if not hasattr(provider, name)]
+    if lacking:
+        raise TypeError(f"self.{lacking[0]} is not there; call super().__init__(name, config, services) in __init__")
+    return Connection(stored=stored, provider=provider, keys=keys if isinstance(provider, EventSource) else ())
+
+
+def _lookups(schema: Schema) -> list[str]:
+    return [name for name, one in schema.fields.items() if isinstance(one, Secret) and one.lookup]

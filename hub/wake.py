@@ -23,7 +23,8 @@ QUEUE = "hub"
 JOB_FUNCTION = "hub.work.jobs.run"
 ASK_AGAIN_S = 10
 REST_S = 5
-JOB_TIMEOUT_S = 600
+JOB_TIMEOUT_S = 90
+"""More than any job needs: plugins that hang are left behind before. A minute later its process is killed."""
 FAILURE_TTL_S = 3_600
 LONGEST_QUEUE = 50
 _TIMEOUT_S = 0.05

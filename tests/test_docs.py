@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import hub.plugin
+from hub import containment
 from hub.__main__ import main
 from hub.admin import document
 from hub.admin.schemas import OPTIONS
@@ -297,3 +298,19 @@ def test_the_version_of_the_seam_is_the_documented_one() -> None:
 
 def test_the_documented_path_of_an_entry_point_is_the_one_that_is_searched() -> None:
     assert "[project.entry-points.survey_hub]" in documents.read("docs/plugins.md")
+
+
+def test_documented_time_limits_of_plugins_are_the_real_ones() -> None:
+    rows = dict(
+        re.findall(
+            r"^\| (`\w+`[^|]*) \| (\d+)(?:, after[^|]*)? \|$", (ROOT / "docs/plugins.md").read_text(), re.MULTILINE
+        )
+    )
+    assert {name: float(seconds) for name, seconds in rows.items()} == {
+        "`__init__`, `close`": containment.MADE_WITHIN_S,
+        "`read`, of all bodies that are decided together": containment.READ_WITHIN_S,
+        "`erase`": containment.FORGOTTEN_WITHIN_S,
+        "`check`": containment.CHECKED_WITHIN_S,
+        "`push`": containment.DONE_WITHIN_S,
+        "`send`, `send_many`": containment.DONE_WITHIN_S,
+    }

@@ -140,6 +140,7 @@ class Scene:
             for table in (tables.invitation, tables.outbox):
                 ended = self.hub.now() - timedelta(seconds=1)
                 connection.execute(table.update().where(table.c.lease_until.is_not(None)).values(lease_until=ended))
+            connection.execute(tables.forgetting.update().values(next_attempt_at=ended))
 
     def answer(self) -> None:
         """Answer the survey."""

@@ -144,7 +144,7 @@ def test_opened_hub_has_the_plugins_of_its_settings(folder, tmp_path):
 def test_workers_have_the_plugins_of_the_environment(folder, monkeypatch):
     monkeypatch.setenv("HUB_PLUGINS_DIR", str(folder))
     monkeypatch.setattr(jobs, "_plugins", None)
-    jobs.preload()
+    jobs.preload(load_settings())
     assert jobs._plugins is not None
     assert (Role.SOURCE, "shop") in jobs._plugins.kinds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from hub.store.configuration import Role, StoredConnection, StoredSurvey
 from hub.store.engine import lock_until_commit
 from hub.store.keys import hash_key
 from hub.store.sql import upsert
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -382,6 +385,14 @@ def _remember_trait_names(hub: Hub) -> None:
     names: set[str] = set()
     for target in hub.registry.current().live(Role.TARGET):
         if isinstance(target.provider, SyncTarget):
-            names |= target.provider.trait_names
+            names |= _trait_names(target.provider)
     with hub.store.write() as connection:
         upsert(connection, tables.echo_trait, [{"name": name} for name in sorted(names)])
+
+
+def _trait_names(target: SyncTarget) -> frozenset[str]:
+    try:
+        return frozenset(target.trait_names)
+    except Exception:
+        log.exception("Target %s could not say which traits it writes", target.name)
+        return frozenset()

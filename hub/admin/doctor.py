@@ -15,7 +15,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, intake
+from hub.store import forgettings, intake, pauses
 from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
 from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
@@ -156,6 +156,13 @@ def _intake_moves(hub: Hub) -> Finding:
 def _notes(hub: Hub, configuration: Configuration) -> list[Finding]:
     """Return what breaks no promise but keeps the hub from its work."""
     notes = [(one.label, one.problem) for one in configuration.broken()]
+    with hub.store.read() as connection:
+        paused = pauses.paused(connection, hub.now())
+    notes += [
+        (configuration.connections[id].label, f"is left alone until {until:%-d %B %H:%M UTC}: {why.rstrip('.')}")
+        for id, (until, why) in paused.items()
+        if id in configuration.connections
+    ]
     for survey in configuration.surveys.values():
         notes += [(f"surveys.{survey.name}", f"is on, but {gap}") for gap in gaps(survey.connections) if survey.enabled]
     notes += [("plugin", problem) for problem in hub.registry.plugins.problems]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hub import containment
 from hub.admin import apply as applying
 from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
@@ -14,6 +15,8 @@ from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub, say
 from hub.config import ConfigError, load_settings, misspelt_settings
+from hub.containment import Hung, contained
+from hub.logs import masked
 from hub.plugin import CheckFailed
 from hub.registry import Connection
 from hub.store.configuration import Role
@@ -113,12 +116,13 @@ def check(name: str | None) -> None:
 def _check(connection: Connection) -> bool:
     problem = connection.problem
     if connection.provider is not None:
+        check_it = connection.provider.check
         try:
-            connection.provider.check()
-        except CheckFailed as error:
-            problem = str(error)
+            contained(check_it, of=connection.id, doing="check", within_s=containment.CHECKED_WITHIN_S)
+        except (CheckFailed, Hung) as error:
+            problem = masked(str(error))
         except Exception as error:  # noqa: BLE001  a plugin may raise anything
-            problem = f"its check failed: {type(error).__name__}: {error}"
+            problem = masked(f"its check failed: {type(error).__name__}: {error}")
     say(f"{'ok     ' if problem is None else 'TROUBLE'} {connection.label}{f': {problem}' if problem else ''}")
     return problem is None
 

@@ -103,7 +103,7 @@ def worker() -> None:
     _log(settings)
     with made_hub(settings) as hub:
         log_broken(hub.registry.current())
-    keep_working(connect(settings.effective_redis_url, timeout_s=None))
+    keep_working(connect(settings.effective_redis_url, timeout_s=None), settings)
 
 
 @click.command()

@@ -50,7 +50,7 @@ def claim(hub: Hub, configuration: Configuration) -> Batch | timedelta | None:
         if not checked.verdicts:
             return checked.wait
         claimed = [one for verdict in checked.verdicts if (one := _settle(connection, verdict, now)) is not None]
-        checked.turns.record(connection)
+        checked.turns.record(connection, now)
         return Batch(claimed=claimed, people=checked.people)
 
     return hub.store.prepare_and_write(prepare, write)

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hub import stopping
@@ -25,7 +25,8 @@ from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_within
 from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
-from hub.pipeline.read import ReadEvent, read_body
+from hub.pipeline.read import MAX_DEATHS, ReadEvent, Stuck, read_bodies, read_one_by_one
+from hub.pipeline.sources import judge_sources, leave_alone, readable_sources
 from hub.registry import Configuration
 from hub.store import intake, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit, patiently
@@ -61,10 +62,7 @@ def drain(hub: Hub, *, until: float) -> int:
 
 
 def _next_bodies(hub: Hub) -> list[AcceptedBody]:
-    """Return a chunk of waiting bodies, without those whose plugin is missing or broken: these wait."""
-    return intake.first(
-        hub.store, sources=hub.registry.current().working_sources(), limit=CHUNK_BODIES, max_bytes=CHUNK_BYTES
-    )
+    return intake.first(hub.store, sources=readable_sources(hub), limit=CHUNK_BODIES, max_bytes=CHUNK_BYTES)
 
 
 def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
@@ -73,16 +71,69 @@ def _decide_chunk(hub: Hub, bodies: Sequence[AcceptedBody]) -> int:
     ids = [body.id for body in bodies if body.id is not None]
     intake.begin_work(hub.store, ids)
     try:
-        events = [event for body in bodies for event in read_body(configuration, body)]
-        for stretch in _up_to_deletes(events):
-            _decide_stretch(hub, configuration, stretch)
+        count = _decide_bodies(hub, configuration, bodies)
+    except Stuck as stuck:
+        intake.leave_work(hub.store, [id for id in ids if id != stuck.body.id])
+        leave_alone(hub, configuration, stuck.body.source_id, str(stuck))
+        return 0
     except Exception:
         with contextlib.suppress(SQLAlchemyError):  # the database may be what is away, and back in a moment
             patiently(lambda: intake.leave_work(hub.store, ids))
         raise
     failpoint("decide.after_commit")
     intake.remove(hub.store, ids)
+    judge_sources(hub, configuration, bodies)
+    return count
+
+
+def _decide_bodies(hub: Hub, configuration: Configuration, bodies: Sequence[AcceptedBody]) -> int:
+    if [body.deaths for body in bodies] == [MAX_DEATHS - 1]:
+        return _decide_carefully(hub, configuration, bodies[0])
+    events = read_bodies(configuration, bodies)
+    for stretch in _up_to_deletes(events):
+        _decide_stretch(hub, configuration, stretch)
     return len(events)
+
+
+# A body that killed two workers
+
+
+def _decide_carefully(hub: Hub, configuration: Configuration, body: AcceptedBody) -> int:
+    """Decide the events of a body one by one, so that what kills a worker for the third time is found.
+
+    An event is written down as poison before it is decided, and that is undone by the transaction that decides it.
+    Meanwhile the death doesn't count for the body; while the next event is read, it does.
+    """
+    assert body.id is not None
+    count = 0
+    for event in read_one_by_one(configuration, body):
+        intake.leave_work(hub.store, [body.id])
+        try:
+            _decide_marked(hub, configuration, event)
+        finally:
+            intake.begin_work(hub.store, [body.id])
+        count += 1
+    return count
+
+
+def _decide_marked(hub: Hub, configuration: Configuration, event: ReadEvent) -> None:
+    with hub.store.read() as connection:
+        if _known_messages(connection, [event]):  # decided before a worker died, or what it died of
+            return
+    why = f"{MAX_DEATHS} workers died while deciding on it"
+    _decide_together(hub, configuration, [replace(event, incoming=None, fault=Reason.POISON, why=why)])
+    try:
+        _decide_together(hub, configuration, [event], marked={(event.source_id, event.message_id)})
+    except Exception as error:
+        if not _may_be_an_event(error):
+            _unmark(hub, event)
+            raise
+        log.exception("An event could not be decided; it is rejected as poison")
+
+
+def _unmark(hub: Hub, event: ReadEvent) -> None:
+    with contextlib.suppress(SQLAlchemyError), hub.store.write() as connection:
+        _delete_marked(connection, {(event.source_id, event.message_id)})
 
 
 def _up_to_deletes(events: Sequence[ReadEvent]) -> Iterator[list[ReadEvent]]:
@@ -129,9 +180,15 @@ def _may_be_an_event(error: Exception) -> bool:
     return not isinstance(error, Stale)
 
 
-def _decide_together(hub: Hub, configuration: Configuration, events: Sequence[ReadEvent]) -> None:
+def _decide_together(
+    hub: Hub,
+    configuration: Configuration,
+    events: Sequence[ReadEvent],
+    *,
+    marked: Collection[tuple[str, str]] = (),
+) -> None:
     has_erased = hub.store.prepare_and_write(
-        lambda connection: _prepare(connection, configuration, events, hub.now()), _write
+        lambda connection: _prepare(connection, configuration, events, marked, hub.now()), _write
     )
     if has_erased:
         forget_due(hub)
@@ -152,11 +209,17 @@ class Prepared:
     """Whom `delete` events name: erased after all that was said about them before."""
     keepers: Sequence[str]
     """The connections that have to forget them, too."""
+    marked: Collection[tuple[str, str]]
+    """Which of the events were written down as poison beforehand, by source and messageId."""
     now: datetime
 
 
 def _prepare(
-    connection: Connection, configuration: Configuration, events: Sequence[ReadEvent], now: datetime
+    connection: Connection,
+    configuration: Configuration,
+    events: Sequence[ReadEvent],
+    marked: Collection[tuple[str, str]],
+    now: datetime,
 ) -> Prepared:
     lock_until_commit(connection, "decide")
     world = worlds.new_world(connection, check_address, now)
@@ -169,13 +232,13 @@ def _prepare(
         surveys=configuration.rules,
         now=now,
     )
-    world.message_ids |= _known_messages(connection, events)
+    world.message_ids |= _known_messages(connection, events) - set(marked)
     emitted = _emitted(connection, events)
     echo_traits = SYNC_TRAITS | set(connection.scalars(select(tables.echo_trait.c.name)))
     event_rows: list[dict[str, Any]] = []
     decision_rows: list[dict[str, Any]] = []
     deleted: list[Identity] = []
-    counts: Counter[Tally] = Counter()
+    counts: Counter[Tally] = Counter({_POISON: -len(marked)})
     for event in events:
         ruling = _rule(world, configuration, event, emitted, echo_traits, now)
         counts.update(_tallies(ruling))
@@ -195,6 +258,7 @@ def _prepare(
         counts=counts,
         deleted=deleted,
         keepers=who_keep_something(configuration),
+        marked=marked,
         now=now,
     )
 
@@ -283,6 +347,9 @@ def _decision_rows(event_id: str, ruling: Ruling, now: datetime) -> list[dict[st
     ]
 
 
+_POISON: Tally = ("event", Outcome.REJECTED, Reason.POISON)
+
+
 def _tallies(ruling: Ruling) -> list[Tally]:
     decided = [("decision", one.survey_id, one.outcome, one.reason) for one in ruling.decisions]
     return [("event", ruling.outcome or "decided", ruling.reason or ""), *decided]
@@ -290,6 +357,7 @@ def _tallies(ruling: Ruling) -> list[Tally]:
 
 def _write(connection: Connection, prepared: Prepared) -> bool:
     """Write a decided chunk down; return whether anybody was erased by it."""
+    _delete_marked(connection, prepared.marked)
     worlds.save(connection, prepared.world, now=prepared.now)
     if prepared.events:
         connection.execute(insert(tables.event), list(prepared.events))
@@ -300,3 +368,9 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
     failpoint("decide.before_commit")
     return bool(prepared.deleted)
+
+
+def _delete_marked(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
+    table = tables.event
+    for source_id, message_id in marked:
+        connection.execute(delete(table).where(table.c.source_id == source_id, table.c.message_id == message_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -12,7 +13,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from hub import stopping
+from hub import containment, stopping
+from hub.containment import Hung, contained
 from hub.domain.traits import display_name, language_of, value_of
 from hub.domain.world import Person
 from hub.failpoints import failpoint
@@ -21,7 +23,7 @@ from hub.mail.message import InvitationMail, render
 from hub.pipeline.claim import Batch, claim
 from hub.pipeline.hub import Hub
 from hub.pipeline.links import survey_url, unsubscribe_url
-from hub.plugin import ChannelPaused, Message, NotSent, Outcome, SurveyChannel, Unknown
+from hub.plugin import ChannelPaused, Message, NotSent, Outcome, Sent, SurveyChannel, Unknown
 from hub.registry import Configuration
 from hub.store import deliveries, pauses
 from hub.store.configuration import Role
@@ -86,6 +88,10 @@ class _Run:
         self._departed: set[str] = set()
         self._refused: set[str] = set()
         self._concluded: set[str] = set()
+        self._accused: set[str] = set()
+        self._ending = threading.Lock()
+        self._is_over = False
+        """The channel had its time: what its threads do from now on changes nothing."""
         self._paused: ChannelPaused | None = None
         self._worked = False
         self._faults = 0
@@ -98,21 +104,38 @@ class _Run:
 
     def send(self) -> int:
         """Return how many messages were handed over."""
+        left_s = max(0.0, self._until - time.monotonic())
         try:
-            for message_id, outcome in self._channel.send_many(self._messages(), self._point_of_no_return):
-                self._conclude(message_id, outcome)
+            contained(
+                self._hand_over,
+                of=self._channel_id,
+                doing="send",
+                within_s=left_s + containment.DONE_WITHIN_S,
+                claim=next(iter(self._claimed.values())).claim,
+            )
         except ChannelPaused as error:
             self._paused = error
+        except Hung as hung:
+            self._paused = ChannelPaused(str(hung))
         except Exception as error:
             log.exception("Channel %s failed", self._channel.name)
             self._paused = ChannelPaused(f"{type(error).__name__}: {error}")
         finally:
+            with self._ending:
+                self._is_over = True
             self._finish(self._paused)
         return len(self._concluded)
 
+    def _hand_over(self) -> None:
+        for message_id, outcome in self._channel.send_many(self._messages(), self._point_of_no_return):
+            with self._ending:
+                if self._is_over:
+                    return
+                self._take(message_id, outcome)
+
     def _messages(self) -> Iterator[Message]:
         for claimed in self._claimed.values():
-            if self._paused is not None or stopping.is_time_up(self._until):
+            if self._paused is not None or self._is_over or stopping.is_time_up(self._until):
                 return
             message = self._render(claimed)
             if message is not None:
@@ -144,19 +167,45 @@ class _Run:
             return None
 
     def _point_of_no_return(self, messages: Sequence[Message]) -> Collection[str]:
-        gone = self._commits.submit([self._claimed[message.id] for message in messages])
+        mine = {message.id for message in messages} & self._handed_over
+        if len(mine) < len(messages):
+            self._accuse("passed the point of no return with a message that it was not given")
+        if mine & self._departed:
+            self._accuse("passed the point of no return twice with one message")
+        gone = self._commits.submit([self._claimed[message_id] for message_id in sorted(mine)])
         failpoint("deliver.departed")
         self._departed |= gone
-        self._refused |= {message.id for message in messages} - gone
+        self._refused |= mine - gone
         return gone
 
-    def _conclude(self, message_id: str, said: object) -> None:
+    def _take(self, message_id: str, said: object) -> None:
+        """Take what the channel says of a message."""
         failpoint("deliver.answered")
-        claimed = self._claimed.get(message_id)
-        if claimed is None or message_id in self._concluded:
-            log.error("Channel %s gave an outcome for a message it was not given", self._channel.name)
+        if message_id not in self._handed_over or message_id in self._concluded:
+            self._accuse("gave an outcome for a message that it was not given")
             return
         outcome = said if isinstance(said, Outcome) else self._no_outcome(message_id, said)
+        if isinstance(outcome, Sent) and message_id not in self._departed:
+            self._doubt(message_id)
+        self._conclude(message_id, outcome)
+
+    def _doubt(self, message_id: str) -> None:
+        """Notice a mail that is said to have left although that was not allowed, or not asked."""
+        if message_id not in self._refused:
+            self._accuse("sent a mail without passing the point of no return")
+            return
+        what = "sent a mail that must not be sent any more: its plugin does not let Abandoned pass"
+        self._accuse(what)
+        self._paused = self._paused or ChannelPaused(f"it {what}")
+
+    def _accuse(self, what: str) -> None:
+        """Say what a channel's plugin does wrong, once for a run."""
+        if what not in self._accused:
+            self._accused.add(what)
+            log.error("Channel %s %s", self._channel.name, what)
+
+    def _conclude(self, message_id: str, outcome: Outcome) -> None:
+        claimed = self._claimed[message_id]
         self._judge_channel(outcome)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
@@ -249,9 +298,17 @@ def _broken(faults: int, why: str) -> ChannelPaused:
     return ChannelPaused(f"{faults} messages in a row failed, the last one: {why}")
 
 
+def _sender_name(channel: SurveyChannel) -> str:
+    try:
+        return channel.sender_name
+    except Exception:
+        log.exception("Channel %s could not say in whose name it sends", channel.name)
+        return ""
+
+
 def brand_of(hub: Hub, configuration: Configuration, survey_id: str, channel_id: str | None) -> str:
     """Return whom the mail speaks for: the survey's brand, else the channel's sender, else this hub's host name."""
     survey = configuration.surveys.get(survey_id)
     brand = survey.settings.get("brand") if survey else None
     channel = configuration.channel(channel_id) if channel_id else None
-    return str(brand or (channel and channel.sender_name) or urlsplit(hub.settings.base_url).hostname)
+    return str(brand or (channel and _sender_name(channel)) or urlsplit(hub.settings.base_url).hostname)

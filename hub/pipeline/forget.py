@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from hub import stopping
+from hub import containment, stopping
+from hub.containment import Hung, contained
 from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
-from hub.plugin import Provider
-from hub.registry import Configuration
+from hub.plugin import Person, Provider
+from hub.registry import Configuration, Connection
 from hub.store import forgettings
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ def who_keep_something(configuration: Configuration) -> list[str]:
 def forget_due(hub: Hub) -> int:
     """Ask connections to forget whom they still have to; return how many of these were forgotten.
 
-    A connection that fails, or whose plugin is missing, is asked again after ever longer, up to a day.
+    A connection that fails, or whose plugin is missing, is asked again after ever longer, up to a day. That is
+    written down before it is asked: so it is where it ends the process.
     """
     now = hub.now()
     with hub.store.read() as connection:
@@ -37,27 +39,39 @@ def forget_due(hub: Hub) -> int:
         return 0
     configuration = hub.registry.current()
     forgotten = 0
+    hung: set[str] = set()
     for one in found:
         if stopping.is_asked():
             break
-        is_done = _forget(configuration, one)
-        failpoint("forget.answered")
         with hub.store.write() as connection:
-            if is_done:
+            forgettings.put_off(connection, one, now=now)
+        if one.connection_id in hung:
+            continue
+        keeper = configuration.connections[one.connection_id]
+        try:
+            is_done = _forget(keeper, one.person)
+        except Hung as error:
+            log.error("%s could not forget a person: %s; it is asked again", keeper.label, error)  # noqa: TRY400
+            hung.add(keeper.id)
+            continue
+        failpoint("forget.answered")
+        if is_done:
+            with hub.store.write() as connection:
                 forgettings.done(connection, one)
-            else:
-                forgettings.put_off(connection, one, now=now)
-        forgotten += is_done
+            forgotten += 1
     return forgotten
 
 
-def _forget(configuration: Configuration, one: forgettings.Forgetting) -> bool:
-    target = configuration.connections[one.connection_id]
-    if target.provider is None:
+def _forget(keeper: Connection, person: Person) -> bool:
+    """Return whether a connection forgot a person. Raises Hung."""
+    provider = keeper.provider
+    if provider is None:
         return False
     try:
-        target.provider.erase(one.person)
+        contained(lambda: provider.erase(person), of=keeper.id, doing="erase", within_s=containment.FORGOTTEN_WITHIN_S)
+    except Hung:
+        raise
     except Exception:
-        log.exception("%s could not forget a person; it is asked again", target.label)
+        log.exception("%s could not forget a person; it is asked again", keeper.label)
         return False
     return True

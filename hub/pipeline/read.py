@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from hub import containment
+from hub.containment import Hung, Note, contained, note_down
 from hub.domain.identity import Identity, IdKind, identities_of
 from hub.domain.reasons import Reason
 from hub.domain.rules import Incoming
@@ -24,6 +26,8 @@ from hub.store.types import is_storable, storable
 log = logging.getLogger(__name__)
 
 MAX_DEATHS = 3
+MOST_EVENTS = 20_000
+"""Of one body: a source that never ends is stopped there."""
 MAX_MESSAGE_ID = 300
 
 
@@ -42,26 +46,87 @@ class ReadEvent:
     why: str | None = None
 
 
-def read_body(configuration: Configuration, body: AcceptedBody) -> list[ReadEvent]:
-    """Return the events of a body, in order. A body that killed three workers is not read again."""
-    source = configuration.source(body.source_id)
-    if body.deaths >= MAX_DEATHS:
-        return [_faulty(body, Unreadable(why=f"{MAX_DEATHS} workers died while working on it"), Reason.POISON)]
-    assert source is not None, "bodies of missing plugins wait in the log"
-    namespace = configuration.namespace_of(body.source_id)
-    stored = Stored(body=body.body, arrived_at=body.arrived_at, hint=body.hint)
-    events: list[ReadEvent] = []
+class Stuck(Exception):
+    """A source did not come back from reading a body."""
+
+    def __init__(self, body: AcceptedBody, hung: Hung) -> None:
+        super().__init__(str(hung))
+        self.body = body
+
+
+def read_bodies(configuration: Configuration, bodies: Sequence[AcceptedBody]) -> list[ReadEvent]:
+    """Return the events of bodies, in order. Raises Stuck."""
+    current = bodies[0]
+
+    def read() -> list[ReadEvent]:
+        nonlocal current
+        events: list[ReadEvent] = []
+        for current in bodies:
+            note_down(Note(of=current.source_id, doing="read"))
+            events += read_body(configuration, current)
+        return events
+
     try:
-        for item in imported.read_imported(stored) if body.hint == imported.HINT else source.read(stored):
-            if isinstance(item, Unreadable):
-                events.append(_faulty(body, item, Reason.UNREADABLE))
-            else:
-                events.append(read_event(body.source_id, namespace, item, body.arrived_at))
-    except Exception as error:
+        return contained(read, of=current.source_id, doing="read", within_s=containment.READ_WITHIN_S)
+    except Hung as hung:
+        raise Stuck(current, hung) from hung
+
+
+def read_one_by_one(configuration: Configuration, body: AcceptedBody) -> Iterator[ReadEvent]:
+    """Yield each event of a body before the next one is read. Raises Stuck."""
+    events = read_body(configuration, body)
+    try:
+        while event := contained(
+            lambda: next(events, None), of=body.source_id, doing="read", within_s=containment.READ_WITHIN_S
+        ):
+            yield event
+    except Hung as hung:
+        raise Stuck(body, hung) from hung
+
+
+def read_body(configuration: Configuration, body: AcceptedBody) -> Iterator[ReadEvent]:
+    """Yield the events of a body, in order. A body that killed three workers is not read again."""
+    if body.deaths >= MAX_DEATHS:
+        yield _faulty(body, Unreadable(why=f"{MAX_DEATHS} workers died while reading it"), Reason.POISON)
+        return
+    namespace = configuration.namespace_of(body.source_id)
+    try:
+        for number, item in enumerate(_items(configuration, body)):
+            if number == MOST_EVENTS:
+                log.error("A source gave more than %d events for one body; the rest was rejected", MOST_EVENTS)
+                why = f"the source's plugin gave more than {MOST_EVENTS} events for one body"
+                yield _faulty(body, Unreadable(why=why), Reason.UNREADABLE)
+                return
+            yield _read_item(body, namespace, item)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
         log.exception("The source of a stored body could not read it; it was rejected")
         why = f"the source's plugin failed: {type(error).__name__}"
-        events.append(_faulty(body, Unreadable(why=why), Reason.UNREADABLE))
-    return events
+        yield _faulty(body, Unreadable(why=why), Reason.UNREADABLE)
+
+
+def _items(configuration: Configuration, body: AcceptedBody) -> Iterable[object]:
+    stored = Stored(body=body.body, arrived_at=body.arrived_at, hint=body.hint)
+    if body.hint == imported.HINT:
+        return imported.read_imported(stored)
+    source = configuration.source(body.source_id)
+    assert source is not None, "bodies of missing plugins wait in the log"
+    return source.read(stored)
+
+
+def _read_item(body: AcceptedBody, namespace: str, item: object) -> ReadEvent:
+    """Return what a source said of one event; where that makes no sense, only this event is rejected."""
+    try:
+        if isinstance(item, Unreadable):
+            return _faulty(body, item, Reason.UNREADABLE)
+        if isinstance(item, Event):
+            return read_event(body.source_id, namespace, item, body.arrived_at)
+        why = f"the source's plugin gave a {type(item).__name__} for an event"
+    except Exception as error:
+        log.exception("What the source of a stored body said of an event makes no sense; the event was rejected")
+        why = f"the source's plugin gave an event that makes no sense: {type(error).__name__}"
+    return _faulty(body, Unreadable(why=why, payload=repr(item)), Reason.UNREADABLE)
 
 
 def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetime) -> ReadEvent:

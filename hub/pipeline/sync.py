@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from hub import stopping
+from hub import containment, stopping
+from hub.containment import Hung, contained
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
 from hub.failpoints import failpoint
@@ -29,6 +31,10 @@ from hub.store.outboxes import Pending
 log = logging.getLogger(__name__)
 
 BATCH = 1_000
+BATCH_S = 5.0
+"""A target with a rate is given no more at once than it takes in this time: the answers are recorded in between."""
+HUNG_PAUSE_S = 60.0
+"""How long a target is left alone that did not come back, the first time."""
 DAILY = "daily"
 MANUAL = "manual"
 
@@ -98,7 +104,7 @@ def _work_on(hub: Hub, run: Any, *, until: float) -> int:
         return 0
     counts: Counter[str] = Counter()
     while target is not None and not stopping.is_time_up(until) and not _is_paused(hub, run.target_id):
-        pushed = _push_batch(hub, configuration, run, target)
+        pushed = _push_batch(hub, configuration, run, target, until=until)
         if not pushed:
             break
         counts.update(pushed)
@@ -116,10 +122,12 @@ def _is_paused(hub: Hub, target_id: str) -> bool:
         return target_id in pauses.paused(connection, hub.now())
 
 
-def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTarget) -> dict[str, int]:
+def _push_batch(
+    hub: Hub, configuration: Configuration, run: Any, target: SyncTarget, *, until: float
+) -> dict[str, int]:
     """Push one batch; return what became of it, or nothing when there was none."""
     claim = secrets.token_hex(12)
-    size = max(1, min(BATCH, target.limits.count * 10))
+    size = _batch_size(target.limits)
     namespace = str(configuration.connections[run.target_id].stored.options.get("namespace", ""))
 
     def take(connection: Connection) -> tuple[list[Pending], list[CustomerUpdate]]:
@@ -132,7 +140,7 @@ def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTa
     if not pending:
         return {}
     failpoint("sync.leased")
-    results, trouble = _push_parts(target, updates)
+    results, trouble = _push_parts(run.target_id, target, updates, claim=claim, until=until)
     failpoint("sync.answered")
     pairs = list(zip(pending, results, strict=False))
 
@@ -151,19 +159,25 @@ def _push_batch(hub: Hub, configuration: Configuration, run: Any, target: SyncTa
     return counts
 
 
+def _batch_size(limits: Limits) -> int:
+    within_rate = limits.per_second * BATCH_S if limits.per_second > 0 else BATCH
+    return max(1, int(min(BATCH, limits.count * 10, within_rate)))
+
+
 def _push_parts(
-    target: SyncTarget, updates: Sequence[CustomerUpdate]
+    target_id: str, target: SyncTarget, updates: Sequence[CustomerUpdate], *, claim: str, until: float
 ) -> tuple[list[Done | Retry | Parked], Retry | None]:
     """Return a result for each update, and the trouble that ended it early: a target that takes nothing is left alone.
 
-    What was not tried by then waits as long as what was. There are fewer results when this process was asked to end.
+    What was not tried by then waits as long as what was. There are fewer results when the time is up, or when this
+    process was asked to end.
     """
     results: list[Done | Retry | Parked] = []
     for part in _parts(updates, target.limits.count):
-        if stopping.is_asked():
-            break
         started = time.monotonic()
-        said = _push(target, part)
+        if stopping.is_asked() or (results and started > until):
+            break
+        said = _push(target_id, target, part, claim)
         results += said
         trouble = _trouble(said)
         if trouble is not None:
@@ -175,14 +189,14 @@ def _push_parts(
 def _trouble(said: Sequence[Done | Retry | Parked]) -> Retry | None:
     """Return why a target takes nothing at all right now, None when it may be about a single update."""
     refused = [result for result in said if isinstance(result, Retry)]
-    longest = max(refused, key=lambda one: one.after_s or 0, default=None)
+    longest = max(refused, key=lambda one: pauses.asked_s(one.after_s), default=None)
     if longest is None or len(refused) < len(said) or (len(said) == 1 and longest.after_s is None):
         return None
     return longest
 
 
 def _parts(updates: Sequence[CustomerUpdate], size: int) -> list[Sequence[CustomerUpdate]]:
-    return [updates[start : start + size] for start in range(0, len(updates), max(1, size))]
+    return [updates[start : start + size] for start in range(0, len(updates), size)]
 
 
 def _keep_to_rate(limits: Limits, count: int, started: float) -> None:
@@ -191,14 +205,25 @@ def _keep_to_rate(limits: Limits, count: int, started: float) -> None:
         stopping.sleep(max(0.0, started + count / limits.per_second - time.monotonic()))
 
 
-def _push(target: SyncTarget, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
+def _push(
+    target_id: str, target: SyncTarget, updates: Sequence[CustomerUpdate], claim: str
+) -> Sequence[Done | Retry | Parked]:
     try:
-        results = list(target.push(updates))
+        results: list[object] = contained(
+            lambda: list(islice(target.push(list(updates)), len(updates) + 1)),
+            of=target_id,
+            doing="push",
+            within_s=containment.DONE_WITHIN_S,
+            claim=claim,
+        )
+    except Hung as hung:
+        log.error("Target %s is left alone: %s", target.name, hung)  # noqa: TRY400  there is no trace to see
+        return [Retry(why=str(hung), after_s=HUNG_PAUSE_S) for _ in updates]
     except Exception as error:
         log.exception("Target %s failed", target.name)
         return [Retry(why=f"{type(error).__name__}: {error}") for _ in updates]
     if len(results) != len(updates):
-        log.error("Target %s gave %d results for %d updates", target.name, len(results), len(updates))
+        log.error("Target %s gave a wrong number of results for %d updates", target.name, len(updates))
         return [Retry(why="the target's plugin gave a wrong number of results") for _ in updates]
     return [_checked(target, result) for result in results]
 

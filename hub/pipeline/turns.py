@@ -78,11 +78,13 @@ class Turns:
                 return Waits.FOR_ITS_TURN
         return Waits.FOR_ITS_TURN if self._trial & set(self.usable(channels)) else None
 
-    def record(self, connection: Connection) -> None:
-        """Take what was used out of the buckets. Raises Stale when another worker was faster."""
+    def record(self, connection: Connection, now: datetime) -> None:
+        """Take what was used out of the buckets, and trials in hand. Raises Stale when another worker was faster."""
         for channel, count in sorted(self._taken.items()):
             if channel in self._seen:
                 rates.take(connection, channel, self._seen[channel], count)
+            if channel in self._trial:
+                pauses.begin_trial(connection, channel, now)
 
 
 def turns_to_take(connection: Connection, configuration: Configuration, now: datetime) -> Turns:

@@ -14,7 +14,7 @@ from hub.domain.reasons import Reason, Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.failpoints import failpoint
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
-from hub.store.pauses import LONGEST_ASKED_S
+from hub.store.pauses import asked_s
 from hub.store.sql import in_states, is_among, upsert
 from hub.store.tables import attempt, suppression
 from hub.store.tables import invitation as table
@@ -270,8 +270,7 @@ def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict
     tried = [*claimed.tried, claimed.channel_id] if is_channel_fault else list(claimed.tried)
     has_next = is_channel_fault and any(channel not in tried for channel in concluded.channels)
     delay = min(FIRST_RETRY * 2 ** min(claimed.attempts, 10), LONGEST_RETRY)
-    if outcome.retry_after_s is not None:
-        delay = max(delay, timedelta(seconds=min(outcome.retry_after_s, LONGEST_ASKED_S)))
+    delay = max(delay, timedelta(seconds=asked_s(outcome.retry_after_s)))
     return {
         "state": State.QUEUED,
         "note": note_of(outcome.why),
@@ -351,6 +350,12 @@ def _take_back(connection: Connection, which: ColumnElement[bool]) -> tuple[int,
         lost.values(state=State.UNKNOWN, lease_until=None, revision=table.c.revision + 1, note=note)
     ).rowcount
     return requeued, unknown
+
+
+def end_leases(connection: Connection, claim: str, now: datetime) -> None:
+    """Have the leases of a claim run out now: the process that had it is known to be gone."""
+    mine = (table.c.claim == claim, in_states(table.c.state, *IN_HAND), table.c.lease_until > now)
+    connection.execute(update(table).where(*mine).values(lease_until=now))
 
 
 def has_expired_leases(connection: Connection, now: datetime) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from hub.plugin import Done, Parked, Retry
-from hub.store.pauses import LONGEST_ASKED_S
+from hub.store.pauses import asked_s
 from hub.store.sql import in_states, insert_missing, is_among
 from hub.store.tables import outbox, response, survey, sync_run
-from hub.store.types import note_of, storable
+from hub.store.types import note_of
 
 OPEN = in_states(outbox.c.state, "pending", "leased")
 LEASE = timedelta(minutes=5)
@@ -158,15 +158,21 @@ def release(connection: Connection, target_id: str, claim: str) -> None:
     connection.execute(update(outbox).where(*mine).values(**values))
 
 
+def end_leases(connection: Connection, claim: str, now: datetime) -> None:
+    """Have the leases of a claim run out now: the process that had it is known to be gone."""
+    mine = (outbox.c.claim == claim, OPEN, outbox.c.state == "leased", outbox.c.lease_until > now)
+    connection.execute(update(outbox).where(*mine).values(lease_until=now))
+
+
 def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[str, dict[str, Any]]:
     match result:
         case Done(detail=detail):
             return "done", {"state": "done", "done_at": now, "code": None, "note": note_of(detail)}
         case Parked(why=why, code=code):
-            return "parked", {"state": "parked", "done_at": now, "code": storable(code), "note": note_of(why)}
+            return "parked", {"state": "parked", "done_at": now, "code": note_of(code), "note": note_of(why)}
         case Retry(why=why, after_s=after_s):
             backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
-            delay = max(backoff, timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S)))
+            delay = max(backoff, timedelta(seconds=asked_s(after_s)))
             return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": note_of(why)}
 
 

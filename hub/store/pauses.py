@@ -1,4 +1,4 @@
-"""Which channels and targets are left alone for a while, and how often they failed."""
+"""Which connections are left alone for a while, and how often they failed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from hub.store.engine import Stale
 from hub.store.sql import insert_missing, upsert
 from hub.store.tables import connection_state as table
 from hub.store.types import note_of
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
+TRIAL = timedelta(minutes=2)
+"""How long others leave a channel alone that is on trial; its verdict ends that earlier."""
 LONGEST_ASKED_S = 86_400.0
 """A provider that asks for more than a day is asked again after a day."""
 FAULTS_ALLOWED = 5
 """So many messages in a row that a channel failed or left in doubt are enough: it is left alone."""
+
+
+def asked_s(seconds: object) -> float:
+    """Return the seconds that a provider asks for; 0 where it asks for none, or for nothing that makes sense."""
+    if isinstance(seconds, int | float) and seconds > 0:
+        return min(float(seconds), LONGEST_ASKED_S)
+    return 0.0
 
 
 def paused(connection: Connection, now: datetime) -> dict[str, tuple[datetime, str]]:
@@ -39,12 +49,19 @@ def pause(
     """
     before: int | None = connection.scalar(select(table.c.failures).where(table.c.connection_id == connection_id))
     failures = (before or 0) + 1
-    asked = timedelta(seconds=min(after_s or 0, LONGEST_ASKED_S))
+    asked = timedelta(seconds=asked_s(after_s))
     backoff = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
     until = now + (asked if asked and failures == 1 else max(backoff, asked))
     row = {"paused_until": until, "why": note_of(why), "failures": failures, "faults": 0}
     upsert(connection, table, [{"connection_id": connection_id, **row}], update=list(row))
     return until, failures == 1
+
+
+def begin_trial(connection: Connection, connection_id: str, now: datetime) -> None:
+    """Leave what is on trial to one worker: one that hangs must not hold them all. Raises Stale: another was faster."""
+    free = (table.c.connection_id == connection_id) & (table.c.failures > 0) & (table.c.paused_until <= now)
+    if connection.execute(update(table).where(free).values(paused_until=now + TRIAL)).rowcount != 1:
+        raise Stale
 
 
 def resume(connection: Connection, connection_id: str) -> bool:
@@ -66,3 +83,8 @@ def failures(connection: Connection) -> dict[str, int]:
     """Return how often connections failed in a row, for those that did."""
     statement = select(table.c.connection_id, table.c.failures).where(table.c.failures > 0)
     return {row.connection_id: row.failures for row in connection.execute(statement)}
+
+
+def troubled(connection: Connection) -> set[str]:
+    """Return the connections that failed since they last worked."""
+    return set(connection.scalars(select(table.c.connection_id).where((table.c.failures > 0) | (table.c.faults > 0))))

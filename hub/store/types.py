@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from hub.logs import without_secrets
+from hub.logs import masked
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_NOTE = 500
@@ -82,9 +82,9 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def note_of(text: object) -> str:
-    """Return what a plugin or a stranger's server said as it is kept: storable, not long, and without our secrets."""
-    return storable(without_secrets(str(text)[:_SCANNED_NOTE]))[:LONGEST_NOTE]
+def note_of(said: object) -> str:
+    """Return what a plugin or a stranger's server said as it is kept: without addresses and secrets, and not long."""
+    return storable(masked(str(said)[:_SCANNED_NOTE]))[:LONGEST_NOTE]
 
 
 def is_storable(text: str) -> bool:

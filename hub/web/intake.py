@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
@@ -22,6 +22,7 @@ from hub.registry import Configuration, log_broken
 from hub.store.configuration import Role
 from hub.store.group_commit import Overloaded
 from hub.store.keys import hash_key
+from hub.store.types import is_storable
 from hub.web.look import BARE
 from hub.web.refusals import Refusals
 
@@ -34,8 +35,12 @@ CONFIGURATION_AGE_S = 1.0
 RETRY_AFTER_S = 5
 BODIES_AT_ONCE = 12
 """Bodies that are read at the same time, of the 16 threads that a web process has; see WEB_THREADS."""
+RECEIVED_AT_ONCE = 8
+"""Requests that one source looks at in the same moment, of those threads."""
 BODY_TURN_S = 1.0
-"""How long a request waits for its turn to send its body, before it is told to come again."""
+"""How long a request waits for its turn to send its body, and to be looked at, before it is told to come again."""
+MOST_GROWN = 10
+"""What a source wants stored may be so many times larger than the largest body it takes."""
 ALWAYS_INFLATED = 600_000
 MOST_INFLATED = 100
 """Beyond 600 KB no gzip body may grow to more than a hundred times its size: strangers send such before any key."""
@@ -83,6 +88,9 @@ class Intake:
         self._refreshing = threading.Lock()
         self._unknown_keys, self._unstored = Refusals(), Refusals()
         self._bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
+        self._turns: dict[str, threading.BoundedSemaphore] = defaultdict(
+            lambda: threading.BoundedSemaphore(RECEIVED_AT_ONCE)
+        )
         self._answered: Counter[int] = Counter()
         self._counting = threading.Lock()
 
@@ -137,7 +145,7 @@ class Intake:
         source_class = self._kinds.get(kind or "")
         if configuration is None or source_class is None:
             dialect = source_class or EventSource
-            return dialect.trouble(503, "The hub cannot take events right now; please retry.", RETRY_AFTER_S)
+            return _trouble(dialect, 503, "The hub cannot take events right now; please retry.", RETRY_AFTER_S)
         reply = self._answer_for(source_class, configuration, connection_id, environ)
         return _with_headers(reply, _CORS) if source_class.cors else reply
 
@@ -159,15 +167,16 @@ class Intake:
                 key = source_class.key(request)
                 connection_id = configuration.source_of_key.get(hash_key(key)) if key else None
             if connection_id is None:
-                return source_class.without_key(request) or self._unknown_key(source_class, configuration)
+                reply = source_class.without_key(request)
+                return _sensible(reply) if reply else self._unknown_key(source_class, configuration)
             return self._receive(configuration.source(connection_id), connection_id, request)
         except _Refused as refused:
-            return source_class.trouble(refused.status, str(refused))
+            return _trouble(source_class, refused.status, str(refused))
         except (Overloaded, SQLAlchemyError, TimeoutError) as error:
             self._unstored.count(f"a body could not be stored ({type(error).__name__})")
-        except Exception:
+        except BaseException:  # also what a plugin raises to end its thread, which is ours
             log.exception("A source failed to take a request")
-        return source_class.trouble(503, "The hub cannot store events right now; please retry.", RETRY_AFTER_S)
+        return _trouble(source_class, 503, "The hub cannot store events right now; please retry.", RETRY_AFTER_S)
 
     def _unknown_key(self, source_class: type[EventSource], configuration: Configuration) -> Reply:
         """Refuse a key, unless it may be that of a source that does not work now: then it is our trouble."""
@@ -176,19 +185,29 @@ class Intake:
             return _not_working(source_class)
         self._unknown_keys.count("the key was missing or unknown")
         message = "The write key is missing or unknown. Use the API key of a source of this hub."
-        return source_class.trouble(401, message)
+        return _trouble(source_class, 401, message)
 
     def _receive(self, source: EventSource | None, connection_id: str, request: InboundRequest) -> Reply:
         if source is None:
             raise Overloaded
-        accepted = source.receive(request)
+        accepted = self._said(source, connection_id, request)
         if not isinstance(accepted, Accepted):
-            return accepted
-        if accepted.hint == imported.HINT:
-            raise ValueError("the hint of a source is the hub's own; its plugin has to choose another")
+            return _sensible(accepted)
+        _check_accepted(accepted, most_bytes=MOST_GROWN * source.max_body)
         self.receiver.store(connection_id, accepted, request.arrived_at)
         self._wake()
         return accepted.reply
+
+    def _said(self, source: EventSource, connection_id: str, request: InboundRequest) -> Accepted | Reply:
+        """Return what a source says of a request; one that never comes back holds some of the threads, never all."""
+        turns = self._turns[connection_id]
+        if not turns.acquire(timeout=BODY_TURN_S):
+            log.error("Source %s does not come back from receive", source.name)
+            raise Overloaded
+        try:
+            return source.receive(request)
+        finally:
+            turns.release()
 
     def _refreshed(self) -> Configuration:
         """Return the configuration, asked for anew when the last answer is a second old."""
@@ -231,8 +250,40 @@ class Intake:
             self._bodies.release()
 
 
+def _sensible(reply: Reply) -> Reply:
+    """Return a plugin's reply. Raises TypeError where it is none that could be sent."""
+    if not isinstance(reply, Reply):
+        raise TypeError(f"a source gave a {type(reply).__name__} for an answer")
+    texts = [reply.content_type, *reply.headers, *reply.headers.values()]
+    is_sensible = isinstance(reply.status, int) and isinstance(reply.body, bytes)
+    if not is_sensible or not all(isinstance(text, str) for text in texts):
+        raise TypeError("a Reply has a whole number for its status, bytes for its body and text for its headers")
+    return reply
+
+
+def _check_accepted(accepted: Accepted, *, most_bytes: int) -> None:
+    """Raise TypeError or ValueError for what cannot be stored: it must not harm what is stored with it."""
+    _sensible(accepted.reply)
+    is_sensible = isinstance(accepted.body, bytes) and isinstance(accepted.hint, str)
+    if not is_sensible or not is_storable(accepted.hint):
+        raise TypeError("Accepted has bytes for its body and text for its hint")
+    if len(accepted.body) > most_bytes:
+        raise ValueError(f"Accepted has a body of {len(accepted.body)} bytes; {most_bytes} are the most")
+    if accepted.hint == imported.HINT:
+        raise ValueError("the hint of a source is the hub's own; its plugin has to choose another")
+
+
+def _trouble(dialect: type[EventSource], status: int, message: str, retry_after_s: int | None = None) -> Reply:
+    """Return an error in the sender's dialect, in plain words where the plugin has none."""
+    try:
+        return _sensible(dialect.trouble(status, message, retry_after_s))
+    except Exception:
+        log.exception("The source kind %s could not word an error", dialect.kind)
+        return EventSource.trouble(status, message, retry_after_s)
+
+
 def _not_working(source_class: type[EventSource]) -> Reply:
-    return source_class.trouble(503, "A source of this hub does not work right now; please retry.", RETRY_AFTER_S)
+    return _trouble(source_class, 503, "A source of this hub does not work right now; please retry.", RETRY_AFTER_S)
 
 
 def _read_body(environ: WSGIEnvironment, max_body: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,13 +13,14 @@ from werkzeug.exceptions import HTTPException
 
 from hub.pipeline.hub import Hub
 from hub.pipeline.report import record_reports
-from hub.plugin import DeliveryReport, InboundRequest, Reply
+from hub.plugin import DeliveryReport, InboundRequest, Reply, ReportKind
 from hub.web.intake import RETRY_AFTER_S
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 5_000_000
 """Bytes. Providers send some hundred reports at once."""
+MOST_REPORTS = 100_000
 
 
 def blueprint(hub: Hub) -> Blueprint:
@@ -53,13 +55,13 @@ def _take(hub: Hub, channel_id: str) -> Reply:
     inbound = _inbound(hub)
     try:
         said: object = channel.reports(inbound)
-    except Exception:
+        given = list(islice(said, MOST_REPORTS)) if isinstance(said, Iterable) else [said]
+    except BaseException:
         log.exception("Channel %s failed to read a report", channel.name)
         return _later("The report could not be read; please retry.")
     if isinstance(said, Reply):
         return said
-    given = list(said) if isinstance(said, Iterable) else [said]
-    genuine = [one for one in given if isinstance(one, DeliveryReport) and _has_a_time(one)]
+    genuine = [one for one in given if isinstance(one, DeliveryReport) and _makes_sense(one)]
     known = record_reports(hub, channel_id, genuine)
     if len(genuine) < len(given):
         # The good ones are recorded; those that come again with the others change nothing.
@@ -68,8 +70,9 @@ def _take(hub: Hub, channel_id: str) -> Reply:
     return Reply.json({"success": True, "known": known})
 
 
-def _has_a_time(report: DeliveryReport) -> bool:
-    return isinstance(report.at, datetime) and report.at.tzinfo is not None
+def _makes_sense(report: DeliveryReport) -> bool:
+    has_a_time = isinstance(report.at, datetime) and report.at.tzinfo is not None
+    return has_a_time and isinstance(report.message_id, str) and isinstance(report.kind, ReportKind)
 
 
 def _inbound(hub: Hub) -> InboundRequest:

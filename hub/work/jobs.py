@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from rq import get_current_job
 
 from hub.admin.words import counted
-from hub.config import load_settings
+from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
 from hub.pipeline import decide, deliver, forget, sync
 from hub.pipeline.hub import Hub, open_hub
+from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
 from hub.store import deliveries, intake
 from hub.wake import Wake
@@ -24,13 +25,23 @@ log = logging.getLogger(__name__)
 BOX_S = 5.0
 """How long a job works before it makes room for others."""
 
+_settings: Settings | None = None
 _plugins: Plugins | None = None
 
 
-def preload() -> None:
-    """Load the plugins before workers fork, so that no job pays for it."""
-    global _plugins
-    _plugins = find_plugins(plugins_dir=load_settings().plugins_dir)
+def preload(settings: Settings) -> None:
+    """Load the plugins before workers fork, so that no job pays for it.
+
+    Jobs go by these settings, whatever a plugin does to the environment or the working directory.
+    """
+    global _settings, _plugins
+    _settings = settings
+    _plugins = find_plugins(plugins_dir=settings.plugins_dir)
+
+
+def settings() -> Settings:
+    """Return the settings that were there before any plugin was loaded."""
+    return _settings or load_settings()
 
 
 def run(name: str) -> None:
@@ -38,10 +49,9 @@ def run(name: str) -> None:
     die_with_parent(by=signal.SIGKILL)  # SIGTERM would have it finish its work
     job = get_current_job()
     job_id.set(job.id if job else "")
-    settings = load_settings()
-    wake = Wake(settings.effective_redis_url)
+    wake = Wake(settings().effective_redis_url)
     wake.started(name)
-    hub = open_hub(settings, plugins=_plugins, pool_size=4)
+    hub = open_hub(settings(), plugins=_plugins, pool_size=4)
     try:
         for follow_up in JOBS[name](hub):
             wake(follow_up)
@@ -57,9 +67,7 @@ def _decide(hub: Hub) -> list[str]:
     count = decide.drain(hub, until=time.monotonic() + BOX_S)
     if count:
         log.info("Decided on %s", counted(count, "event"))
-    again = (
-        ["decide"] if count and intake.is_anything_waiting(hub.store, hub.registry.current().working_sources()) else []
-    )
+    again = ["decide"] if count and intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
     return [*again, "deliver"] if count else again
 
 

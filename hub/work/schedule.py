@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.pipeline import sync
 from hub.pipeline.hub import Hub
+from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
 from hub.store import deliveries, forgettings, holds, intake, outboxes, pauses, processes
@@ -97,7 +98,7 @@ def due_jobs(hub: Hub) -> list[str]:
     """Return the names of the jobs that would find something to do right now."""
     now = hub.now()
     configuration = hub.registry.current()
-    names = ["decide"] if intake.is_anything_waiting(hub.store, configuration.working_sources()) else []
+    names = ["decide"] if intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
     with hub.store.read() as connection:
         if deliveries.has_expired_leases(connection, now) or forgettings.is_any_due(connection, now):
             names.append("sweep")

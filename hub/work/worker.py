@@ -20,8 +20,11 @@ from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
 from hub import stopping
+from hub.config import Settings, load_settings
+from hub.containment import share_notes
 from hub.wake import JOB_FUNCTION, QUEUE
 from hub.work import jobs
+from hub.work.deaths import report_death
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,16 @@ WORKER_TTL_S = 25
 PAUSE_S = 2.0
 """How long a worker waits between two attempts to reach Redis, about."""
 SAY_AGAIN_S = 600.0
+MONITOR_S = 10
+"""How often a worker looks whether a job takes too long."""
 
 
-def keep_working(redis: Redis) -> None:
-    """Work until told to stop. A Redis that is away, full or locked is waited for, however often."""
-    jobs.preload()
+def keep_working(redis: Redis, settings: Settings) -> None:
+    """Work until told to stop. A Redis that is away, full or locked is waited for, however often.
+
+    `settings` are those of before any plugin was loaded.
+    """
+    _prepare(settings)
     logging.getLogger("rq.worker").addFilter(_calm)
     said_at = -SAY_AGAIN_S
     with suppress(StopRequested):  # told so between two attempts
@@ -52,8 +60,13 @@ def keep_working(redis: Redis) -> None:
 
 def make_worker(redis: Redis) -> HubWorker:
     """Return a worker on the hub's queue."""
-    jobs.preload()
+    _prepare(load_settings())
     return _worker(redis)
+
+
+def _prepare(settings: Settings) -> None:
+    jobs.preload(settings)
+    share_notes()
 
 
 def _worker(redis: Redis) -> HubWorker:
@@ -64,6 +77,7 @@ def _worker(redis: Redis) -> HubWorker:
         job_class=HubJob,
         worker_ttl=WORKER_TTL_S,
         maintenance_interval=60,
+        job_monitoring_interval=MONITOR_S,
         log_job_description=False,
     )
 
@@ -172,3 +186,10 @@ class HubWorker(Worker):
         log.error("Job %s is none of the hub's and was refused", job.id)
         job.delete()
         return None
+
+    def handle_work_horse_killed(self, job: Job, retpid: int | None, ret_val: int | None, rusage: Any) -> None:
+        """Name the plugin in whose hands a job ended its process, unless it was asked to end."""
+        if self._stop_requested:
+            return
+        log.warning("Job %s ended its process", job.args[0])
+        report_death(jobs.settings(), ret_val)

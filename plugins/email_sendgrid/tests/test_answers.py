@@ -1,4 +1,4 @@
-"""Every answer to a mail: what it means, and what people are told."""
+"""What people are told about an answer, and what `hub check` says. What each answer means: the fault matrix."""
 
 from __future__ import annotations
 
@@ -27,54 +27,6 @@ def errors(message: str, field: str | None = None) -> bytes:
 
 def send(channel: SendGridChannel) -> Outcome:
     return channel.send(sample_message(), lambda: None)
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (Answer(status=202, body=b"", headers={"X-Message-Id": "sg-1"}), Sent),
-        (Answer(status=400, body=errors("Bad subject.", "subject")), Rejected),
-        (Answer(status=413, body=errors("Too large.")), Rejected),
-        (Answer(status=413, body=b"<html>"), Rejected),
-        (Answer(status=401, body=errors("Maximum credits exceeded")), NotSent),
-        (Answer(status=403, body=errors(UNVERIFIED, "from")), NotSent),
-        (Answer(status=429, body=errors("too many requests")), NotSent),
-        (Answer(status=503, body=b""), NotSent),
-        (Answer(status=400, body=errors("Does not contain a valid address.", "from.email")), NotSent),
-        (Answer(status=400, body=b"<html>400 The plain HTTP request was sent to HTTPS port</html>"), NotSent),
-        (Answer(status=404), NotSent),
-        (Answer(status=405), NotSent),
-        (Answer(status=406), NotSent),
-        (Answer(status=415), NotSent),
-        (Answer(status=418), NotSent),
-        (Answer(status=301, headers={"Location": "/elsewhere"}), NotSent),
-        (Answer(status=308, headers={"Location": "https://127.0.0.1:1/"}), NotSent),
-        (Answer(status=303, headers={"Location": "/elsewhere"}), Unknown),
-        (Answer(status=200), Unknown),
-        (Answer(status=204, body=b""), Unknown),
-        (Answer(status=500, body=errors("Oops.")), Unknown),
-        (Answer(status=502, body=b"<html>"), Unknown),
-        (Answer(status=504), Unknown),
-        (Answer(status=599), Unknown),
-        (Answer(fault="reset"), Unknown),
-    ],
-    ids=lambda value: getattr(value, "__name__", None) or f"{value.status}{value.fault}",
-)
-def test_answer_means(answer: Answer, expected: type, sendgrid: RecordingServer, channel: SendGridChannel) -> None:
-    sendgrid.answer(answer)
-    outcome = send(channel)
-    assert type(outcome) is expected
-    assert len(sendgrid.requests) == 1
-    assert isinstance(outcome, Sent) or outcome.why
-    assert not isinstance(outcome, NotSent) or outcome.pause
-
-
-def test_silence_is_unknown(sendgrid: RecordingServer, channel: SendGridChannel) -> None:
-    channel.timeout_s = (1, 0.2)
-    sendgrid.answer(Answer(fault="silence"))
-    outcome = send(channel)
-    assert isinstance(outcome, Unknown)
-    assert "ReadTimeout" in outcome.why
 
 
 def test_patience_with_sendgrid_is_reasonable() -> None:

@@ -57,7 +57,7 @@ class SmtpSchema(Schema):
     )
     timeout_s = fields.Float(
         load_default=30.0,
-        validate=validate.Range(min=0, min_inclusive=False, max=120),
+        validate=validate.Range(min=0, min_inclusive=False, max=60),
         metadata={"help": "Seconds to wait for each answer of the server."},
     )
     helo = fields.String(

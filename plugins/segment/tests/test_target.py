@@ -198,33 +198,6 @@ def test_retry_after_is_seconds_or_a_date(target, http_server, header, after_s):
     assert (type(result), result.after_s) == (Retry, after_s)
 
 
-@pytest.mark.parametrize(
-    ("answer", "part"),
-    [
-        (Answer(status=401), "write_key"),
-        (Answer(status=403), "write_key"),
-        (Answer(status=404), "host"),
-        (Answer(status=204, body=b""), "host"),
-        (Answer(status=301, headers={"Location": "/v1/batch"}), "host"),
-        (Answer(status=500), "500"),
-        (Answer(fault="reset"), "could not be reached"),
-    ],
-)
-def test_trouble_says_what_to_look_at(target, http_server, answer, part):
-    http_server.answer(answer)
-    (result,) = target.push([customer_update()])
-    assert isinstance(result, Retry)
-    assert part in result.why
-    assert len(http_server.requests) == 1
-
-
-def test_silent_server_means_try_again(target, http_server, monkeypatch):
-    monkeypatch.setattr(SegmentTarget, "timeout_s", (0.2, 0.2))
-    http_server.answer(Answer(fault="silence"))
-    (result,) = target.push([customer_update()])
-    assert isinstance(result, Retry)
-
-
 def test_patience_with_segment_is_reasonable():
     assert SegmentTarget.timeout_s == (5.0, 30.0)
 

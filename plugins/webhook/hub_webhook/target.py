@@ -37,9 +37,9 @@ class WebhookTarget(SyncTarget):
 
     kind = "webhook"
     config_schema = WebhookTargetSettings
-    limits = Limits(count=10)
+    limits = Limits(count=4)
     timeout_s: ClassVar[tuple[float, float]] = (5.0, 10.0)
-    """To connect, and between bytes of the answer: a push of ten ends within the five minutes that the hub waits."""
+    """To connect, and between bytes of the answer: a push of four ends within the minute that the hub waits."""
 
     def __init__(self, name: str, config: Mapping[str, Any], services: Services) -> None:
         super().__init__(name, config, services)

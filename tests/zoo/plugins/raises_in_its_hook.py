@@ -1,0 +1,8 @@
+"""Raises in its hook."""
+
+from hub.plugin import hookimpl
+
+
+@hookimpl
+def hub_event_sources():
+    raise RuntimeError("a bug")
