@@ -88,6 +88,8 @@ def _database(hub: Hub) -> tuple[bool, str]:
 def _schema(hub: Hub) -> tuple[bool, str]:
     if migrate.is_current(hub.store):
         return True, "The schema is the one of this version."
+    if migrate.newer(hub.store):
+        return False, "The schema is that of a newer hub; install that version and start it."
     return False, "The schema is of another version; run `hub db upgrade`."
 
 

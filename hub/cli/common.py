@@ -74,6 +74,9 @@ def bring_up_to_date(settings: Settings, *, postgresql: bool) -> bool:
     try:
         if migrate.is_current(store):
             return False
+        newer = migrate.newer(store)
+        if newer is not None:
+            raise ConfigError([f"The database is one of a newer hub (its schema is {newer}); install that version"])
         if not settings.is_sqlite and not postgresql:
             raise ConfigError(["The database's schema is of another version; run `hub db upgrade`"])
         migrate.upgrade(store)

@@ -38,6 +38,16 @@ def is_current(store: Store) -> bool:
     return True
 
 
+def newer(store: Store) -> str | None:
+    """Return the version of the schema of a database that a newer hub has brought up to date, else None."""
+    for engine, _ in _parts(store):
+        with engine.connect() as connection:
+            found = revision(connection)
+        if found is not None and not is_known(found):
+            return found
+    return None
+
+
 def revision(connection: Connection) -> str | None:
     """Return the version of the schema that a database has; None when it has none."""
     return MigrationContext.configure(connection).get_current_revision()
