@@ -34,7 +34,7 @@ UNKNOWN = "unknown"
 CLOSED, RESET, HANGS = Drop(), Drop(reset=True), Hang()
 LOGIN = {"username": "hub", "password": "opaque"}
 LONG = sample_message()
-HUGE = replace(LONG, mime=lambda sender: b"Nobody reads this.\r\n" * 1_000_000)
+HUGE = replace(LONG, mime=lambda sender: b"Subject: x\r\n\r\n" + b"Nobody reads this.\r\n" * 1_000_000)
 
 
 def say(text: str, *, hang_up: bool = False) -> Say:
@@ -113,6 +113,8 @@ MATRIX = [
     Row("DATA: reset", "data", RESET, NEXT),
     Row("before the dot: closed", "body", CLOSED, NEXT, message=HUGE),
     Row("before the dot: reset", "body", RESET, NEXT, message=HUGE),
+    Row("after the headers: closed", "head", CLOSED, NEXT, message=HUGE),
+    Row("after the headers: reset", "head", RESET, NEXT, message=HUGE),
     Row("before the dot: hangs, and reads on", "body", HANGS, UNKNOWN, True),
     Row("after the dot: 421", "dot", say("421 4.4.2 Timed out"), NEXT, True),
     Row("after the dot: 451, greylisted", "dot", say("451 4.7.1 Greylisted"), LATER, True),
