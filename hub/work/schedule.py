@@ -52,7 +52,7 @@ class Schedule:
                 self.tick()
             except SQLAlchemyError as error:
                 if not is_away:
-                    log.exception("The database cannot be reached: %s", type(error).__name__)
+                    log.error("The database cannot be reached: %s", type(error).__name__)  # noqa: TRY400  no bug of ours
                 is_away = True
             else:
                 is_away = False
