@@ -18,8 +18,10 @@ import pytest
 from redis import Redis
 from rq import Queue, Worker
 from rq.command import send_command
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from hub.admin import apply as applying
 from hub.admin.health import readiness
@@ -32,7 +34,7 @@ from hub.testing.http_server import RecordingServer
 from hub.wake import QUEUE, Wake
 from hub.work.jobs import JOBS
 from hub.work.schedule import Schedule, due_jobs
-from hub.work.worker import PAUSE_S, HubJob, is_ours, make_worker
+from hub.work.worker import PAUSE_S, HubJob, HubWorker, is_ours, make_worker
 from tests.clock import Clock
 from tests.configured import TOML, configured_hub
 
@@ -130,6 +132,19 @@ def test_maintenance_calls_no_callback_of_a_planted_job(redis: Redis, tmp_path: 
     make_worker(redis).run_maintenance_tasks()
     seen = HubJob.fetch(planted.id, connection=redis, serializer=JSONSerializer)
     assert seen.failure_callback is None
+
+
+def test_worker_that_was_told_to_stop_does_so_even_where_the_signal_was_lost(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = make_worker(redis)
+    monkeypatch.setattr(HubWorker, "is_told_to_stop", True)
+    assert not worker.work(burst=True, logging_level="CRITICAL")
+    worker.set_state(WorkerStatus.IDLE)
+    with pytest.raises(StopRequested):
+        worker.heartbeat()
+    worker.set_state(WorkerStatus.BUSY)
+    worker.heartbeat()
 
 
 class Trap:

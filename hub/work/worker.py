@@ -18,6 +18,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
+from rq.worker import WorkerStatus
 
 from hub import stopping
 from hub.config import Settings, load_settings
@@ -132,7 +133,12 @@ class HubWorker(Worker):
             super().maintain_heartbeats(job, execution)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Say that we are alive, also to a Redis that was emptied meanwhile."""
+        """Say that we are alive, also to a Redis that was emptied meanwhile. Raises StopRequested once told to stop.
+
+        RQ's handler raised it too, but in whatever went on just then: logging for one swallows it.
+        """
+        if HubWorker.is_told_to_stop and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
         super().heartbeat(timeout, pipeline)
         if not self.connection.sismember(worker_registration.REDIS_WORKER_KEYS, self.key):
             worker_registration.register(self)
