@@ -72,6 +72,7 @@ class Outside:
         """How often each of the three did what a fault told it."""
         self._post: list[Letter] = []
         self._read = 0
+        self.greylists = True
         self._greylisted: set[str] = set()
         self._faults: dict[str, Callable[..., Act | Answer | None]] = {}
         self._hold: str | None = None
@@ -124,7 +125,8 @@ class Outside:
         act = self._strike("mail", phase, mailbox)
         assert not isinstance(act, Answer)
         with self._lock:
-            if phase == "rcpt" and act is None and _is_chosen(mailbox, 10) and mailbox not in self._greylisted:
+            is_new = self.greylists and _is_chosen(mailbox, 10) and mailbox not in self._greylisted
+            if phase == "rcpt" and act is None and is_new:
                 self._greylisted.add(mailbox)
                 return Say(text="450 4.2.0 Greylisted, come again")
             if phase in ("head", "dot") and isinstance(act, Drop | Hang):
