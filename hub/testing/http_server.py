@@ -108,7 +108,10 @@ def _handler(server: RecordingServer) -> type[BaseHTTPRequestHandler]:
 
         def _handle(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length)
+            try:
+                body = self.rfile.read(length)
+            except ConnectionError:
+                body = b""
             if len(body) < length:
                 server.cut_off += 1
                 self.close_connection = True

@@ -156,6 +156,10 @@ class Outside:
         found = {match[1].decode() for text in texts if (match := _MESSAGE_ID.search(text))}
         return found | self.handed_over
 
+    def texts_cut_off(self) -> int:
+        """Return how many mails were cut off so early that nobody can tell whose they were."""
+        return self.sendgrid.cut_off + sum(not _MESSAGE_ID.search(text) for text in self.mail.unfinished)
+
     def _sendgrid_call(self, request: RecordedRequest) -> Answer:
         mail = json.loads(request.body)
         mailbox = mail["personalizations"][0]["to"][0]["email"].casefold()

@@ -146,8 +146,9 @@ def sent_means_that_a_server_has_it(evidence: Evidence) -> Iterator[str]:
 def unknown_is_only_what_was_handed_over(evidence: Evidence) -> Iterator[str]:
     """Nothing is `unknown` that no mail system ever saw"""
     unseen = evidence.unknown - evidence.stage.outside.texts_seen()
-    if len(unseen) > evidence.stage.outside.sendgrid.cut_off:
-        yield f"{len(unseen)} were never seen; only {evidence.stage.outside.sendgrid.cut_off} calls were cut off"
+    cut_off = evidence.stage.outside.texts_cut_off()
+    if len(unseen) > cut_off:
+        yield f"{len(unseen)} were never seen; only {cut_off} were cut off"
 
 
 def unknown_is_only_what_a_fault_hit(evidence: Evidence) -> Iterator[str]:
