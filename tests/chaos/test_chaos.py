@@ -28,9 +28,10 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     result = run(options, directory=tmp_path, tell=print)
     print(table(result))
     assert not result.broken
-    assert result.meanwhile.mails > 0
+    assert result.meanwhile.mails > 100
+    assert result.meanwhile.told > 20
     assert result.mails["sendgrid"] > 0
-    assert result.play.hit.total() > 10
+    assert result.play.hit.total() > 0.5 * result.play.begun.total()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
