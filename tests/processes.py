@@ -83,15 +83,23 @@ def dying_with_parent(stop_signal: signal.Signals) -> list[str]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the id of a process and of all that it started, parents first. Linux only."""
+    """Return the id of a process and of all that it started and that still run, parents first. Linux only."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (parent := _parent_of(entry)) is not None:
+            children.setdefault(parent, []).append(int(entry.name))
     found = [pid]
     for parent in found:
-        try:
-            tasks = list(Path(f"/proc/{parent}/task").iterdir())
-            found += [int(child) for task in tasks for child in (task / "children").read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+        found += children.get(parent, [])
     return found
+
+
+def _parent_of(entry: Path) -> int | None:
+    try:
+        state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else int(parent)  # has ended, and nobody asked how
 
 
 def adopt_orphans() -> None:
@@ -104,8 +112,7 @@ def below_this() -> dict[int, str]:
     """Return what runs below this process, by id, each with its command line. Linux only; elsewhere nothing."""
     if sys.platform != "linux":
         return {}
-    lines = {pid: _command_line(pid) for pid in descendants(os.getpid())[1:]}
-    return {pid: line for pid, line in lines.items() if line}  # what has ended has none
+    return {pid: _command_line(pid) for pid in descendants(os.getpid())[1:]}
 
 
 def _command_line(pid: int) -> str:
