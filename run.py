@@ -109,6 +109,7 @@ def lint_steps(root: Path) -> dict[str, list[str]]:
         "ruff check": ["ruff", "check"],
         "ruff format": ["ruff", "format", "--check"],
         "mypy": ["mypy", *(word for package in packages for word in ("--package", package))],
+        "mypy benchmarks": ["mypy", "--explicit-package-bases", "benchmarks"],
         "lint-imports": ["lint-imports"],
     }
 
@@ -133,6 +134,12 @@ def chaos(arguments: Sequence[str]) -> int:
     return become("python", "-m", "tests.chaos", *arguments)
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Become the benchmarks."""
+    os.chdir(ROOT)
+    return become("python", "-m", "benchmarks", *arguments)
+
+
 def become(program: str, *arguments: str) -> int:
     """Replace this process by a program of the environment: signals and the exit code are its own."""
     path = BIN / program
@@ -148,6 +155,7 @@ COMMANDS = {
     "demo": Command(extra="demo", run=demo, help="see the hub at work on this machine; --check: try it and stop"),
     "test": Command(extra="test", run=test, help="check the source and run all tests; arguments go to pytest"),
     "chaos": Command(extra="test", run=chaos, help="inject faults into a real hub, prove that it kept its promises"),
+    "bench": Command(extra="test", run=bench, help="measure the hub beside its floors and the naive ways"),
     "lint": Command(extra="test", run=lint, help="check the source only"),
     "docs": Command(extra="test", run=docs, help="write the pages of docs/ that come from the code"),
     "setup": Command(extra="test", run=setup, help="make the environment and do nothing else"),

