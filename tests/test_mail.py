@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import quopri
 import re
 from dataclasses import replace
 from email import message_from_bytes
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 
 import hub.mail
 from hub.mail.addresses import check_address, wire_address
+from hub.mail.gaps import quoted_printable
 from hub.mail.message import InvitationMail, render
 from tests.contrast import contrast
 from tests.surveys import INVITATION
@@ -155,6 +158,34 @@ def test_parts_arrive_as_they_were_rendered() -> None:
     message = render(INVITATION)
     assert content(parsed(INVITATION), "plain").splitlines() == message.text.splitlines()
     assert content(parsed(INVITATION), "html").splitlines() == message.html.splitlines()
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=120), max_size=6))
+def test_pieces_of_a_text_are_encoded_as_the_standard_library_decodes_them(pieces: list[str]) -> None:
+    encoded = b"".join(map(quoted_printable, pieces))
+    assert encoded.isascii()
+    assert quopri.decodestring(encoded).replace(b"\r\n", b"\n").decode() == "".join(pieces)
+    assert max(map(len, encoded.split(b"\r\n"))) <= 76
+    assert not re.search(rb"[ \t]\r\n", encoded)
+
+
+@pytest.mark.parametrize("length", range(70, 80))
+@pytest.mark.parametrize("last", ["x", " ", "=", "é"])
+def test_piece_of_any_length_ends_in_a_line_of_at_most_76_characters(length: int, last: str) -> None:
+    encoded = quoted_printable("x" * length + last)
+    assert max(map(len, encoded.split(b"\r\n"))) <= 76
+    assert encoded.endswith(b"=\r\n")
+
+
+@pytest.mark.parametrize("name", [None, "Ada", "Zoë & <Co>", "Ada" * 60])
+def test_filled_mail_is_what_its_template_would_have_given(name: str | None) -> None:
+    template = (Path(hub.mail.__file__).parent / "templates" / "invitation.html").read_text("utf-8")
+    for gap in ("greeting", "url", "unsubscribe_url"):
+        assert f"{{{{ {gap} }}}}" in template
+    message = render(replace(INVITATION, name=name))
+    greeting = message.text.partition("\n")[0]
+    assert str(escape(greeting)) in message.html
+    assert not re.search("[\ue000-\uf8ff]", message.text + message.html + message.subject)
 
 
 def test_every_score_has_its_link_in_both_parts() -> None:

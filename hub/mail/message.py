@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import escape
 
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.clean import looks_like_a_link, one_line
+from hub.mail.gaps import GREETING, SURVEY_URL, UNSUBSCRIBE_URL, Gapped
 from hub.mail.mime import Mail, build
 from hub.mail.words import MailWords, words_for
 from hub.plugin import Message
@@ -57,12 +59,13 @@ def render(invitation: InvitationMail) -> Message:
     if address is None:
         raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
     to = wire_address(address)
-    words = words_for(invitation.language)
-    brand = one_line(invitation.brand, limit=_LONGEST_BRAND)
-    subject = one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT)
-    context = _context(invitation, words, brand)
-    text = _templates.get_template("invitation.txt").render(context)
-    html = _templates.get_template("invitation.html").render(context)
+    form = _form(invitation.language, invitation.brand)
+    in_text = {
+        GREETING: _greeting(invitation.name, form.words),
+        SURVEY_URL: invitation.survey_url,
+        UNSUBSCRIBE_URL: invitation.unsubscribe_url,
+    }
+    in_html = {gap: str(escape(value)) for gap, value in in_text.items()}
     headers = {
         "List-Unsubscribe": f"<{invitation.unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -71,19 +74,20 @@ def render(invitation: InvitationMail) -> Message:
     }
     mail = Mail(
         to=to,
-        subject=subject,
-        text=text,
-        html=html,
+        subject=form.subject,
         headers=headers,
         sent_at=invitation.sent_at,
-        seed=invitation.id,
+        text=form.text,
+        in_text=in_text,
+        html=form.html,
+        in_html=in_html,
     )
     return Message(
         id=invitation.id,
         to=to,
-        subject=subject,
-        text=text,
-        html=html,
+        subject=form.subject,
+        text=form.text.filled(in_text),
+        html=form.html.filled(in_html),
         headers=headers,
         mime=partial(build, mail),
         link=invitation.survey_url,
@@ -91,16 +95,39 @@ def render(invitation: InvitationMail) -> Message:
     )
 
 
-def _context(invitation: InvitationMail, words: MailWords, brand: str) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """A mail of one brand in one language, but for what differs between customers."""
+
+    words: MailWords
+    subject: str
+    text: Gapped
+    html: Gapped
+
+
+@lru_cache(maxsize=256)
+def _form(language: str, of_brand: str) -> _Form:
+    words = words_for(language)
+    brand = one_line(of_brand, limit=_LONGEST_BRAND)
+    context = _context(words, brand)
+    return _Form(
+        words=words,
+        subject=one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT),
+        text=Gapped.from_text(_templates.get_template("invitation.txt").render(context)),
+        html=Gapped.from_text(_templates.get_template("invitation.html").render(context)),
+    )
+
+
+def _context(words: MailWords, brand: str) -> dict[str, Any]:
     return {
         "words": words,
         "brand": brand,
         "question": words.question.format(brand=brand),
-        "greeting": _greeting(invitation.name, words),
+        "greeting": GREETING,
         "sender": words.sender.format(brand=brand),
         "why": words.why.format(brand=brand),
-        "links": [(score, f"{invitation.survey_url}?score={score}") for score in range(11)],
-        "unsubscribe_url": invitation.unsubscribe_url,
+        "links": [(score, f"{SURVEY_URL}?score={score}") for score in range(11)],
+        "unsubscribe_url": UNSUBSCRIBE_URL,
     }
 
 

@@ -1,22 +1,31 @@
-"""The complete mail as bytes, by the standard library's email package."""
+"""The complete mail as bytes: the parts that all mails share are prepared, the standard library writes its headers."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8, EmailPolicy
+from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
+from hub.mail.gaps import Gapped
+
 _LONGEST_LINE = 998
+# "=_" can't occur in quoted-printable text, so no content can look like the boundary (RFC 2045, 6.7).
+_BOUNDARY = "=_survey_hub_parts"
+_TYPE = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{_BOUNDARY}"\r\n\r\n'.encode()
+_TEXT, _HTML = (
+    f'--{_BOUNDARY}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
+    for kind in ("plain", "html")
+)
+_END = f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
 class _OnlyTheSubjectIsFolded(EmailPolicy):
-    """Keeps every other header on its line: Python folds a long List-Unsubscribe into encoded words, which no
-    mail program follows, and some address headers into other addresses."""
+    """Keeps a long sender on its line: Python folds some address headers into other addresses."""
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         policy = SMTPUTF8 if self.utf8 else SMTP
@@ -31,15 +40,19 @@ _UTF8 = _ASCII.clone(utf8=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """The parts of a mail. `seed` makes the boundary: equal mails are equal bytes."""
+    """What a mail is made of: texts with gaps, and what stands in the gaps of each.
+
+    `to` is a checked address without a name; `headers` hold ASCII on one line.
+    """
 
     to: str
     subject: str
-    text: str
-    html: str
     headers: Mapping[str, str]
     sent_at: datetime
-    seed: str
+    text: Gapped
+    in_text: Mapping[str, str]
+    html: Gapped
+    in_html: Mapping[str, str]
 
 
 def build(mail: Mail, sender: str) -> bytes:
@@ -48,30 +61,32 @@ def build(mail: Mail, sender: str) -> bytes:
     Seven-bit throughout, unless an address itself is not ASCII: then headers are UTF-8 (RFC 6532). Raises
     ValueError when `sender` holds a line break.
     """
-    message = EmailMessage(policy=_UTF8 if _needs_utf8(mail.to, sender) else _ASCII)
-    message["From"] = sender
-    message["To"] = _bare(mail.to)
-    message["Subject"] = mail.subject
-    message["Date"] = mail.sent_at
-    for name, value in mail.headers.items():
-        message[name] = value
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    message.set_boundary(_boundary(mail.seed))
-    return message.as_bytes()
+    is_utf8 = not (mail.to.isascii() and _is_ascii(sender))
+    ours = "".join(f"{name}: {value}\r\n" for name, value in mail.headers.items())
+    return b"".join(
+        (
+            _header("From", sender, is_utf8),
+            f"To: {mail.to}\r\n".encode(),
+            _header("Subject", mail.subject, is_utf8),
+            f"Date: {format_datetime(mail.sent_at)}\r\n{ours}".encode("utf-8" if is_utf8 else "ascii"),
+            _TYPE,
+            _TEXT,
+            mail.text.filled_and_encoded(mail.in_text),
+            b"\r\n",
+            _HTML,
+            mail.html.filled_and_encoded(mail.in_html),
+            _END,
+        )
+    )
 
 
-def _needs_utf8(to: str, sender: str) -> bool:
-    senders = _ASCII.header_factory("From", sender).addresses
-    return not (to.isascii() and all(address.addr_spec.isascii() for address in senders))
+@lru_cache(maxsize=1_024)
+def _header(name: str, value: str, is_utf8: bool) -> bytes:
+    policy = _UTF8 if is_utf8 else _ASCII
+    return policy.fold_binary(*policy.header_store_parse(name, value))
 
 
-def _bare(address: str) -> Address:
-    # Address(addr_spec=) refuses what RFC 6531 allows before the @.
-    username, _, domain = address.rpartition("@")
-    return Address(username=username, domain=domain)
-
-
-def _boundary(seed: str) -> str:
-    # "=_" can't occur in quoted-printable text, so no content can look like the boundary (RFC 2045, 6.7).
-    return f"=_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+@lru_cache(maxsize=256)
+def _is_ascii(sender: str) -> bool:
+    addresses = _ASCII.header_factory("From", sender).addresses
+    return all(address.addr_spec.isascii() for address in addresses)
