@@ -3,7 +3,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.domain.identity import mailbox_of
@@ -70,6 +71,23 @@ def test_address_too_long_for_smtp_is_not_even_parsed() -> None:
 def test_checking_never_raises_and_its_result_passes_again(text: str) -> None:
     checked = check_address(text)
     assert checked is None or check_address(checked) == checked
+
+
+@given(
+    st.from_regex(r"[a-zA-Z0-9_.+-]{1,66}@([a-z0-9-]{1,64}\.){1,5}[a-z0-9]{1,64}", fullmatch=True)
+    | st.builds("{}.{}".format, st.emails(), st.sampled_from(["com", "test", "local", "arpa", "co", "c", "xn--p1ai"]))
+    | st.emails()
+)
+@example("ada@ab--cd.com")
+@example("ada@xn--a.com")
+@example(f"{'a' * 65}@acme.com")
+@example(f"ada@{'a' * 64}.com")
+def test_address_is_judged_as_email_validator_judges_it(text: str) -> None:
+    try:
+        judged = validate_email(text, check_deliverability=False, allow_smtputf8=True).normalized
+    except EmailNotValidError:
+        judged = None
+    assert check_address(text) == (judged if len(text) <= 254 else None)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
-from email_validator import ValidatedEmail, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, ValidatedEmail, validate_email
 
 _LONGEST = 254
 """Characters of an address that fits an SMTP path (RFC 5321, 4.5.3.1.3)."""
@@ -21,6 +22,8 @@ def check_address(text: object) -> str | None:
     trimmed = text.strip()
     if not 0 < len(trimmed) <= _LONGEST:
         return None
+    if _is_plain(trimmed):
+        return trimmed
     valid = _validated(trimmed)
     return valid.normalized if valid else None
 
@@ -30,8 +33,20 @@ def wire_address(address: str) -> str:
 
     Any other result needs SMTPUTF8 (RFC 6531) all the way.
     """
+    if _is_plain(address):
+        return address
     valid = _validated(address)
     return (valid.ascii_email or valid.normalized) if valid else address
+
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN = re.compile(rf"[\w+-]+(?:\.[\w+-]+)*@(?:{_LABEL}\.)+([a-z]{{2,63}})", re.ASCII)
+
+
+def _is_plain(address: str) -> bool:
+    """Return whether an address is of the common form that email-validator passes unchanged; it judges all others."""
+    match = _PLAIN.fullmatch(address)
+    return match is not None and "--" not in address and match[1] not in SPECIAL_USE_DOMAIN_NAMES
 
 
 @lru_cache(maxsize=16_384)
