@@ -371,8 +371,8 @@ class DeliveryReport:
 class SurveyChannel(Provider):
     """How invitations reach customers."""
 
-    concurrency: ClassVar[int] = 8
-    """Messages in flight at once: as many may be in doubt after a crash."""
+    concurrency: int = 8
+    """Messages in flight at once: as many may be in doubt after a crash. An instance may set its own."""
 
     @property
     def sender_name(self) -> str:

@@ -95,6 +95,7 @@ class RecordingServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent about clients that went away: tests make them do so."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -19,14 +19,24 @@ pytest.register_assert_rewrite(
 @pytest.fixture
 def services() -> Iterator[Services]:
     """What the hub lends to a provider, with a clock that stands still at `hub.testing.values.NOW`."""
+    from contextlib import ExitStack
+    from threading import local
+
     import requests
 
     from hub.plugin import Services
     from hub.testing.values import NOW
 
-    with requests.Session() as session:
-        session.trust_env = False
-        yield Services(http=lambda: session, now=lambda: NOW, hub_id="testhub", base_url="https://hub.example")
+    mine, opened = local(), ExitStack()
+
+    def http() -> requests.Session:
+        if not hasattr(mine, "session"):
+            mine.session = opened.enter_context(requests.Session())
+            mine.session.trust_env = False
+        return cast("requests.Session", mine.session)
+
+    with opened:
+        yield Services(http=http, now=lambda: NOW, hub_id="testhub", base_url="https://hub.example")
 
 
 @pytest.fixture

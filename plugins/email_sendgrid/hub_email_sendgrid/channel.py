@@ -43,6 +43,7 @@ class SendGridChannel(SurveyChannel):
 
     def __init__(self, name: str, config: Mapping[str, Any], services: Services) -> None:
         super().__init__(name, config, services)
+        self.concurrency = config["connections"]
         self._host = host_of(config)
         self._sender = Sender.parse(config["sender"])
         written = config["webhook_public_key"]

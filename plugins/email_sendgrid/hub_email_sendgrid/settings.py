@@ -40,6 +40,12 @@ class SendGridSchema(Schema):
         require_tld=False,
         metadata={"help": "Another address than the region's, for a proxy."},
     )
+    connections = fields.Integer(
+        strict=True,
+        load_default=16,
+        validate=validate.Range(1, 100),
+        metadata={"help": "Mails handed over at once by each worker process; as many may be in doubt after a kill."},
+    )
     webhook_public_key = fields.String(
         load_default=None,
         allow_none=True,

@@ -7,13 +7,13 @@ import io
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
@@ -314,3 +314,17 @@ def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     return context
+
+
+def test_as_many_mails_are_under_way_at_once_as_connections_are_set(
+    sendgrid: RecordingServer, make_channel: MakeChannel
+) -> None:
+    channel = make_channel(host=sendgrid.url, connections=20)
+    barrier = Barrier(20)
+
+    def together(batch: Sequence[Message]) -> Collection[str]:
+        barrier.wait(30)
+        return {message.id for message in batch}
+
+    messages = [sample_message(id=f"inv-{number}") for number in range(20)]
+    assert {type(outcome) for _, outcome in channel.send_many(iter(messages), together)} == {Sent}
