@@ -50,16 +50,7 @@ def test_goal_is_met_at_its_very_value(goal: Goal, value: float, is_met: bool) -
 def test_missed_goal_is_marked_in_the_table() -> None:
     rows = [figure("p99", [20, 31, 45], "ms", Goal(at_most=30)), figure("rate", [2_500], "mails/s")]
     lines = as_markdown(rows).splitlines()
-    assert [cell.strip() for cell in lines[2].split("|")] == [
-        "",
-        "p99",
-        "31 ms",
-        "20 to 45",
-        "≤ 30 (missed)",
-        "",
-        "",
-        "",
-    ]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines[2:]]
     assert cells == [
         ["", "p99", "31 ms", "20 to 45", "≤ 30 (missed)", "", "", ""],
         ["", "rate", "2,500 mails/s", "", "", "", "", ""],
