@@ -17,7 +17,7 @@ from hub.pipeline import decide, deliver, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.plugin import Accepted
 from hub.plugins import Plugins
-from hub.store import deliveries, intake, migrate, tables
+from hub.store import intake, leases, migrate, tables
 from hub.store.configuration import Role
 from hub.store.engine import Store
 from hub.store.intake import AcceptedBody
@@ -103,7 +103,7 @@ class Lab:
 
     def sweep(self) -> tuple[int, int]:
         """Take back what lost workers had in hand."""
-        return self.hub.store.transact(lambda connection: deliveries.expire_leases(connection, self.clock()))
+        return self.hub.store.transact(lambda connection: leases.expire_leases(connection, self.clock()))
 
     def sync(self) -> int:
         """Push what is due to the targets, in a run of its own."""

@@ -16,7 +16,7 @@ from hub.cli.common import opened_hub
 from hub.config import ConfigError, Settings, load_settings, misspelt_settings
 from hub.domain.reasons import Stop
 from hub.pipeline import decide
-from hub.store import deliveries, intake, pauses
+from hub.store import intake, pauses, suppressions
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
 from tests import documents
@@ -287,7 +287,7 @@ def test_why_tells_since_when_and_why_somebody_is_never_mailed(hub: Terminal, re
     decided(hub, userId="ada", traits={"email": "ada@acme.example"})
     assert "ever mailed" not in hub("why", "ada").output
     with opened_hub() as opened, opened.store.write() as connection:
-        deliveries.suppress(connection, "ada@acme.example", reason, now=datetime(2026, 3, 11, 9, 30, tzinfo=UTC))
+        suppressions.suppress(connection, "ada@acme.example", reason, now=datetime(2026, 3, 11, 9, 30, tzinfo=UTC))
     told = hub("why", "ada").output
     assert f"\n  never mailed again: {said}, 11 March 2026\n" in told
     assert f"2026-03-11 09:30:00  stopped    Never mailed again: {said}.  [{reason}]" in told

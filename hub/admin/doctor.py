@@ -16,7 +16,7 @@ from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, intake, pauses
-from hub.store.deliveries import CLAIM_LEASE, SENDING_LEASE
+from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
 from hub.store.types import Instant

@@ -11,7 +11,7 @@ from hub import __version__
 from hub.admin.health import workers_at_work
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import deliveries, holds, intake, outboxes, pauses, processes, tallies
+from hub.store import claims, holds, intake, outboxes, pauses, processes, tallies
 from hub.store.configuration import Role
 
 Sample = tuple[Mapping[str, str], float]
@@ -36,7 +36,7 @@ def totals(hub: Hub) -> list[Metric]:
     """Return what takes a look at every row: to be asked for rarely."""
     configuration = hub.registry.current()
     with hub.store.read() as connection:
-        invitations = deliveries.counts_by_state(connection)
+        invitations = claims.counts_by_state(connection)
         outbox = outboxes.counts_by_state(connection, [target.id for target in configuration.live(Role.TARGET)])
     surveys = {id: survey.name for id, survey in configuration.surveys.items()}
     targets = {id: one.stored.name for id, one in configuration.connections.items()}
@@ -74,7 +74,7 @@ def _current(hub: Hub) -> Iterator[Metric]:
     with hub.store.read() as connection:
         counts = tallies.read(connection)
         enabled = [survey.id for survey in configuration.rules if survey.enabled]
-        due_at = deliveries.next_due_at(connection, enabled)
+        due_at = claims.next_due_at(connection, enabled)
         paused = pauses.paused(connection, now)
         hold = holds.current(connection)
         scheduler_at = processes.last_seen(connection, "scheduler")

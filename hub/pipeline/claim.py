@@ -19,9 +19,9 @@ from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import Turns, Waits, turns_to_take
 from hub.registry import Configuration
-from hub.store import deliveries, holds, worlds
+from hub.store import claims, holds, worlds
+from hub.store.claims import Claimed
 from hub.store.configuration import Role
-from hub.store.deliveries import Claimed
 
 CLAIM_SIZE = 200
 LOOK_AGAIN = timedelta(minutes=1)
@@ -85,7 +85,7 @@ def _check_due(connection: Connection, configuration: Configuration, now: dateti
         ways = _channels(configuration, survey)
         room = min(turns.room(ways), max(1, CLAIM_SIZE // len(sending)))
         if room:
-            rows += deliveries.due(connection, survey.id, now, room)
+            rows += claims.due(connection, survey.id, now, room)
         else:
             waits.append(turns.wait(ways))
     world = worlds.new_world(connection, check_address, now)
@@ -145,9 +145,9 @@ def _claimed(row: Any, person: Person, channel_id: str, claim: str) -> Claimed |
 def _settle(connection: Connection, verdict: _Verdict, now: datetime) -> Claimed | None:
     row = verdict.row
     if verdict.reason is not None:
-        deliveries.cancel(connection, row.id, row.revision, verdict.reason, now)
+        claims.cancel(connection, row.id, row.revision, verdict.reason, now)
     elif verdict.claimed is None:
-        deliveries.postpone(connection, row.id, row.revision, now + LOOK_AGAIN)
-    elif deliveries.claim(connection, verdict.claimed, row.revision, now):
+        claims.postpone(connection, row.id, row.revision, now + LOOK_AGAIN)
+    elif claims.claim(connection, verdict.claimed, row.revision, now):
         return verdict.claimed
     return None

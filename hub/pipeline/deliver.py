@@ -25,11 +25,12 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.links import survey_url, unsubscribe_url
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, Sent, SurveyChannel, Unknown
 from hub.registry import Configuration
-from hub.store import deliveries, pauses
+from hub.store import claims, departures, leases, outcomes, pauses
+from hub.store.claims import Claimed
 from hub.store.configuration import Role
-from hub.store.deliveries import Claimed, Concluded
 from hub.store.engine import patiently
 from hub.store.group_commit import GroupCommit
+from hub.store.outcomes import Concluded
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,8 @@ def drain(hub: Hub, *, until: float) -> int:
 
 def _give_up(hub: Hub, batch: Batch) -> None:
     """End a batch whose channels hang when this process has to end: only what departed is in doubt."""
-    claims = {claimed.claim for claimed in batch.claimed}
-    requeued, unknown = hub.store.transact(lambda connection: deliveries.give_up(connection, claims))
+    mine = {claimed.claim for claimed in batch.claimed}
+    requeued, unknown = hub.store.transact(lambda connection: leases.give_up(connection, mine))
     log.warning("Channels did not answer in time: %d put back, %d unknown", requeued, unknown)
 
 
@@ -245,7 +246,7 @@ class _Run:
             reason = paused or self._too_many_faults(connection)
             if reason is not None:
                 self._pause(connection, reason, now)
-            deliveries.release(connection, left, tried=reason is not None)
+            claims.release(connection, left, tried=reason is not None)
             return reason
 
         self._hub.store.transact(write)
@@ -282,11 +283,11 @@ class _Run:
         def write(connection: Connection) -> set[str]:
             for item in items:
                 if isinstance(item, Concluded):
-                    deliveries.conclude(connection, item, now)
+                    outcomes.conclude(connection, item, now)
             leaving = [claimed for item in items if not isinstance(item, Concluded) for claimed in item]
             if not leaving:
                 return set()
-            gone = deliveries.depart(connection, leaving, intervals, now)
+            gone = departures.depart(connection, leaving, intervals, now)
             failpoint("deliver.before_departure")
             return gone
 

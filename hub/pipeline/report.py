@@ -14,7 +14,7 @@ from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.pipeline.hub import Hub
 from hub.plugin import DeliveryReport, ReportKind
-from hub.store import deliveries
+from hub.store import reports, suppressions
 from hub.store.tables import invitation as table
 from hub.store.types import is_storable
 
@@ -69,12 +69,12 @@ def _invitations(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 def _apply(connection: Connection, invitation: Any, channel_id: str, report: DeliveryReport, now: datetime) -> None:
     at = max(invitation.scheduled_at, min(report.at, now))
-    if not deliveries.note_report(connection, invitation.id, channel_id, report.kind, at=at, detail=report.detail):
+    if not reports.note_report(connection, invitation.id, channel_id, report.kind, at=at, detail=report.detail):
         return
     state = _STATES.get(report.kind)
     # After a failover the invitation is another channel's: what this one reports is no longer about that mail.
     if state is not None and invitation.channel_id == channel_id:
-        deliveries.settle(connection, invitation.id, state, at=at, now=now, note=report.detail)
+        reports.settle(connection, invitation.id, state, at=at, now=now, note=report.detail)
     stop = _STOPS.get(report.kind)
     if stop is not None and (report.permanent or report.kind is not ReportKind.BOUNCED):
-        deliveries.suppress(connection, invitation.mailbox, stop, now=now)
+        suppressions.suppress(connection, invitation.mailbox, stop, now=now)

@@ -14,7 +14,7 @@ from hub.domain.traits import language_of
 from hub.failpoints import failpoint
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
-from hub.store import deliveries, responses, worlds
+from hub.store import responses, suppressions, worlds
 from hub.store.configuration import Role
 from hub.store.responses import Answer
 from hub.store.tables import invitation as table
@@ -82,7 +82,7 @@ def is_unsubscribed(hub: Hub, token: str) -> bool | None:
     """Return whether the link's mailbox gets no mail any more; None when it is no live link."""
     with hub.store.read() as connection:
         invitation = _invitation_of(hub, connection, token)
-        return None if invitation is None else deliveries.is_suppressed(connection, invitation.mailbox)
+        return None if invitation is None else suppressions.is_suppressed(connection, invitation.mailbox)
 
 
 def unsubscribe(hub: Hub, token: str) -> bool:
@@ -94,7 +94,7 @@ def unsubscribe(hub: Hub, token: str) -> bool:
         if invitation is None:
             return False
         _proves_delivery(connection, invitation, now)
-        deliveries.suppress(connection, invitation.mailbox, Stop.UNSUBSCRIBED, now=now)
+        suppressions.suppress(connection, invitation.mailbox, Stop.UNSUBSCRIBED, now=now)
         return True
 
     return hub.store.transact(record)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.config import Settings
 from hub.containment import Note, last_note
 from hub.registry import utc_now
-from hub.store import configuration, deliveries, outboxes, pauses
+from hub.store import configuration, leases, outboxes, pauses
 from hub.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def _how(code: int | None) -> str:
 def _record(connection: Connection, note: Note, code: int | None, why: str) -> str:
     now = utc_now()
     if note.doing in _SENDING:
-        deliveries.end_leases(connection, note.claim, now)
+        leases.end_leases(connection, note.claim, now)
         outboxes.end_leases(connection, note.claim, now)
         is_proof = code is None or -code not in _FROM_OUTSIDE
         if is_proof or pauses.count_faults(connection, note.of, 1) >= pauses.FAULTS_ALLOWED:

@@ -17,7 +17,7 @@ from hub.pipeline import decide, deliver, forget, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
-from hub.store import deliveries, intake
+from hub.store import intake, leases
 from hub.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _sync(hub: Hub) -> list[str]:
 
 
 def _sweep(hub: Hub) -> list[str]:
-    requeued, unknown = hub.store.transact(lambda connection: deliveries.expire_leases(connection, hub.now()))
+    requeued, unknown = hub.store.transact(lambda connection: leases.expire_leases(connection, hub.now()))
     if requeued or unknown:
         log.warning("Workers were lost: %s put back, %d unknown", counted(requeued, "invitation"), unknown)
     forgotten = forget.forget_due(hub)

@@ -21,7 +21,7 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
-from hub.store import deliveries, forgettings, holds, intake, outboxes, pauses, processes
+from hub.store import claims, forgettings, holds, intake, leases, outboxes, pauses, processes
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -100,7 +100,7 @@ def due_jobs(hub: Hub) -> list[str]:
     configuration = hub.registry.current()
     names = ["decide"] if intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
     with hub.store.read() as connection:
-        if deliveries.has_expired_leases(connection, now) or forgettings.is_any_due(connection, now):
+        if leases.has_expired_leases(connection, now) or forgettings.is_any_due(connection, now):
             names.append("sweep")
         turns = turns_to_see(connection, configuration, now)
         sending = [
@@ -108,7 +108,7 @@ def due_jobs(hub: Hub) -> list[str]:
             for survey in configuration.rules
             if survey.enabled and turns.room(configuration.surveys[survey.id].connections[Role.CHANNEL])
         ]
-        due_at = None if holds.current(connection) else deliveries.next_due_at(connection, sending)
+        due_at = None if holds.current(connection) else claims.next_due_at(connection, sending)
         if due_at is not None and due_at <= now:
             names.append("deliver")
         paused = pauses.paused(connection, now)

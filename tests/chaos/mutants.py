@@ -13,7 +13,7 @@ from pathlib import Path
 import hub
 from tests.chaos.plan import Injection
 
-DELIVERIES = "store/deliveries.py"
+CLAIMS, DEPARTURES, LEASES = "store/claims.py", "store/departures.py", "store/leases.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ MUTANTS = (
         name="sent again when the lease ran out",
         edits=[
             Edit(
-                path=DELIVERIES,
+                path=LEASES,
                 old="lost.values(state=State.UNKNOWN, lease_until=None,",
                 new="lost.values(state=State.QUEUED, claim=None, sent_at=None, lease_until=None,",
             )
@@ -71,13 +71,13 @@ MUTANTS = (
     Mutant(
         name="marked as sent when it is claimed",
         edits=[
-            Edit(path=DELIVERIES, old='        "state": State.CLAIMED,\n', new='        "state": State.SENT,\n'),
+            Edit(path=CLAIMS, old='        "state": State.CLAIMED,\n', new='        "state": State.SENT,\n'),
             Edit(
-                path=DELIVERIES,
+                path=DEPARTURES,
                 old="table.c.state == State.CLAIMED,\n    ]",
                 new="table.c.state == State.SENT,\n    ]",
             ),
-            Edit(path=DELIVERIES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
+            Edit(path=DEPARTURES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
         ],
         breaks="What is `sent` is with a mail system, and what a mail system has is `sent` or `unknown`",
         plan=_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
@@ -100,7 +100,7 @@ MUTANTS = (
                 new='in world.invitations(person_id, "")',
             ),
             Edit(
-                path=DELIVERIES,
+                path=DEPARTURES,
                 old="[exists().where(left, same_person), exists().where(left, other.c.mailbox == table.c.mailbox)]",
                 new="[exists().where(left, same_person)]",
             ),
@@ -111,7 +111,7 @@ MUTANTS = (
         name="departing without a look at the claim",
         edits=[
             Edit(
-                path=DELIVERIES,
+                path=DEPARTURES,
                 old="        is_among(connection, table.c.claim, {one.claim for one in members}),\n"
                 "        table.c.state == State.CLAIMED,\n",
                 new="",

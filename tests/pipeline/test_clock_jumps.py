@@ -11,7 +11,7 @@ import pytest
 from hub.pipeline import claim as claiming
 from hub.pipeline import respond, sync
 from hub.plugin import CustomerUpdate, Done, Message, NotSent, Sent
-from hub.store import deliveries, outboxes, pauses, tables
+from hub.store import leases, outboxes, pauses, tables
 from tests.clock import days
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -64,7 +64,7 @@ def test_what_a_lost_worker_had_in_hand_waits_no_longer_than_the_clock_was_set_b
     claiming.claim(lab.hub, lab.hub.registry.current())
     lab.clock.advance(-step)
     assert lab.sweep() == (0, 0)
-    lab.clock.advance(step + deliveries.CLAIM_LEASE + timedelta(microseconds=1))
+    lab.clock.advance(step + leases.CLAIM_LEASE + timedelta(microseconds=1))
     assert lab.sweep() == (1, 0)
     assert lab.deliver() == 1
 

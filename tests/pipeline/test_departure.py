@@ -16,8 +16,9 @@ from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.pipeline import claim as claiming
 from hub.plugin import NotSent, Rejected, Sent, Unknown
-from hub.store import deliveries, tables
-from hub.store.deliveries import Claimed, Concluded
+from hub.store import departures, leases, outcomes, suppressions, tables
+from hub.store.claims import Claimed
+from hub.store.outcomes import Concluded
 from tests.clock import days
 from tests.lab import Lab, identify
 
@@ -33,13 +34,13 @@ def claim(lab: Lab) -> list[Claimed]:
 def depart(lab: Lab, *claimed: Claimed) -> set[str]:
     """Pass the point of no return with claims, under the interval of 26 weeks."""
     intervals = {one.survey_id: INTERVAL for one in claimed}
-    return lab.hub.store.transact(lambda connection: deliveries.depart(connection, claimed, intervals, lab.clock()))
+    return lab.hub.store.transact(lambda connection: departures.depart(connection, claimed, intervals, lab.clock()))
 
 
 def conclude(lab: Lab, claimed: Claimed, outcome: Any) -> None:
     """Record an outcome."""
     concluded = Concluded(claimed=claimed, outcome=outcome, channels=[claimed.channel_id])
-    lab.hub.store.transact(lambda connection: deliveries.conclude(connection, concluded, lab.clock()))
+    lab.hub.store.transact(lambda connection: outcomes.conclude(connection, concluded, lab.clock()))
 
 
 def claim_all_at_once(lab: Lab, *events: dict[str, Any]) -> list[Claimed]:
@@ -88,7 +89,7 @@ def test_nothing_departs_twice(lab, claimed):
 
 def test_mailbox_that_unsubscribed_after_the_claim_is_spared(lab, claimed):
     lab.hub.store.transact(
-        lambda connection: deliveries.suppress(connection, claimed.mailbox, Stop.UNSUBSCRIBED, now=lab.clock())
+        lambda connection: suppressions.suppress(connection, claimed.mailbox, Stop.UNSUBSCRIBED, now=lab.clock())
     )
     assert depart(lab, claimed) == set()
     assert [(row.state, row.reason) for row in lab.invitations()] == [("cancelled", "suppressed")]
@@ -155,7 +156,7 @@ def test_mailbox_that_bounced_may_be_followed_by_another_mailbox_of_the_person(l
 
 
 def test_claim_whose_worker_is_gone_is_put_back(lab, claimed):
-    lab.clock.advance(deliveries.CLAIM_LEASE)
+    lab.clock.advance(leases.CLAIM_LEASE)
     assert lab.sweep() == (0, 0)
     lab.clock.advance(timedelta(microseconds=1))
     assert lab.sweep() == (1, 0)
@@ -165,7 +166,7 @@ def test_claim_whose_worker_is_gone_is_put_back(lab, claimed):
 
 def test_departed_mail_whose_worker_is_gone_is_unknown_and_counts_as_sent(lab, claimed):
     depart(lab, claimed)
-    lab.clock.advance(deliveries.SENDING_LEASE + timedelta(microseconds=1))
+    lab.clock.advance(leases.SENDING_LEASE + timedelta(microseconds=1))
     assert lab.sweep() == (0, 1)
     lab.decide(identify())
     assert lab.deliver() == 0

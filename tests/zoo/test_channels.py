@@ -10,7 +10,7 @@ import pytest
 from hub.admin.channels import channels
 from hub.domain.reasons import Stop
 from hub.plugin import SurveyChannel
-from hub.store import deliveries, tables
+from hub.store import suppressions, tables
 from hub.store.configuration import Role
 from tests.clock import seconds
 from tests.zoo.keeper import Zoo
@@ -58,7 +58,7 @@ def test_channel_that_swallows_abandoned_is_stopped_and_named(zoo):
     zoo.let_in_channel("swallows")
     zoo.identify("u0")
     bad(zoo).before = lambda message: zoo.lab.hub.store.transact(
-        lambda connection: deliveries.suppress(connection, message.to, Stop.UNSUBSCRIBED, now=zoo.lab.clock())
+        lambda connection: suppressions.suppress(connection, message.to, Stop.UNSUBSCRIBED, now=zoo.lab.clock())
     )
     zoo.lab.deliver()
     assert zoo.states("bad") == ["cancelled"]

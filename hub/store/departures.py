@@ -1,0 +1,106 @@
+"""The point of no return: which of the claimed invitations may still leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, text, update
+
+from hub.domain.reasons import Reason
+from hub.domain.states import ANSWERABLE, State
+from hub.store.claims import Claimed
+from hub.store.leases import SENDING_LEASE
+from hub.store.sql import is_among
+from hub.store.suppressions import suppressed_among
+from hub.store.tables import invitation as table
+
+_DEPARTED = sorted(ANSWERABLE)
+
+
+def depart(
+    connection: Connection, batch: Sequence[Claimed], intervals: Mapping[str, timedelta], now: datetime
+) -> set[str]:
+    """Move `claimed -> sending` where the claim still holds, the mailbox is not suppressed and the interval allows.
+
+    Return the ids that may go. The interval is guarded by person and by mailbox under locks of the database, so
+    that two workers never both find the way free. Refused invitations are cancelled with their reason.
+    """
+    _lock_guards(connection, batch)
+    suppressed = suppressed_among(connection, {one.mailbox for one in batch})
+    gone: set[str] = set()
+    for group in _without_rivals([one for one in batch if one.mailbox not in suppressed]):
+        for survey_id in {one.survey_id for one in group}:
+            members = [one for one in group if one.survey_id == survey_id]
+            gone |= _depart(connection, members, intervals.get(survey_id, timedelta(0)), now)
+    refused = [one for one in batch if one.id not in gone]
+    for one in refused:
+        reason = Reason.SUPPRESSED if one.mailbox in suppressed else Reason.THROTTLED
+        _cancel_refused(connection, one, reason, now)
+    return gone
+
+
+def _lock_guards(connection: Connection, batch: Sequence[Claimed]) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    keys = sorted(
+        {key for one in batch for key in (f"{one.survey_id}/{one.person_id}", f"{one.survey_id}/{one.mailbox}")}
+    )
+    lock = text(
+        "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT hashtextextended(name, 1) AS key "
+        "FROM unnest(CAST(:names AS text[])) AS name ORDER BY 1) AS keys"
+    )
+    connection.execute(lock, {"names": keys})
+
+
+def _without_rivals(batch: Sequence[Claimed]) -> list[list[Claimed]]:
+    """Split a batch so that no group holds two invitations of a survey to one person or mailbox."""
+    groups: list[tuple[list[Claimed], set[tuple[str, str]]]] = []
+    for one in batch:
+        guards = {(one.survey_id, one.person_id), (one.survey_id, one.mailbox)}
+        for members, taken in groups:
+            if not guards & taken:
+                members.append(one)
+                taken |= guards
+                break
+        else:
+            groups.append(([one], guards))
+    return [members for members, _ in groups]
+
+
+def _depart(connection: Connection, members: Sequence[Claimed], interval: timedelta, now: datetime) -> set[str]:
+    conditions = [
+        is_among(connection, table.c.id, [one.id for one in members]),
+        is_among(connection, table.c.claim, {one.claim for one in members}),
+        table.c.state == State.CLAIMED,
+    ]
+    if interval:
+        conditions += [~rival for rival in _rivals(now - interval)]
+    statement = update(table).where(*conditions)
+    values = {
+        "state": State.SENDING,
+        "sent_at": now,
+        "lease_until": now + SENDING_LEASE,
+        "revision": table.c.revision + 1,
+    }
+    return set(connection.scalars(statement.values(**values).returning(table.c.id)))
+
+
+def _rivals(since: datetime) -> list[ColumnElement[bool]]:
+    """Return the conditions that another invitation of the survey left for the same person or mailbox since then."""
+    other = table.alias("other")
+    left = and_(
+        other.c.survey_id == table.c.survey_id,
+        other.c.id != table.c.id,
+        other.c.state.in_(_DEPARTED),
+        other.c.sent_at > since,
+    )
+    bounced_elsewhere = and_(other.c.state == State.BOUNCED, other.c.mailbox != table.c.mailbox)
+    same_person = and_(other.c.person_id == table.c.person_id, ~bounced_elsewhere)
+    return [exists().where(left, same_person), exists().where(left, other.c.mailbox == table.c.mailbox)]
+
+
+def _cancel_refused(connection: Connection, one: Claimed, reason: Reason, now: datetime) -> None:
+    statement = update(table).where(table.c.id == one.id, table.c.claim == one.claim, table.c.state == State.CLAIMED)
+    values = {"state": State.CANCELLED, "reason": reason, "concluded_at": now, "lease_until": None, "claim": None}
+    connection.execute(statement.values(**values, revision=table.c.revision + 1))
