@@ -36,20 +36,24 @@ class Batch:
     people: Mapping[str, Person]
 
 
-def claim(hub: Hub, configuration: Configuration) -> Batch | timedelta | None:
+def claim(
+    hub: Hub, configuration: Configuration, *, size: int = CLAIM_SIZE, name: str = ""
+) -> Batch | timedelta | None:
     """Return the next batch, which is empty when all that was due had to be cancelled; None: nothing is due.
 
-    A time is how long it takes until a channel's rate lets the next message go.
+    A time is how long it takes until a channel's rate lets the next message go. `name` is what it is claimed under;
+    no two batches may have the same.
     """
     now = hub.now()
+    name = name or secrets.token_hex(12)
 
     def prepare(connection: Connection) -> _Checked:
-        return _check_due(connection, configuration, now)
+        return _check_due(connection, configuration, now, size=size, name=name)
 
     def write(connection: Connection, checked: _Checked) -> Batch | timedelta | None:
         if not checked.verdicts:
             return checked.wait
-        claimed = [one for verdict in checked.verdicts if (one := _settle(connection, verdict, now)) is not None]
+        claimed = _settle(connection, checked.verdicts, now)
         checked.turns.record(connection, now)
         return Batch(claimed=claimed, people=checked.people)
 
@@ -71,7 +75,9 @@ class _Checked:
     wait: timedelta | None
 
 
-def _check_due(connection: Connection, configuration: Configuration, now: datetime) -> _Checked:
+def _check_due(
+    connection: Connection, configuration: Configuration, now: datetime, *, size: int, name: str
+) -> _Checked:
     turns = turns_to_take(connection, configuration, now)
     is_held = holds.current(connection) is not None
     sending = [
@@ -83,7 +89,7 @@ def _check_due(connection: Connection, configuration: Configuration, now: dateti
     waits: list[timedelta] = []
     for survey in sending:
         ways = _channels(configuration, survey)
-        room = min(turns.room(ways), max(1, CLAIM_SIZE // len(sending)))
+        room = min(turns.room(ways), max(1, size // len(sending)))
         if room:
             rows += claims.due(connection, survey.id, now, room)
         else:
@@ -91,7 +97,7 @@ def _check_due(connection: Connection, configuration: Configuration, now: dateti
     world = worlds.new_world(connection, check_address, now)
     worlds.load(connection, world, ids={row.person_id for row in rows}, surveys=configuration.rules, now=now)
     people = {person.id: person for person in world.people.values()}
-    verdicts = _recheck_all(world, configuration, rows, people, turns, now)
+    verdicts = _recheck_all(world, configuration, rows, turns, now, name=name)
     return _Checked(verdicts=verdicts, people=people, turns=turns, wait=min(waits, default=None))
 
 
@@ -103,13 +109,14 @@ def _recheck_all(
     world: World,
     configuration: Configuration,
     rows: Sequence[Any],
-    people: Mapping[str, Person],
     turns: Turns,
     now: datetime,
+    *,
+    name: str,
 ) -> list[_Verdict]:
     """Return what becomes of each row, in the order in which they fell due; those that wait for their turn are left."""
     surveys = {survey.id: survey for survey in configuration.rules}
-    claim = secrets.token_hex(12)
+    people = {person.id: person for person in world.people.values()}
     verdicts = []
     for row in sorted(rows, key=lambda one: (one.due_at, one.id)):
         survey, person = surveys[row.survey_id], people[row.person_id]
@@ -122,7 +129,7 @@ def _recheck_all(
         channel = turns.take(_channels(configuration, survey), row.tried)
         if isinstance(channel, Waits):
             continue
-        verdicts.append(_Verdict(row=row, claimed=_claimed(row, person, channel, claim) if channel else None))
+        verdicts.append(_Verdict(row=row, claimed=_claimed(row, person, channel, name) if channel else None))
     return verdicts
 
 
@@ -139,15 +146,16 @@ def _claimed(row: Any, person: Person, channel_id: str, claim: str) -> Claimed |
         channel_id=channel_id,
         tried=tuple(row.tried),
         attempts=row.attempts,
+        revision=row.revision,
     )
 
 
-def _settle(connection: Connection, verdict: _Verdict, now: datetime) -> Claimed | None:
-    row = verdict.row
-    if verdict.reason is not None:
-        claims.cancel(connection, row.id, row.revision, verdict.reason, now)
-    elif verdict.claimed is None:
-        claims.postpone(connection, row.id, row.revision, now + LOOK_AGAIN)
-    elif claims.claim(connection, verdict.claimed, row.revision, now):
-        return verdict.claimed
-    return None
+def _settle(connection: Connection, verdicts: Sequence[_Verdict], now: datetime) -> list[Claimed]:
+    """Write the verdicts down; return what is in hand now."""
+    refused = [(verdict.row, verdict.reason) for verdict in verdicts if verdict.reason is not None]
+    free = [verdict for verdict in verdicts if verdict.reason is None]
+    claims.cancel(connection, refused, now)
+    claims.postpone(connection, [verdict.row for verdict in free if verdict.claimed is None], now + LOOK_AGAIN)
+    wanted = [verdict.claimed for verdict in free if verdict.claimed is not None]
+    taken = claims.claim(connection, wanted, now)
+    return [one for one in wanted if one.id in taken]

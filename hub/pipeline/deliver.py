@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -16,20 +14,18 @@ from sqlalchemy import Connection
 from hub import containment, stopping
 from hub.containment import Hung, contained
 from hub.domain.traits import display_name, language_of, value_of
-from hub.domain.world import Person
 from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
-from hub.pipeline.claim import Batch, claim
 from hub.pipeline.hub import Hub
+from hub.pipeline.journal import Journal
 from hub.pipeline.links import survey_url, unsubscribe_url
+from hub.pipeline.supply import InHand, Supply
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, Sent, SurveyChannel, Unknown
 from hub.registry import Configuration
-from hub.store import claims, departures, leases, outcomes, pauses
+from hub.store import claims, departures, outcomes, pauses
 from hub.store.claims import Claimed
 from hub.store.configuration import Role
-from hub.store.engine import patiently
-from hub.store.group_commit import GroupCommit
 from hub.store.outcomes import Concluded
 
 log = logging.getLogger(__name__)
@@ -38,41 +34,29 @@ log = logging.getLogger(__name__)
 def drain(hub: Hub, *, until: float) -> int:
     """Send what is due, until nothing is or the monotonic clock passes `until`; return the number handed over."""
     sent = 0
-    while not stopping.is_time_up(until):
-        configuration = hub.registry.current()
-        batch = claim(hub, configuration)
-        if batch is None:
-            break
-        if isinstance(batch, timedelta):
-            if time.monotonic() + batch.total_seconds() > until:
+    supply = Supply(hub, until=until)
+    with stopping.or_else(supply.give_up):
+        while not stopping.is_time_up(until):
+            configuration = hub.registry.current()
+            wait = supply.claim(configuration)
+            while (channel_id := supply.next_channel()) is not None:
+                sent += _Run(hub, configuration, channel_id, supply, until=until).send()
+            supply.check()
+            if wait is None or time.monotonic() + wait.total_seconds() > until:
                 break
-            stopping.sleep(batch.total_seconds())
-            continue
-        failpoint("deliver.claimed")
-        with stopping.or_else(partial(_give_up, hub, batch)):
-            for channel_id in {claimed.channel_id for claimed in batch.claimed}:
-                members = [claimed for claimed in batch.claimed if claimed.channel_id == channel_id]
-                sent += _Run(hub, configuration, channel_id, members, batch.people, until=until).send()
+            stopping.sleep(wait.total_seconds())
     return sent
 
 
-def _give_up(hub: Hub, batch: Batch) -> None:
-    """End a batch whose channels hang when this process has to end: only what departed is in doubt."""
-    mine = {claimed.claim for claimed in batch.claimed}
-    requeued, unknown = hub.store.transact(lambda connection: leases.give_up(connection, mine))
-    log.warning("Channels did not answer in time: %d put back, %d unknown", requeued, unknown)
-
-
 class _Run:
-    """One channel's share of a batch."""
+    """One channel's turn: what is in hand for it, and what falls to it meanwhile."""
 
     def __init__(
         self,
         hub: Hub,
         configuration: Configuration,
         channel_id: str,
-        claimed: Sequence[Claimed],
-        people: Mapping[str, Person],
+        supply: Supply,
         *,
         until: float,
     ) -> None:
@@ -82,9 +66,11 @@ class _Run:
         self._configuration = configuration
         self._channel: SurveyChannel = channel
         self._channel_id = channel_id
-        self._claimed = {one.id: one for one in claimed}
-        self._people = people
+        self._supply = supply
         self._until = until
+        self._first = supply.take(channel_id)
+        self._claimed = {one.claimed.id: one.claimed for one in self._first}
+        """What has no outcome yet."""
         self._handed_over: set[str] = set()
         self._departed: set[str] = set()
         self._refused: set[str] = set()
@@ -98,10 +84,7 @@ class _Run:
         self._faults = 0
         """Messages in a row that it failed or left in doubt."""
         self._last_fault = ""
-        self._writes: list[tuple[Concluded, Future[set[str]]]] = []
-        self._commits: GroupCommit[Sequence[Claimed] | Concluded, set[str]] = GroupCommit(
-            self._write, name=f"deliver-{channel.name}"
-        )
+        self._journal = Journal(self._write, name=channel.name)
 
     def send(self) -> int:
         """Return how many messages were handed over."""
@@ -112,7 +95,7 @@ class _Run:
                 of=self._channel_id,
                 doing="send",
                 within_s=left_s + containment.DONE_WITHIN_S,
-                claim=next(iter(self._claimed.values())).claim,
+                claim=self._supply.worker,
             )
         except ChannelPaused as error:
             self._paused = error
@@ -135,16 +118,25 @@ class _Run:
                 self._take(message_id, outcome)
 
     def _messages(self) -> Iterator[Message]:
-        for claimed in self._claimed.values():
-            if self._paused is not None or self._is_over or stopping.is_time_up(self._until):
-                return
-            message = self._render(claimed)
-            if message is not None:
-                self._handed_over.add(claimed.id)
-                yield message
+        waiting = self._first
+        while waiting:
+            for one in waiting:
+                if self._paused is not None or self._is_over or stopping.is_time_up(self._until):
+                    return
+                message = self._render(one)
+                if message is not None:
+                    self._handed_over.add(one.claimed.id)
+                    yield message
+            waiting = self._more()
 
-    def _render(self, claimed: Claimed) -> Message | None:
-        person = self._people[claimed.person_id]
+    def _more(self) -> Sequence[InHand]:
+        with self._ending:
+            found = () if self._is_over else self._supply.more(self._configuration, self._channel_id)
+            self._claimed |= {one.claimed.id: one.claimed for one in found}
+        return found
+
+    def _render(self, in_hand: InHand) -> Message | None:
+        claimed, person = in_hand.claimed, in_hand.person
         address = check_address(value_of(person.profile, "email"))
         token = self._hub.keys.token_of(claimed.id)
         base_url = self._hub.settings.base_url
@@ -173,7 +165,8 @@ class _Run:
             self._accuse("passed the point of no return with a message that it was not given")
         if mine & self._departed:
             self._accuse("passed the point of no return twice with one message")
-        gone = self._commits.submit([self._claimed[message_id] for message_id in sorted(mine)])
+        in_hand = (self._claimed.get(message_id) for message_id in sorted(mine))
+        gone = self._journal.depart([one for one in in_hand if one is not None])
         failpoint("deliver.departed")
         self._departed |= gone
         self._refused |= mine - gone
@@ -206,12 +199,11 @@ class _Run:
             log.error("Channel %s %s", self._channel.name, what)
 
     def _conclude(self, message_id: str, outcome: Outcome) -> None:
-        claimed = self._claimed[message_id]
+        claimed = self._claimed.pop(message_id)
         self._judge_channel(outcome)
         self._concluded.add(message_id)
         survey_channels = self._configuration.surveys[claimed.survey_id].connections[Role.CHANNEL]
-        concluded = Concluded(claimed=claimed, outcome=outcome, channels=survey_channels)
-        self._writes.append((concluded, self._commits.post(concluded)))
+        self._journal.conclude(Concluded(claimed=claimed, outcome=outcome, channels=survey_channels))
 
     def _judge_channel(self, outcome: Outcome) -> None:
         """Notice a channel that fails one message after the other: nothing more is handed to it."""
@@ -236,10 +228,9 @@ class _Run:
         forgotten = self._handed_over - self._departed - self._refused - self._concluded if paused is None else ()
         for message_id in forgotten:
             self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
-        self._commits.close()
-        self._record_again()
+        self._journal.close()
         failpoint("deliver.recorded")
-        left = [one for one in self._claimed.values() if one.id not in self._concluded]
+        left = list(self._claimed.values())
         now = self._hub.now()
 
         def write(connection: Connection) -> ChannelPaused | None:
@@ -250,13 +241,6 @@ class _Run:
             return reason
 
         self._hub.store.transact(write)
-
-    def _record_again(self) -> None:
-        """Record what the database did not take, in case it is back: mails would be in doubt for nothing."""
-        lost = [concluded for concluded, written in self._writes if written.exception() is not None]
-        if lost:
-            log.warning("The database did not take the outcomes of %d messages; trying again", len(lost))
-            patiently(lambda: self._write(lost))
 
     def _too_many_faults(self, connection: Connection) -> ChannelPaused | None:
         """Count what failed since the channel last worked, also in other runs and processes."""
@@ -275,24 +259,20 @@ class _Run:
         level = logging.ERROR if is_first else logging.INFO
         log.log(level, "Channel %s is paused until %s: %s", self._channel.name, until, paused.why)
 
-    def _write(self, items: Sequence[Sequence[Claimed] | Concluded]) -> list[set[str]]:
-        """Record outcomes and departures in one transaction; return for each departure the ids that may go."""
+    def _write(self, concluded: Sequence[Concluded], leaving: Sequence[Claimed]) -> set[str]:
+        """Record outcomes and departures in one transaction; return the ids that may go."""
         now = self._hub.now()
         intervals = {survey.id: survey.rules.min_interval for survey in self._configuration.rules}
 
         def write(connection: Connection) -> set[str]:
-            for item in items:
-                if isinstance(item, Concluded):
-                    outcomes.conclude(connection, item, now)
-            leaving = [claimed for item in items if not isinstance(item, Concluded) for claimed in item]
+            outcomes.conclude(connection, concluded, now)
             if not leaving:
                 return set()
             gone = departures.depart(connection, leaving, intervals, now)
             failpoint("deliver.before_departure")
             return gone
 
-        gone = self._hub.store.transact(write)
-        return [set() if isinstance(item, Concluded) else gone & {one.id for one in item} for item in items]
+        return self._hub.store.transact(write)
 
 
 def _broken(faults: int, why: str) -> ChannelPaused:

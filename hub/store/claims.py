@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Integer, Text, Update, bindparam, func, select, update
 
 from hub.domain.reasons import Reason
 from hub.domain.states import State
+from hub.store.given import as_given, given
 from hub.store.leases import CLAIM_LEASE
 from hub.store.sql import in_states
 from hub.store.tables import invitation as table
+from hub.store.types import Instant
 
 DUE = (State.SCHEDULED, State.QUEUED)
+_DUE_COLUMNS = [table.c[name] for name in ("id", "survey_id", "person_id", "due_at", "tried", "attempts", "revision")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +32,18 @@ class Claimed:
     person_id: str
     mailbox: str
     claim: str
+    """The worker's own name, a dot and a number: no two batches are claimed under one."""
     channel_id: str
     tried: tuple[str, ...]
     attempts: int
+    revision: int
+    """Of the row before it was claimed."""
 
 
 def due(connection: Connection, survey_id: str, now: datetime, limit: int) -> Sequence[Any]:
     """Return the invitations of a survey that may be claimed, earliest first. PostgreSQL skips what others hold."""
     statement = (
-        select(table)
+        select(*_DUE_COLUMNS)
         .where(
             table.c.survey_id == survey_id,
             in_states(table.c.state, *DUE),
@@ -69,40 +77,83 @@ def counts_by_state(connection: Connection) -> dict[tuple[str, str], int]:
     return {(row.survey_id, row.state): row.number for row in rows}
 
 
-def claim(connection: Connection, claimed: Claimed, revision: int, now: datetime) -> bool:
-    """Take an invitation in hand unless it changed since it was read."""
-    statement = update(table).where(table.c.id == claimed.id, table.c.revision == revision)
+def claim(connection: Connection, batch: Iterable[Claimed], now: datetime) -> set[str]:
+    """Take invitations in hand; return the ids of those that did not change since they were read."""
+    rows = [(one.id, one.revision, one.claim, one.channel_id, one.mailbox) for one in batch]
+    if not rows:
+        return set()
+    values = {**as_given(rows), "lease": now + CLAIM_LEASE}
+    return set(connection.scalars(_claiming(connection.dialect.name), values))
+
+
+@cache
+def _claiming(dialect: str) -> Update:
+    rows = given(dialect, id=Text, revision=Integer, claim=Text, channel_id=Text, mailbox=Text)
     values = {
         "state": State.CLAIMED,
-        "claim": claimed.claim,
-        "channel_id": claimed.channel_id,
-        "mailbox": claimed.mailbox,
-        "lease_until": now + CLAIM_LEASE,
-        "revision": revision + 1,
+        "claim": rows.c.claim,
+        "channel_id": rows.c.channel_id,
+        "mailbox": rows.c.mailbox,
+        "lease_until": bindparam("lease", type_=Instant()),
+        "revision": rows.c.revision + 1,
     }
-    return connection.execute(statement.values(**values)).rowcount == 1
+    unchanged = (table.c.id == rows.c.id, table.c.revision == rows.c.revision)
+    return update(table).where(*unchanged).values(**values).returning(table.c.id)
 
 
-def cancel(connection: Connection, invitation_id: str, revision: int, reason: Reason, now: datetime) -> bool:
-    """Cancel a waiting invitation unless it changed since it was read."""
-    statement = update(table).where(table.c.id == invitation_id, table.c.revision == revision)
-    values = {"state": State.CANCELLED, "reason": reason, "concluded_at": now, "revision": revision + 1}
-    return connection.execute(statement.values(**values)).rowcount == 1
+def cancel(connection: Connection, refused: Iterable[tuple[Any, Reason]], now: datetime) -> None:
+    """Cancel waiting invitations, each for its reason, unless they changed since they were read."""
+    rows = [(row.id, row.revision, reason) for row, reason in refused]
+    if rows:
+        connection.execute(_cancelling(connection.dialect.name), {**as_given(rows), "now": now})
 
 
-def postpone(connection: Connection, invitation_id: str, revision: int, until: datetime) -> None:
-    """Look at an invitation again later, when every channel has another turn: none is free for it now."""
-    statement = update(table).where(table.c.id == invitation_id, table.c.revision == revision)
-    connection.execute(statement.values(next_attempt_at=until, tried=[], revision=revision + 1))
+@cache
+def _cancelling(dialect: str) -> Update:
+    rows = given(dialect, id=Text, revision=Integer, reason=Text)
+    values = {
+        "state": State.CANCELLED,
+        "reason": rows.c.reason,
+        "concluded_at": bindparam("now", type_=Instant()),
+        "revision": rows.c.revision + 1,
+    }
+    return update(table).where(table.c.id == rows.c.id, table.c.revision == rows.c.revision).values(**values)
 
 
-def release(connection: Connection, claimed: Collection[Claimed], *, tried: bool) -> None:
+def postpone(connection: Connection, waiting: Iterable[Any], until: datetime) -> None:
+    """Look at invitations again later, when every channel has another turn: none is free for them now."""
+    rows = [(row.id, row.revision) for row in waiting]
+    if rows:
+        connection.execute(_postponing(connection.dialect.name), {**as_given(rows), "until": until})
+
+
+@cache
+def _postponing(dialect: str) -> Update:
+    rows = given(dialect, id=Text, revision=Integer)
+    values = {
+        "next_attempt_at": bindparam("until", type_=Instant()),
+        "tried": [],
+        "revision": rows.c.revision + 1,
+    }
+    return update(table).where(table.c.id == rows.c.id, table.c.revision == rows.c.revision).values(**values)
+
+
+def release(connection: Connection, claimed: Iterable[Claimed], *, tried: bool) -> None:
     """Put back what was claimed and never departed; with `tried`, another channel is next."""
-    for one in claimed:
-        statement = update(table).where(
-            table.c.id == one.id, table.c.claim == one.claim, table.c.state == State.CLAIMED
-        )
-        values: dict[str, Any] = {"state": State.QUEUED, "claim": None, "lease_until": None}
-        if tried:
-            values["tried"] = [*one.tried, one.channel_id]
-        connection.execute(statement.values(**values, revision=table.c.revision + 1))
+    rows = [(one.id, one.claim, json.dumps([*one.tried, one.channel_id] if tried else one.tried)) for one in claimed]
+    if rows:
+        connection.execute(_releasing(connection.dialect.name), as_given(rows))
+
+
+@cache
+def _releasing(dialect: str) -> Update:
+    rows = given(dialect, id=Text, claim=Text, tried=Text)
+    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, table.c.state == State.CLAIMED)
+    values = {
+        "state": State.QUEUED,
+        "claim": None,
+        "lease_until": None,
+        "tried": rows.c.tried,
+        "revision": table.c.revision + 1,
+    }
+    return update(table).where(*mine).values(**values)

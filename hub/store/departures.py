@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, text, update
+from sqlalchemy import ColumnElement, Connection, Text, Update, and_, bindparam, exists, text, update
 
+from hub.domain.identity import fingerprint
 from hub.domain.reasons import Reason
 from hub.domain.states import ANSWERABLE, State
 from hub.store.claims import Claimed
+from hub.store.given import as_given, given
 from hub.store.leases import SENDING_LEASE
-from hub.store.sql import is_among
 from hub.store.suppressions import suppressed_among
 from hub.store.tables import invitation as table
+from hub.store.tables import suppression
+from hub.store.types import Instant
 
 _DEPARTED = sorted(ANSWERABLE)
 
@@ -27,16 +31,14 @@ def depart(
     that two workers never both find the way free. Refused invitations are cancelled with their reason.
     """
     _lock_guards(connection, batch)
-    suppressed = suppressed_among(connection, {one.mailbox for one in batch})
     gone: set[str] = set()
-    for group in _without_rivals([one for one in batch if one.mailbox not in suppressed]):
+    for group in _without_rivals(batch):
         for survey_id in {one.survey_id for one in group}:
             members = [one for one in group if one.survey_id == survey_id]
             gone |= _depart(connection, members, intervals.get(survey_id, timedelta(0)), now)
     refused = [one for one in batch if one.id not in gone]
-    for one in refused:
-        reason = Reason.SUPPRESSED if one.mailbox in suppressed else Reason.THROTTLED
-        _cancel_refused(connection, one, reason, now)
+    if refused:
+        _cancel_refused(connection, refused, now)
     return gone
 
 
@@ -69,38 +71,65 @@ def _without_rivals(batch: Sequence[Claimed]) -> list[list[Claimed]]:
 
 
 def _depart(connection: Connection, members: Sequence[Claimed], interval: timedelta, now: datetime) -> set[str]:
-    conditions = [
-        is_among(connection, table.c.id, [one.id for one in members]),
-        is_among(connection, table.c.claim, {one.claim for one in members}),
-        table.c.state == State.CLAIMED,
-    ]
+    rows = [(one.id, one.claim, fingerprint("mailbox", one.mailbox)) for one in members]
+    values = {**as_given(rows), "now": now, "lease": now + SENDING_LEASE}
     if interval:
-        conditions += [~rival for rival in _rivals(now - interval)]
-    statement = update(table).where(*conditions)
+        values["since"] = now - interval
+    return set(connection.scalars(_departing(connection.dialect.name, has_interval=bool(interval)), values))
+
+
+@cache
+def _departing(dialect: str, *, has_interval: bool) -> Update:
+    rows = given(dialect, id=Text, claim=Text, key=Text)
+    conditions = [
+        table.c.id == rows.c.id,
+        table.c.claim == rows.c.claim,
+        table.c.state == State.CLAIMED,
+        ~exists().where(suppression.c.key == rows.c.key),
+    ]
+    if has_interval:
+        conditions += [~rival for rival in _rivals()]
     values = {
         "state": State.SENDING,
-        "sent_at": now,
-        "lease_until": now + SENDING_LEASE,
+        "sent_at": bindparam("now", type_=Instant()),
+        "lease_until": bindparam("lease", type_=Instant()),
         "revision": table.c.revision + 1,
     }
-    return set(connection.scalars(statement.values(**values).returning(table.c.id)))
+    return update(table).where(*conditions).values(**values).returning(table.c.id)
 
 
-def _rivals(since: datetime) -> list[ColumnElement[bool]]:
+def _rivals() -> list[ColumnElement[bool]]:
     """Return the conditions that another invitation of the survey left for the same person or mailbox since then."""
     other = table.alias("other")
     left = and_(
         other.c.survey_id == table.c.survey_id,
         other.c.id != table.c.id,
         other.c.state.in_(_DEPARTED),
-        other.c.sent_at > since,
+        other.c.sent_at > bindparam("since", type_=Instant()),
     )
     bounced_elsewhere = and_(other.c.state == State.BOUNCED, other.c.mailbox != table.c.mailbox)
     same_person = and_(other.c.person_id == table.c.person_id, ~bounced_elsewhere)
     return [exists().where(left, same_person), exists().where(left, other.c.mailbox == table.c.mailbox)]
 
 
-def _cancel_refused(connection: Connection, one: Claimed, reason: Reason, now: datetime) -> None:
-    statement = update(table).where(table.c.id == one.id, table.c.claim == one.claim, table.c.state == State.CLAIMED)
-    values = {"state": State.CANCELLED, "reason": reason, "concluded_at": now, "lease_until": None, "claim": None}
-    connection.execute(statement.values(**values, revision=table.c.revision + 1))
+def _cancel_refused(connection: Connection, refused: Iterable[Claimed], now: datetime) -> None:
+    suppressed = suppressed_among(connection, {one.mailbox for one in refused})
+    rows = [
+        (one.id, one.claim, Reason.SUPPRESSED if one.mailbox in suppressed else Reason.THROTTLED) for one in refused
+    ]
+    connection.execute(_cancelling(connection.dialect.name), {**as_given(rows), "now": now})
+
+
+@cache
+def _cancelling(dialect: str) -> Update:
+    rows = given(dialect, id=Text, claim=Text, reason=Text)
+    values = {
+        "state": State.CANCELLED,
+        "reason": rows.c.reason,
+        "concluded_at": bindparam("now", type_=Instant()),
+        "lease_until": None,
+        "claim": None,
+        "revision": table.c.revision + 1,
+    }
+    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, table.c.state == State.CLAIMED)
+    return update(table).where(*mine).values(**values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
 from hub.domain.states import State
 from hub.failpoints import failpoint
@@ -25,9 +24,9 @@ def expire_leases(connection: Connection, now: datetime) -> tuple[int, int]:
     return taken
 
 
-def give_up(connection: Connection, claims: Collection[str]) -> tuple[int, int]:
+def give_up(connection: Connection, worker: str) -> tuple[int, int]:
     """Return how many invitations were put back and how many became unknown because their worker ends now."""
-    return _take_back(connection, table.c.claim.in_(claims))
+    return _take_back(connection, _in_hand_of(worker))
 
 
 def _take_back(connection: Connection, which: ColumnElement[bool]) -> tuple[int, int]:
@@ -44,10 +43,14 @@ def _take_back(connection: Connection, which: ColumnElement[bool]) -> tuple[int,
     return requeued, unknown
 
 
-def end_leases(connection: Connection, claim: str, now: datetime) -> None:
-    """Have the leases of a claim run out now: the process that had it is known to be gone."""
-    mine = (table.c.claim == claim, in_states(table.c.state, *IN_HAND), table.c.lease_until > now)
+def end_leases(connection: Connection, worker: str, now: datetime) -> None:
+    """Have the leases of all that a worker claimed run out now: its process is known to be gone."""
+    mine = (_in_hand_of(worker), in_states(table.c.state, *IN_HAND), table.c.lease_until > now)
     connection.execute(update(table).where(*mine).values(lease_until=now))
+
+
+def _in_hand_of(worker: str) -> ColumnElement[bool]:
+    return or_(table.c.claim == worker, table.c.claim.startswith(f"{worker}.", autoescape=True))
 
 
 def has_expired_leases(connection: Connection, now: datetime) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Text, Update, bindparam, exists, func, insert, select, update
 
 from hub.domain.reasons import Reason, Stop
 from hub.domain.states import State, sources_of
 from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
 from hub.store.claims import Claimed
+from hub.store.given import as_given, given
 from hub.store.pauses import asked_s
 from hub.store.suppressions import suppress
 from hub.store.tables import attempt
@@ -35,48 +37,68 @@ class Concluded:
 
 _UNSETTLED = frozenset({State.CLAIMED, State.SENDING, State.UNKNOWN})
 """What a claimant may still conclude; anything else was settled by an answer, a report or a person meanwhile."""
-_LEADS_TO = {Sent: State.SENT, NotSent: State.QUEUED, Rejected: State.REJECTED, Unknown: State.UNKNOWN}
+_SETTLED = {Sent: State.SENT, Rejected: State.REJECTED, Unknown: State.UNKNOWN}
+_NAMES = {Sent: "sent", NotSent: "not_sent", Rejected: "rejected", Unknown: "unknown"}
 
 
-def conclude(connection: Connection, concluded: Concluded, now: datetime) -> None:
-    """Record an outcome. A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people.
+def conclude(connection: Connection, batch: Sequence[Concluded], now: datetime) -> None:
+    """Record outcomes. A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people.
 
     Nothing is kept about an invitation that was erased meanwhile.
     """
-    claimed, outcome = concluded.claimed, concluded.outcome
-    values = _values_of(concluded, now)
-    statement = update(table).where(
-        table.c.id == claimed.id,
-        table.c.claim == claimed.claim,
-        table.c.state.in_(sorted(sources_of(_LEADS_TO[type(outcome)]) & _UNSETTLED)),
-    )
-    if values["state"] is State.QUEUED:
-        statement = statement.where(~_another_open())
-    changed = connection.execute(statement.values(**values, revision=table.c.revision + 1)).rowcount
-    if not changed and values["state"] is State.QUEUED:
-        _give_way(connection, claimed, now)
-    if changed or connection.scalar(select(exists().where(table.c.id == claimed.id))):
-        connection.execute(insert(attempt), [_attempt_row(claimed, outcome, now)])
-    if changed and isinstance(outcome, Rejected) and outcome.no_mailbox:
-        suppress(connection, claimed.mailbox, Stop.HARD_BOUNCED, now=now)
+    for kind, state in _SETTLED.items():
+        _settle(connection, [one for one in batch if isinstance(one.outcome, kind)], state, now)
+    for one in batch:
+        if isinstance(one.outcome, NotSent):
+            _put_back(connection, one, one.outcome, now)
+    _keep_attempts(connection, batch, now)
 
 
-def _values_of(concluded: Concluded, now: datetime) -> dict[str, Any]:
-    match concluded.outcome:
-        case Sent(provider_id=provider_id):
-            known = {"sent_at": first_known(now), "lease_until": None}
-            return {"state": State.SENT, "provider_id": provider_id and storable(str(provider_id)), **known}
-        case Rejected(why=why):
-            return {"state": State.REJECTED, "note": note_of(why), "concluded_at": now, "lease_until": None}
-        case Unknown(why=why):
-            return {"state": State.UNKNOWN, "note": note_of(why), "lease_until": None, "sent_at": first_known(now)}
-        case NotSent() as not_sent:
-            return _retry_values(concluded, not_sent, now)
+def _settle(connection: Connection, members: Sequence[Concluded], state: State, now: datetime) -> None:
+    if not members:
+        return
+    rows = [(one.claimed.id, one.claimed.claim, _told(one.outcome)) for one in members]
+    values = {**as_given(rows), "now": now}
+    settled = set(connection.scalars(_settling(connection.dialect.name, state), values))
+    for one in members:
+        if isinstance(one.outcome, Rejected) and one.outcome.no_mailbox and one.claimed.id in settled:
+            suppress(connection, one.claimed.mailbox, Stop.HARD_BOUNCED, now=now)
 
 
-def first_known(moment: datetime) -> Any:
+def _told(outcome: Outcome) -> str | None:
+    """Return what an invitation keeps of its outcome: the provider's id of the mail, or why it has none."""
+    if isinstance(outcome, Sent):
+        return outcome.provider_id and storable(str(outcome.provider_id))
+    return note_of(outcome.why)
+
+
+@cache
+def _settling(dialect: str, state: State) -> Update:
+    rows = given(dialect, id=Text, claim=Text, told=Text)
+    now = bindparam("now", type_=Instant())
+    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, _may_become(state))
+    told = "provider_id" if state is State.SENT else "note"
+    when = {"concluded_at": now} if state is State.REJECTED else {"sent_at": first_known(now)}
+    values = {"state": state, told: rows.c.told, **when, "lease_until": None, "revision": table.c.revision + 1}
+    return update(table).where(*mine).values(**values).returning(table.c.id)
+
+
+def _may_become(state: State) -> ColumnElement[bool]:
+    return table.c.state.in_(sorted(sources_of(state) & _UNSETTLED))
+
+
+def first_known(moment: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the moment as `sent_at` where none is known yet."""
-    return func.coalesce(table.c.sent_at, literal(moment, Instant))
+    return func.coalesce(table.c.sent_at, moment)
+
+
+def _put_back(connection: Connection, concluded: Concluded, outcome: NotSent, now: datetime) -> None:
+    claimed = concluded.claimed
+    mine = (table.c.id == claimed.id, table.c.claim == claimed.claim, _may_become(State.QUEUED))
+    statement = update(table).where(*mine, ~_another_open())
+    values = _retry_values(concluded, outcome, now)
+    if not connection.execute(statement.values(**values, revision=table.c.revision + 1)).rowcount:
+        _give_way(connection, claimed, now)
 
 
 def _retry_values(concluded: Concluded, outcome: NotSent, now: datetime) -> dict[str, Any]:
@@ -116,14 +138,21 @@ def _give_way(connection: Connection, claimed: Claimed, now: datetime) -> None:
     connection.execute(statement.values(**values, lease_until=None, claim=None, revision=table.c.revision + 1))
 
 
-def _attempt_row(claimed: Claimed, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    detail = outcome.detail if isinstance(outcome, Sent) else outcome.why
-    names = {Sent: "sent", NotSent: "not_sent", Rejected: "rejected", Unknown: "unknown"}
-    return {
-        "id": new_id(),
-        "invitation_id": claimed.id,
-        "channel_id": claimed.channel_id,
-        "at": now,
-        "outcome": names[type(outcome)],
-        "detail": note_of(detail),
-    }
+def _keep_attempts(connection: Connection, batch: Iterable[Concluded], now: datetime) -> None:
+    rows = [
+        (new_id(), one.claimed.id, one.claimed.channel_id, _NAMES[type(one.outcome)], _detail(one.outcome))
+        for one in batch
+    ]
+    if rows:
+        connection.execute(_keeping_attempts(connection.dialect.name), {**as_given(rows), "now": now})
+
+
+def _detail(outcome: Outcome) -> str:
+    return note_of(outcome.detail if isinstance(outcome, Sent) else outcome.why)
+
+
+@cache
+def _keeping_attempts(dialect: str) -> Insert:
+    rows = given(dialect, id=Text, invitation_id=Text, channel_id=Text, outcome=Text, detail=Text)
+    known = select(*rows.c, bindparam("now", type_=Instant())).where(rows.c.invitation_id == table.c.id)
+    return insert(attempt).from_select([*rows.c.keys(), "at"], known)

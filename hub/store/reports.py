@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, exists, insert, literal, select, update
 
 from hub.domain.states import State, sources_of
 from hub.store.outcomes import first_known
 from hub.store.tables import attempt
 from hub.store.tables import invitation as table
-from hub.store.types import new_id, note_of
+from hub.store.types import Instant, new_id, note_of
 
 
 def note_report(
@@ -43,7 +43,7 @@ def settle(
     if state is State.REJECTED:
         values |= {"sent_at": None, "concluded_at": now}
     else:
-        values["sent_at"] = first_known(at)
+        values["sent_at"] = first_known(literal(at, Instant))
     if note and state is not State.SENT:
         values["note"] = note_of(note)
     return connection.execute(statement.values(**values)).rowcount == 1

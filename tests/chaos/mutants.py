@@ -74,8 +74,8 @@ MUTANTS = (
             Edit(path=CLAIMS, old='        "state": State.CLAIMED,\n', new='        "state": State.SENT,\n'),
             Edit(
                 path=DEPARTURES,
-                old="table.c.state == State.CLAIMED,\n    ]",
-                new="table.c.state == State.SENT,\n    ]",
+                old="        table.c.state == State.CLAIMED,\n",
+                new="        table.c.state == State.SENT,\n",
             ),
             Edit(path=DEPARTURES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
         ],
@@ -112,8 +112,7 @@ MUTANTS = (
         edits=[
             Edit(
                 path=DEPARTURES,
-                old="        is_among(connection, table.c.claim, {one.claim for one in members}),\n"
-                "        table.c.state == State.CLAIMED,\n",
+                old="        table.c.claim == rows.c.claim,\n        table.c.state == State.CLAIMED,\n",
                 new="",
             )
         ],

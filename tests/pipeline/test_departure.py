@@ -39,8 +39,13 @@ def depart(lab: Lab, *claimed: Claimed) -> set[str]:
 
 def conclude(lab: Lab, claimed: Claimed, outcome: Any) -> None:
     """Record an outcome."""
-    concluded = Concluded(claimed=claimed, outcome=outcome, channels=[claimed.channel_id])
-    lab.hub.store.transact(lambda connection: outcomes.conclude(connection, concluded, lab.clock()))
+    conclude_all(lab, (claimed, outcome))
+
+
+def conclude_all(lab: Lab, *known: tuple[Claimed, Any]) -> None:
+    """Record outcomes in one transaction."""
+    batch = [Concluded(claimed=one, outcome=outcome, channels=[one.channel_id]) for one, outcome in known]
+    lab.hub.store.transact(lambda connection: outcomes.conclude(connection, batch, lab.clock()))
 
 
 def claim_all_at_once(lab: Lab, *events: dict[str, Any]) -> list[Claimed]:
@@ -153,6 +158,41 @@ def test_mailbox_that_bounced_may_be_followed_by_another_mailbox_of_the_person(l
         connection.execute(table.update().where(table.c.id == first.id).values(state=State.BOUNCED))
         connection.execute(table.update().where(table.c.id == second.id).values(person_id=first.person_id))
     assert depart(lab, replace(second, person_id=first.person_id)) == {second.id}
+
+
+def test_outcomes_recorded_together_are_each_their_own(lab):
+    lab.decide(*[identify(f"u{number}") for number in range(6)])
+    batch = claim(lab)
+    depart(lab, *batch)
+    taken_over = replace(batch[5], claim="somebody else's")
+    told = [
+        Sent(provider_id="p1"),
+        Sent(provider_id="p2", detail="2.0.0 Ok"),
+        Rejected(why="5.7.1", no_mailbox=True),
+        Unknown(why="cut off"),
+        NotSent(why="4.2.0"),
+        Rejected(why="5.1.1", no_mailbox=True),
+    ]
+    conclude_all(lab, *zip([*batch[:5], taken_over], told, strict=True))
+    rows = {row.id: row for row in lab.invitations()}
+    assert [(rows[one.id].state, rows[one.id].provider_id, rows[one.id].note) for one in batch] == [
+        ("sent", "p1", None),
+        ("sent", "p2", None),
+        ("rejected", None, "5.7.1"),
+        ("unknown", None, "cut off"),
+        ("queued", None, "4.2.0"),
+        ("sending", None, None),
+    ]
+    attempts = {row.invitation_id: (row.outcome, row.detail) for row in lab.rows(tables.attempt)}
+    assert [attempts[one.id] for one in batch] == [
+        ("sent", ""),
+        ("sent", "2.0.0 Ok"),
+        ("rejected", "5.7.1"),
+        ("unknown", "cut off"),
+        ("not_sent", "4.2.0"),
+        ("rejected", "5.1.1"),
+    ]
+    assert [row.mailbox for row in lab.rows(tables.suppression)] == [batch[2].mailbox]
 
 
 def test_claim_whose_worker_is_gone_is_put_back(lab, claimed):
