@@ -12,7 +12,7 @@ import pytest
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, Rejected, Sent, Unknown
 from hub.testing.channels import deliver
 from hub.testing.messages import sample_message
-from hub.testing.smtp_server import Act, Drop, Hang, Phase, Say, ScriptedSmtpServer
+from hub.testing.smtp_server import LINGER_RESET, Act, Drop, Hang, Phase, Say, ScriptedSmtpServer
 from hub_email_smtp import SmtpChannel
 
 MakeChannel = Callable[..., SmtpChannel]
@@ -88,6 +88,36 @@ def test_all_that_wait_pass_the_point_of_no_return_together(make_channel: MakeCh
     assert batches == [1, 3]
 
 
+def test_words_of_a_server_that_resets_the_connection_while_the_hub_decides_are_heard(
+    make_channel: MakeChannel,
+) -> None:
+    is_reset = Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.sendall(b"220 x\r\n250-x\r\n250 PIPELINING\r\n")
+        until(connection, b"DATA\r\n")
+        connection.sendall(b"250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        until(connection, b"end\r\n")
+        connection.sendall(b"421 4.3.2 Shutting down\r\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
+        connection.close()
+        is_reset.set()
+
+    def point_of_no_return(batch: Sequence[Message]) -> Collection[str]:
+        assert is_reset.wait(PATIENCE_S)
+        return all_may_go(batch)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        message = replace(sample_message(), mime=lambda sender: b"Subject: x\r\n\r\nend\r\n")
+        channel = make_channel(port=listener.getsockname()[1], connections=1)
+        told = list(channel.send_many(iter([message]), point_of_no_return))
+        thread.join(PATIENCE_S)
+    assert told == [(message.id, NotSent(why="the end of the mail: 421 4.3.2 Shutting down", channel_fault=True))]
+
+
 def until(connection: socket.socket, end: bytes) -> None:
     """Read until a connection has said `end`."""
     octets = b""
@@ -133,11 +163,12 @@ def test_delivery_that_is_given_up_leaves_no_connection(server: ScriptedSmtpServ
     server.wait_until_all_closed()
 
 
-def test_messages_are_taken_when_there_is_a_place_for_them(
+def test_messages_are_taken_when_there_is_a_place_for_them_and_outcomes_given_before_more_may_go(
     server: ScriptedSmtpServer, make_channel: MakeChannel
 ) -> None:
     taken: list[str] = []
-    taken_at_the_point: list[int] = []
+    told: list[tuple[str, Outcome]] = []
+    at_the_point: list[tuple[int, int]] = []
 
     def noting() -> Iterator[Message]:
         for message in messages(6):
@@ -145,12 +176,13 @@ def test_messages_are_taken_when_there_is_a_place_for_them(
             yield message
 
     def point_of_no_return(batch: Sequence[Message]) -> Collection[str]:
-        taken_at_the_point.append(len(taken))
+        at_the_point.append((len(taken), len(told)))
         return all_may_go(batch)
 
     channel = make_channel(port=server.port, connections=1)
-    assert len(list(channel.send_many(noting(), point_of_no_return))) == 6
-    assert taken_at_the_point == [1, 2, 3, 4, 5, 6]
+    for outcome in channel.send_many(noting(), point_of_no_return):
+        told.append(outcome)
+    assert at_the_point == [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5)]
 
 
 @pytest.mark.parametrize(
