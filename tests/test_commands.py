@@ -159,7 +159,7 @@ def test_an_export_is_a_document_that_changes_nothing(hub: Terminal) -> None:
             [
                 "channels.a.host: is missing. Name or address of the mail server.",
                 "channels.a.port: write a whole number, without quotes",
-                "channels.a.colour: there is no such setting; there are: from, helo, host",
+                "channels.a.colour: there is no such setting; there are: connections, from, helo, host",
                 "surveys.s.min_delay_days: must be 0 to 36500",
                 "surveys.s.chanels: there is no such setting; did you mean channels?",
             ],

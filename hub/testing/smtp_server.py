@@ -36,10 +36,14 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Say:
-    """Answer `text` (lines apart by CRLF) and, if `hang_up`, close the connection behind it."""
+    """Answer `text` (lines apart by CRLF) and, if `hang_up`, close the connection behind it.
+
+    `waits`: only together with the next answer, in one packet; a client that does not pipeline waits for ever.
+    """
 
     text: str
     hang_up: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +200,7 @@ class _Dialogue:
     sender: str = ""
     mail_options: str = ""
     recipients: list[str] = field(default_factory=list)
+    held_back: str = ""
 
     def run(self) -> None:
         self._answer("greeting", "220 scripted.example ESMTP")
@@ -239,13 +244,14 @@ class _Dialogue:
 
     def _rcpt(self, rest: str) -> None:
         recipient = _path(rest)[0]
-        if self._answer("rcpt", "250 2.1.5 Ok", recipient):
+        if not self.sender:
+            self._say("503 5.5.1 MAIL first")
+        elif self._answer("rcpt", "250 2.1.5 Ok", recipient):
             self.recipients.append(recipient)
 
     def _data(self) -> None:
-        if not self.recipients:
-            self._say("503 5.5.1 No recipient")
-        elif self._answer("data", "354 Go ahead", self.recipients[0]):
+        usual = "354 Go ahead" if self.recipients else "503 5.5.1 No recipient"
+        if self._answer("data", usual, self._recipient):
             self._read_mail()
 
     def _read_mail(self) -> None:
@@ -262,8 +268,9 @@ class _Dialogue:
             connection=self.number,
             mail_options=self.mail_options,
         )
+        recipient = self._recipient
         self._forget()
-        act = self.server._next_act("dot", mail.recipients[0]) or Say(text="250 2.0.0 Ok: queued as 4XQ")
+        act = self.server._next_act("dot", recipient) or Say(text="250 2.0.0 Ok: queued as 4XQ")
         is_kept = act.text.startswith("2") if isinstance(act, Say) else not (isinstance(act, Drop) and act.loses_mail)
         if is_kept:
             self.server.received.append(mail)
@@ -280,8 +287,12 @@ class _Dialogue:
             text += line.removeprefix(b".")
             if is_head and line == b"\r\n":
                 phase, is_head = "head", False
-            if phase and (act := self.server._next_act(phase, self.recipients[0])):
+            if phase and (act := self.server._next_act(phase, self._recipient)):
                 self._do(act)
+
+    @property
+    def _recipient(self) -> str:
+        return self.recipients[0] if self.recipients else ""
 
     def _forget(self) -> None:
         self.sender, self.mail_options, self.recipients = "", "", []
@@ -294,6 +305,8 @@ class _Dialogue:
 
     def _do(self, act: Act) -> None:
         match act:
+            case Say(waits=True):
+                self.held_back += f"{act.text}\r\n"
             case Say():
                 self._say(act.text)
                 if act.hang_up:
@@ -308,7 +321,8 @@ class _Dialogue:
                 raise _HungUp
 
     def _say(self, text: str) -> None:
-        octets = f"{text}\r\n".encode()
+        octets = f"{self.held_back}{text}\r\n".encode()
+        self.held_back = ""
         while octets:
             pause_s = self.server.pause_between_bytes_s
             step = 1 if self.server.one_byte_at_a_time or pause_s else len(octets)

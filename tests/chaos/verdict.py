@@ -21,7 +21,7 @@ from tests.chaos.outside import Letter, Told
 from tests.chaos.people import Crowd
 from tests.chaos.stage import Stage
 
-IN_FLIGHT = 2 * 8
+IN_FLIGHT = 2 * 16
 """Two workers, and the messages that a channel has in hand at a time: the most that one fault leaves in doubt."""
 
 

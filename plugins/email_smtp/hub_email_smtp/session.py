@@ -1,12 +1,11 @@
-"""One SMTP connection that always knows in which phase it is.
+"""One SMTP connection from its opening to its goodbye; what lies between is a lane's (see `lane`).
 
-`smtplib` raises the same exceptions before and after the final dot. Here its lower-level commands are driven
-one by one, and every failure names its phase: whether a mail may have left is decided by that (see `verdict`).
+The commands of `smtplib` are driven one by one, and every failure names its phase: what it means for the channel is
+decided by that (see `verdict`).
 """
 
 from __future__ import annotations
 
-import re
 import smtplib
 import socket
 import ssl
@@ -22,20 +21,20 @@ QUIT_TIMEOUT_S = 2.0
 NOT_IMPLEMENTED = (500, 502)
 MAX_TEXT = 400
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
-
 
 class SmtpSession:
-    """An open, greeted and logged-in connection. Used by one thread at a time."""
+    """An open, greeted and logged-in connection. Used by one thread at a time.
+
+    `completed` counts the mails whose dot went out; `is_used` says whether one was begun, `is_in_transaction` whether
+    the newest has to be reset before another begins.
+    """
 
     def __init__(self, relay: Relay) -> None:
         """Connect; raise `Refused`, `Dropped` or `Unfit` if that fails."""
         self.completed = 0
         self.is_used = False
-        self._recipient = ""
+        self.is_in_transaction = False
         self._relay = relay
-        self._in_transaction = False
         self._client = smtplib.SMTP(local_hostname=relay.helo or _own_name(), timeout=relay.timeout_s)
         self._client.command_encoding = "utf-8"
         try:
@@ -49,29 +48,26 @@ class SmtpSession:
         """Whether the connection can take another command, as far as this side knows."""
         return self._client.sock is not None
 
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether it had its share of messages."""
+        return self.completed >= self._relay.messages_per_connection
+
+    @property
+    def is_at_its_last(self) -> bool:
+        """Whether the message in hand is the last of its share."""
+        return self.completed + 1 >= self._relay.messages_per_connection
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket, while it is open."""
+        if self._client.sock is None:
+            raise ConnectionError("the connection is closed")
+        return self._client.sock
+
     def offers(self, extension: str) -> bool:
         """Whether the server's EHLO named an extension."""
         return self._client.has_extn(extension)
-
-    def send(self, *, sender: str, recipient: str, mail: bytes, point_of_no_return: Callable[[], None]) -> str:
-        """Transmit one mail to one recipient and return the server's words of acceptance.
-
-        Raises `Refused` or `Dropped`, both with their phase. Whatever `point_of_no_return` raises passes
-        through, after the connection was closed: behind 354 there is no other way back, RSET would be text.
-        """
-        self.is_used, self._recipient = True, recipient
-        self._begin(f"MAIL FROM:<{sender}>{self._mail_options(recipient, mail)}")
-        self._command(Phase.RCPT, f"RCPT TO:<{recipient}>")
-        self._command(Phase.DATA, "DATA", expect=3)
-        try:
-            self._write(Phase.BODY, without_final_dot(mail))
-            point_of_no_return()
-        except BaseException:
-            self.abort()
-            raise
-        self._in_transaction = False
-        self.completed += 1
-        return self._end()
 
     def noop(self) -> None:
         """Ask the server for a sign of life."""
@@ -125,7 +121,7 @@ class SmtpSession:
             self._client.file.close()
             self._client.file = None
         try:
-            self._client.sock = context.wrap_socket(self._socket, server_hostname=self._relay.host)
+            self._client.sock = context.wrap_socket(self.sock, server_hostname=self._relay.host)
         except (OSError, ValueError) as error:
             raise Dropped(Phase.TLS, str(error)) from error
 
@@ -156,33 +152,13 @@ class SmtpSession:
         except OSError as error:
             raise Dropped(Phase.AUTH, str(error)) from None
 
-    def _mail_options(self, recipient: str, mail: bytes) -> str:
-        options = ""
-        if not mail.isascii() and self.offers("8bitmime"):
-            options += " BODY=8BITMIME"
-        if not recipient.isascii():
-            options += " SMTPUTF8"
-        return options
-
-    def _begin(self, mail_command: str) -> None:
-        if self._in_transaction:
-            self._command(Phase.MAIL, "RSET")
-        self._in_transaction = True
-        self._command(Phase.MAIL, mail_command)
-
-    def _end(self) -> str:
-        # If this fails, the server may have said 421 before it closed: only the reply can tell.
-        with suppress(OSError):
-            self._socket.sendall(b".\r\n")
-        return self._reply(Phase.DOT)
-
     def _command(self, phase: Phase, line: str, *, expect: int = 2) -> str:
         self._write(phase, f"{line}\r\n".encode())
         return self._reply(phase, expect=expect)
 
     def _write(self, phase: Phase, octets: bytes) -> None:
         try:
-            self._socket.sendall(octets)
+            self.sock.sendall(octets)
         except OSError as error:
             self.abort()
             raise Dropped(phase, str(error)) from error
@@ -193,7 +169,7 @@ class SmtpSession:
         except OSError as error:  # all of smtplib's own are OSErrors, also the 500 it invents for a long line
             self.abort()
             raise Dropped(phase, str(error)) from error
-        text = _text(words, without=self._recipient)
+        text = _text(words)
         if code // 100 not in (expect, 4, 5):
             self.abort()
             raise Dropped(phase, f"the server said {code} {text}, which means nothing here")
@@ -203,26 +179,9 @@ class SmtpSession:
             raise Refused(phase, code, text)
         return f"{code} {text}"
 
-    @property
-    def _socket(self) -> socket.socket:
-        if self._client.sock is None:
-            raise ConnectionError("the connection is closed")
-        return self._client.sock
 
-
-def without_final_dot(mail: bytes) -> bytes:
-    """Return the bytes from 354 to the final dot: CRLF line ends, dots doubled (RFC 5321, 4.5.2)."""
-    lines = _LINE_END.sub(b"\r\n", mail)
-    if not lines.endswith(b"\r\n"):
-        lines += b"\r\n"
-    return _LEADING_DOT.sub(b"..", lines)
-
-
-def _text(words: bytes | str, *, without: str = "") -> str:
-    """Return a server's words on one line, without the customer's address that many servers repeat."""
+def _text(words: bytes | str) -> str:
     text = words if isinstance(words, str) else words.decode("utf-8", "replace")
-    if without:
-        text = re.sub(re.escape(without), "recipient", text, flags=re.IGNORECASE)
     return " ".join(text.split())[:MAX_TEXT]
 
 

@@ -72,6 +72,15 @@ class SmtpSchema(Schema):
         validate=validate.Range(min=1),
         metadata={"help": "Messages after which a connection is replaced by a new one."},
     )
+    connections = fields.Integer(
+        strict=True,
+        load_default=16,
+        validate=validate.Range(1, 100),
+        metadata={
+            "help": "Connections at once of each worker process, and the most mails in doubt after it was killed. "
+            "Many servers limit them for one client (Postfix: 50)."
+        },
+    )
 
     @validates_schema
     def _check_sender(self, settings: Mapping[str, Any], **_: Any) -> None:
@@ -112,6 +121,7 @@ class Relay:
     password: str | None = field(repr=False)
     timeout_s: float
     helo: str | None
+    messages_per_connection: int
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Relay:
@@ -132,6 +142,7 @@ class Relay:
             password=config["password"] or None,
             timeout_s=config["timeout_s"],
             helo=config["helo"] or None,
+            messages_per_connection=config["messages_per_connection"],
         )
 
 

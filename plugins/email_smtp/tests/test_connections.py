@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from threading import Barrier
+from collections.abc import Callable
 
 import pytest
 
-from hub.plugin import Message, NotSent, Rejected, Sent
+from hub.plugin import NotSent, Rejected, Sent
+from hub.testing.channels import deliver
 from hub.testing.messages import sample_message
 from hub.testing.smtp_server import Drop, Phase, Say, ScriptedSmtpServer
 from hub_email_smtp import SmtpChannel
@@ -26,20 +26,14 @@ def test_one_connection_carries_many_messages(server: ScriptedSmtpServer, channe
     assert (server.connections, len(server.received)) == (1, 5)
 
 
-def test_lanes_that_send_at_once_have_a_connection_each_and_keep_it(
-    server: ScriptedSmtpServer, channel: SmtpChannel
+def test_each_message_has_a_connection_of_its_own_while_there_may_be_more_and_they_are_kept(
+    server: ScriptedSmtpServer, make_channel: MakeChannel
 ) -> None:
-    barrier = Barrier(channel.concurrency)
-
-    def together(batch: Sequence[Message]) -> Collection[str]:
-        barrier.wait(30)
-        return {message.id for message in batch}
-
-    for run in range(2):
-        messages = [sample_message(id=f"inv-{run}-{number}") for number in range(channel.concurrency)]
-        outcomes = list(channel.send_many(iter(messages), together))
-        assert len(outcomes) == channel.concurrency
-    assert server.connections == channel.concurrency
+    channel = make_channel(port=server.port, connections=4)
+    for run, expected in enumerate([2, 4, 4]):
+        messages = [sample_message(id=f"inv-{run}-{number}") for number in range([2, 9, 9][run])]
+        assert len(deliver(channel, messages).outcomes) == len(messages)
+        assert server.connections == expected
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,12 @@ class TestWithAServerThatSaysNo(ChannelContract):
         self, provider: FakeProvider, server: ScriptedSmtpServer, make_channel: Callable[..., SmtpChannel]
     ) -> SmtpChannel:
         return make_channel(port=server.port)
+
+
+class TestWithAServerThatPipelines(TestWithAServerThatHangsUp):
+    @pytest.fixture
+    def channel(
+        self, provider: FakeProvider, server: ScriptedSmtpServer, make_channel: Callable[..., SmtpChannel]
+    ) -> SmtpChannel:
+        server.extensions = ("PIPELINING",)
+        return make_channel(port=server.port, connections=5)

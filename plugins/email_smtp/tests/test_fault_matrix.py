@@ -1,6 +1,7 @@
 """The fault matrix: every fault at every phase, what it means, whether the mail departed, and what the server holds.
 
-Each row runs by `send` and by `send_many`. The words are those of the table in the README.
+Each row runs by `send` and by `send_many`, this step by step and pipelined. The words are those of the table in the
+README.
 """
 
 from __future__ import annotations
@@ -139,14 +140,16 @@ HAS_TIME = {"timeout_s": 10}
 HAS_NONE = {"timeout_s": 0.5}
 
 
-@pytest.fixture(params=["send", "send_many"])
-def by(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["send", "send_many", "send_many, pipelined"])
+def by(request: pytest.FixtureRequest, server: ScriptedSmtpServer) -> str:
+    if "pipelined" in request.param:
+        server.extensions = (*server.extensions, "PIPELINING")
     return str(request.param)
 
 
 @pytest.mark.parametrize("row", MATRIX, ids=lambda row: row.name)
 def test_fault_at(row: Row, by: str, server: ScriptedSmtpServer, make_channel: MakeChannel) -> None:
-    server.extensions = ("AUTH PLAIN", *(["STARTTLS"] if row.phase == "starttls" else []))
+    server.extensions = (*server.extensions, "AUTH PLAIN", *(["STARTTLS"] if row.phase == "starttls" else []))
     if row.phase is not None and row.act is not None:
         server.script(row.phase, row.act)
     waits = isinstance(row.act, Hang) or row.name == "STARTTLS: handshake hangs"
@@ -207,7 +210,7 @@ def test_the_matrix_has_every_phase_that_the_server_knows() -> None:
 
 def hand_over(channel: SmtpChannel, by: str, message: Message) -> tuple[str, str, bool]:
     """Send one message; return what its outcome means, why, and whether it passed the point of no return."""
-    if by == "send_many":
+    if by != "send":
         seen = deliver(channel, [message])
         [(_, outcome)] = seen.outcomes
         return (*told(seen.paused or outcome), bool(seen.departed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,9 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hub.plugin import ChannelPaused, CheckFailed, Sent
 from hub.testing.messages import sample_message
+from hub.testing.smtp_server import ScriptedSmtpServer
 from hub_email_smtp import SmtpChannel
 
 MakeChannel = Callable[..., SmtpChannel]
@@ -153,6 +157,20 @@ def test_line_ends_are_made_crlf(
     mailbox = start_server()
     make_channel(port=mailbox.port).send(replace(sample_message(), mime=lambda sender: mail), pass_by)
     assert mailbox.mails == [arrived]
+
+
+@given(pieces=st.lists(st.sampled_from(["\r\n", "\n", "\r", ".", "..", "x", " ", "long" * 300]), max_size=30))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_mail_arrives_as_the_standard_library_would_have_sent_it(pieces: list[str], make_channel: MakeChannel) -> None:
+    text = "Subject: x\r\n\r\n" + "".join(pieces)
+    with ScriptedSmtpServer(extensions=["PIPELINING"]) as server:
+        channel = make_channel(port=server.port)
+        assert isinstance(channel.send(replace(sample_message(), mime=lambda sender: text.encode()), pass_by), Sent)
+        channel.close()
+        with smtplib.SMTP("127.0.0.1", server.port) as standard:
+            standard.sendmail("hello@acme.example", ["ada@customers.example"], text)
+    ours, theirs = server.received
+    assert ours.data == theirs.data
 
 
 def test_sender_stands_in_the_mail(start_server: StartServer, make_channel: MakeChannel) -> None:
