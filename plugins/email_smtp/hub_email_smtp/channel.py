@@ -29,8 +29,8 @@ class SmtpChannel(SurveyChannel):
         super().__init__(name, config, services)
         self._relay = Relay.from_config(config)
         self._sender = Sender.parse(config["sender"])
-        self._sessions = SessionPool(self._connect)
         self.concurrency = config["connections"]
+        self._sessions = SessionPool(self._connect, connections=self.concurrency)
 
     @property
     def sender_name(self) -> str:
@@ -57,7 +57,6 @@ class SmtpChannel(SurveyChannel):
             relay=self._relay,
             sender=self._sender,
             pool=self._sessions,
-            connections=self.concurrency,
         )
         yield from delivery.outcomes()
 

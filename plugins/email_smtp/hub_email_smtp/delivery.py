@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import time
@@ -23,15 +22,13 @@ from .session import SmtpSession
 from .settings import Relay
 from .verdict import judge
 
-logger = logging.getLogger(__name__)
-
 PointOfNoReturn: TypeAlias = Callable[[Sequence[Message]], Collection[str]]
 
 _RECIPIENT = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>\x00-\x1f\x7f@]+")
 
 
 class Delivery:
-    """Carries messages over at most `connections` lanes.
+    """Carries messages over as many lanes as the pool has room for.
 
     In each turn of the loop everything that arrived is read first, then outcomes are given, and then the point of no
     return is passed once for all lanes that wait there; while it blocks, the kernel listens for the others.
@@ -45,18 +42,17 @@ class Delivery:
         relay: Relay,
         sender: Sender,
         pool: SessionPool,
-        connections: int,
     ) -> None:
         self._messages = messages
         self._point_of_no_return = point_of_no_return
         self._timeout_s = relay.timeout_s
         self._sender = sender
         self._pool = pool
-        self._most_lanes = connections
+        self._most_lanes = pool.room()
         self._lanes: set[Lane] = set()
         self._blocked: set[Lane] = set()
         """The lanes that are watched until they can write on."""
-        self._openings = Openings(pool.connect, at_once=connections)
+        self._openings = Openings(pool.connect, at_once=self._most_lanes)
         self._homeless: deque[Letter] = deque()
         """Letters whose own connection did not come about."""
         self._outcomes: deque[tuple[str, Outcome]] = deque()
@@ -173,7 +169,7 @@ class Delivery:
         self._homeless.append(letter)
         self._most_lanes = max(1, len(self._lanes) + len(self._openings))
         if self._lanes or self._openings:
-            logger.info("Going on with %d connections: %s", self._most_lanes, failure)
+            self._pool.took_only(self._most_lanes, failure)
             return
         while self._homeless:
             self._fail(self._homeless.popleft(), failure)

@@ -293,6 +293,8 @@ def test_server_that_takes_fewer_connections_gets_everything_over_those(
     assert [type(outcome) for _, outcome in deliveries.outcomes] == [Sent] * 30
     assert len(held(server)) == 30
     assert server.connections == 6
+    deliver(channel, [sample_message(id=f"again-{number}") for number in range(10)])
+    assert server.connections == 6, "asked for more at once"
 
 
 def test_server_that_takes_no_connection_is_judged_once_for_each_message(

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.plugin import ChannelPaused, CheckFailed, Sent
+from hub.testing.channels import deliver
 from hub.testing.messages import sample_message
 from hub.testing.smtp_server import ScriptedSmtpServer
 from hub_email_smtp import SmtpChannel
@@ -188,6 +189,19 @@ def test_many_mails_share_one_connection(start_server: StartServer, make_channel
     for number in range(10):
         channel.send(sample_message(id=f"inv-{number}"), pass_by)
     assert (len(mailbox.mails), len(mailbox.connections)) == (10, 1)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_large_mails_arrive_whole_side_by_side(
+    security: str, tls: ssl.SSLContext, start_server: StartServer, make_channel: MakeChannel
+) -> None:
+    mailbox = start_server(tls_context=tls, data_size_limit=None)
+    channel = make_channel(port=mailbox.port, security=security, verify_tls=False, connections=3)
+    large = b"Subject: large\r\n\r\n" + b"." * 70 + b"\r\n.\r\n" * 1_000_000
+    messages = [replace(sample_message(id=f"inv-{number}"), mime=lambda sender: large) for number in range(6)]
+    assert [type(outcome) for _, outcome in deliver(channel, messages).outcomes] == [Sent] * 6
+    assert all(mail == large for mail in mailbox.mails)
+    assert len(mailbox.mails) == 6
 
 
 @pytest.mark.parametrize("security", ["auto", "starttls"])
