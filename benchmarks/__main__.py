@@ -14,6 +14,7 @@ from benchmarks.table import as_markdown, write_down
 
 STAGES = {
     "render": "a mail made ready to send",
+    "smtp": "mails handed over by SMTP, without the hub around it",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 

@@ -1,6 +1,6 @@
 """A mail server that is far away: a TCP proxy in front of a near one, that delivers everything later.
 
-python3 benchmarks/far_relay.py --to 12525 --listen 12526 --round-trip-ms 60
+python3 -m benchmarks.far_relay --to 12525 --listen 12526 --round-trip-ms 60
 """
 
 from __future__ import annotations

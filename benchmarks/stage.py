@@ -66,6 +66,22 @@ def smtp_sink() -> Iterator[int]:
 
 
 @contextmanager
+def far_away(port: int, *, round_trip_ms: float) -> Iterator[int]:
+    """Yield a port behind which the server at `port` seems to be far away."""
+    listen = free_port()
+    command = [sys.executable, "-m", "benchmarks.far_relay", f"--listen={listen}", f"--to={port}"]
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-bench-") as directory,
+        running(
+            [*command, f"--round-trip-ms={round_trip_ms}"],
+            is_ready=lambda: listens(listen),
+            log=Path(directory, "log"),
+        ),
+    ):
+        yield listen
+
+
+@contextmanager
 def hello_world(threads: int) -> Iterator[str]:
     """Yield the address of a Flask application that says hello, on the hub's own web server with as many threads."""
     port = free_port()

@@ -197,7 +197,7 @@ def test_large_mails_arrive_whole_side_by_side(
 ) -> None:
     mailbox = start_server(tls_context=tls, data_size_limit=None)
     channel = make_channel(port=mailbox.port, security=security, verify_tls=False, connections=3)
-    large = b"Subject: large\r\n\r\n" + b"." * 70 + b"\r\n.\r\n" * 1_000_000
+    large = b"Subject: large\r\n\r\n" + (b"." * 900 + b"\r\n") * 4_000
     messages = [replace(sample_message(id=f"inv-{number}"), mime=lambda sender: large) for number in range(6)]
     assert [type(outcome) for _, outcome in deliver(channel, messages).outcomes] == [Sent] * 6
     assert all(mail == large for mail in mailbox.mails)
