@@ -14,6 +14,7 @@ from benchmarks.table import as_markdown, write_down
 
 STAGES = {
     "render": "a mail made ready to send",
+    "mail": "mails that are due, sent",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 
