@@ -15,6 +15,7 @@ from benchmarks.table import as_markdown, write_down
 STAGES = {
     "render": "a mail made ready to send",
     "smtp": "mails handed over by SMTP, without the hub around it",
+    "mail": "mails that are due, sent",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 
