@@ -92,7 +92,7 @@ def _asked(job_name: str) -> str:
 class BackgroundWake:
     """Wakes from a thread of its own, many calls at once: what a request path may call."""
 
-    PAUSE_S = 0.02
+    PAUSE_S = 0.1
 
     def __init__(self, wake: Wake, job_name: str) -> None:
         self._wake = wake

@@ -31,7 +31,7 @@ from hub.testing.smtp_server import Hang, Say, ScriptedSmtpServer
 from hub.wake import Wake
 from hub.work.jobs import JOBS
 from tests.configured import API_KEY, TOML, configured_hub, environ_of
-from tests.processes import dying_with_parent, free_port
+from tests.processes import descendants, dying_with_parent, free_port
 from tests.servers import SmtpSink
 
 pytestmark = pytest.mark.processes
@@ -228,12 +228,16 @@ def answer_all(hub: Hub) -> None:
         respond.answer(hub, hub.keys.token_of(id), 9, None)
 
 
-def test_web_process_answers_all_that_it_accepted(tmp_path: Path, database_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_web_process_answers_all_that_it_accepted(
+    processes: int, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
     with stage(tmp_path, database_url, redis_url) as hub:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        with hub.process("web", "--port", str(port)) as web:
+        with hub.process("web", "--port", str(port), "--processes", str(processes)) as web:
             hub.wait_for(lambda: is_answering(url))
+            assert len(servers_below(web.pid)) == processes
             answered: list[str] = []
             senders = [threading.Thread(target=send, args=(url, number, answered)) for number in range(12)]
             for sender in senders:
@@ -245,6 +249,12 @@ def test_web_process_answers_all_that_it_accepted(tmp_path: Path, database_url: 
         with hub.hub.store.intake.connect() as connection:
             stored = [json.loads(body)["messageId"] for body in connection.scalars(select(tables.body.c.body))]
         assert sorted(stored) == sorted(answered)
+
+
+def servers_below(pid: int) -> list[int]:
+    """Return the processes that a `hub web` started to do its work; Python may have one of its own beside them."""
+    below = descendants(pid)[1:]
+    return [one for one in below if b"resource_tracker" not in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def send(url: str, number: int, answered: list[str]) -> None:

@@ -62,8 +62,15 @@ def _supervise(settings: Settings, *, host: str, port: int, workers: int) -> Non
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=DEFAULT_PORT, show_default=True, type=PORTS, help="Port to listen on.")
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Server processes: with PostgreSQL up to one a core; with SQLite one is right, for only one can write.",
+)
 @explains_trouble
-def web(host: str, port: int) -> None:
+def web(host: str, port: int, processes: int) -> None:
     """Answer events, survey pages and the API."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -81,6 +88,7 @@ def web(host: str, port: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         factory=True,
+        workers=processes,
         blocking_threads=WEB_THREADS,
         log_level=LogLevels.error,
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},

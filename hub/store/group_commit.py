@@ -22,6 +22,7 @@ class GroupCommit(Generic[Item, Result]):
 
     Once a write failed, or takes longer than `patience_s`, one item at a time tries whether it works again; all
     others are refused at once, so that neither threads nor memory pile up behind a database that is stuck.
+    A group is open to others for `gather_s` after the first came.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class GroupCommit(Generic[Item, Result]):
         max_group: int = 500,
         max_waiting: int = 5_000,
         patience_s: float | None = None,
+        gather_s: float = 0.0,
     ) -> None:
         self._write = write
         self._max_group = max_group
         self._max_waiting = max_waiting
         self._patience_s = patience_s
+        self._gather_s = gather_s
         self._writing_since: float | None = None
         self._failed = False
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
@@ -97,10 +100,13 @@ class GroupCommit(Generic[Item, Result]):
 
     def _next_group(self) -> list[tuple[Item, Future[Result]]]:
         """Return what to write next, without what its callers gave up; nothing once all is closed."""
-        with self._changed:
-            while True:
+        while True:
+            with self._changed:
                 while not self._waiting and not self._closed:
                     self._changed.wait()
+            if self._gather_s:
+                time.sleep(self._gather_s)
+            with self._changed:
                 size = min(len(self._waiting), self._max_group)
                 group = [self._waiting.popleft() for _ in range(size)]
                 wanted = [(item, future) for item, future in group if future.set_running_or_notify_cancel()]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from hub.failpoints import failpoint
 from hub.store.engine import Store, begin_writing
 from hub.store.tables import body
+from hub.store.types import Instant
 
 COUNT_TO = 10_000
+RESTED_S = 1.0
+"""A connection that was not used for so long is looked at before it is used again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +32,50 @@ class AcceptedBody:
     deaths: int = 0
 
 
+class Appender:
+    """Stores bodies durably, all by one connection that it keeps: for a thread that does nothing else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connection: Connection | None = None
+        self._used_at = 0.0
+
+    def append(self, bodies: Sequence[AcceptedBody]) -> None:
+        """Store bodies in one transaction. Raises the database's error."""
+        if time.monotonic() - self._used_at > RESTED_S:
+            self.close()
+        if self._connection is None:
+            self._connection = self._store.intake.connect()
+        _append(self._connection, bodies)
+        self._used_at = time.monotonic()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 def append(store: Store, bodies: Sequence[AcceptedBody]) -> None:
     """Store bodies durably."""
-    rows = [{"source_id": b.source_id, "hint": b.hint, "arrived_at": b.arrived_at, "body": b.body} for b in bodies]
-    with store.intake.connect() as connection, begin_writing(connection):
-        connection.execute(insert(body), rows)
+    with store.intake.connect() as connection:
+        _append(connection, bodies)
+
+
+_INSERT = "INSERT INTO body (source_id, hint, arrived_at, body) VALUES"
+_ARRIVED_AT = Instant()
+
+
+def _append(connection: Connection, bodies: Sequence[AcceptedBody]) -> None:
+    """Write all bodies by one statement, handed to the driver as it is: making SQLAlchemy's takes twice as long."""
+    row = "(?, ?, ?, ?)" if connection.dialect.name == "sqlite" else "(%s, %s, %s, %s)"
+    rows = ", ".join([row] * len(bodies))
+    values: list[Any] = []
+    for one in bodies:
+        arrived_at = _ARRIVED_AT.process_bind_param(one.arrived_at, connection.dialect)
+        values += (one.source_id, one.hint, arrived_at, one.body)
+    with begin_writing(connection):
+        connection.exec_driver_sql(f"{_INSERT} {rows}", tuple(values))
         failpoint("receive.before_commit")
     failpoint("receive.after_commit")
 

@@ -137,3 +137,14 @@ def test_after_a_failure_one_tries_and_the_others_are_refused(book):
     assert trial.result(20) == 10
     assert commits.submit(3, timeout_s=20) == 30
     commits.close()
+
+
+def test_group_stays_open_for_those_who_come_in_the_same_moment(book):
+    book.opened.set()
+    commits = GroupCommit(book.write, name="test", gather_s=1.0)
+    futures = [commits.post(0)]
+    assert not book.entered.wait(0.1)
+    futures.append(commits.post(1))
+    assert [future.result(20) for future in futures] == [0, 10]
+    assert book.groups == [[0, 1]]
+    commits.close()
