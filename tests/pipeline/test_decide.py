@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.admin import queue
-from hub.pipeline import decide
+from hub.pipeline import decide, decisions
 from hub.store import intake, tables
 from hub.store.configuration import Role
 from tests.clock import NOW, days, seconds
@@ -316,14 +316,14 @@ def test_surge_is_held_beyond_500_in_an_hour(lab: Lab):
 
 
 def test_event_that_cannot_be_decided_is_set_aside_and_those_beside_it_are_not(lab, monkeypatch):
-    honest = decide.decide
+    honest = decisions.decide
 
     def stumble(world, event, surveys, now):
         if event.user.value == "odd":
             raise RuntimeError("a bug")
         return honest(world, event, surveys, now)
 
-    monkeypatch.setattr(decide, "decide", stumble)
+    monkeypatch.setattr(decisions, "decide", stumble)
     lab.decide(identify("u1"), identify("odd"), identify("u2"))
     assert lab.events() == {"m1": ("decided", None), "m2": ("rejected", "poison"), "m3": ("decided", None)}
 
