@@ -23,7 +23,7 @@ from hub.store.intake import AcceptedBody
 
 log = logging.getLogger(__name__)
 
-CHUNK_BODIES = 1_000
+CHUNK_BODIES = 2_000
 CHUNK_BYTES = 2_000_000
 PAUSE_S = 0.005
 """Between chunks on SQLite, so that votes get their turn at the only write lock."""
