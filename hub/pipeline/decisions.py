@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
@@ -25,7 +25,7 @@ from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
 from hub.store import tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
-from hub.store.sql import is_among
+from hub.store.sql import insert_many, is_among, look_up
 from hub.store.tallies import Tally
 from hub.store.types import new_id
 
@@ -78,7 +78,12 @@ def _prepare(
 ) -> Prepared:
     lock_until_commit(connection, "decide")
     world = worlds.new_world(connection, check_address, now)
-    incoming = [event.incoming for event in events if event.incoming is not None]
+    world.message_ids |= known_messages(connection, events) - set(marked)
+    incoming = [
+        event.incoming
+        for event in events
+        if event.incoming is not None and (event.source_id, event.message_id) not in world.message_ids
+    ]
     worlds.load(
         connection,
         world,
@@ -87,7 +92,6 @@ def _prepare(
         surveys=configuration.rules,
         now=now,
     )
-    world.message_ids |= known_messages(connection, events) - set(marked)
     emitted = _emitted(connection, events)
     echo_traits = SYNC_TRAITS | set(connection.scalars(select(tables.echo_trait.c.name)))
     event_rows: list[dict[str, Any]] = []
@@ -153,10 +157,8 @@ def known_messages(connection: Connection, events: Iterable[ReadEvent]) -> set[t
     return {
         (source_id, message_id)
         for source_id, ids in by_source.items()
-        for message_id in connection.scalars(
-            select(table.c.message_id).where(
-                table.c.source_id == source_id, is_among(connection, table.c.message_id, ids)
-            )
+        for message_id in look_up(
+            connection, table.c.message_id, table.c.message_id, ids, table.c.source_id == source_id
         )
     }
 
@@ -215,10 +217,8 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     """Write a decided chunk down; return whether anybody was erased by it."""
     delete_marked(connection, prepared.marked)
     worlds.save(connection, prepared.world, now=prepared.now)
-    if prepared.events:
-        connection.execute(insert(tables.event), list(prepared.events))
-    if prepared.decisions:
-        connection.execute(insert(tables.decision), list(prepared.decisions))
+    insert_many(connection, tables.event, prepared.events)
+    insert_many(connection, tables.decision, prepared.decisions)
     tallies.add(connection, prepared.counts)
     if prepared.deleted:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)

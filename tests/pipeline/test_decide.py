@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from threading import Timer
 
@@ -261,6 +262,15 @@ def test_profile_is_merged_by_time_across_bodies(lab):
         "firstName": "New",
         "plan": "free",
     }
+
+
+@pytest.mark.parametrize("odd", ["half an emoji \ud83d", math.nan, 10**30, {"\x00": [None]}])
+def test_odd_traits_are_read_again_as_they_were_kept(lab, odd):
+    lab.decide(identify(odd=odd, createdAt="yesterday"))
+    lab.decide(identify(plan="pro"))
+    [person] = lab.rows(tables.person)
+    assert json.dumps(person.profile["odd"][0]) == json.dumps(odd)
+    assert lab.reasons() == ["created_at_invalid", "created_at_invalid"]
 
 
 def test_known_address_outlives_a_malformed_one(lab):
