@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 
@@ -36,32 +37,32 @@ class SurveyRules:
     trigger_properties: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """What that event's properties have to be."""
 
-    @property
+    @cached_property
     def min_delay(self) -> timedelta:
         """Earliest age of a customer when asked."""
         return timedelta(days=self.min_delay_days)
 
-    @property
+    @cached_property
     def max_delay(self) -> timedelta:
         """Greatest age of a customer when asked; zero: no upper limit."""
         return timedelta(days=self.max_delay_days)
 
-    @property
+    @cached_property
     def min_interval(self) -> timedelta:
         """Least time between two surveys of a person or mailbox; zero: none."""
         return timedelta(weeks=self.min_interval_weeks)
 
-    @property
+    @cached_property
     def max_event_age(self) -> timedelta:
         """Greatest age of an event that may start a survey; zero: no limit."""
         return timedelta(hours=self.max_event_age_hours)
 
-    @property
+    @cached_property
     def quiet_period(self) -> timedelta:
         """Least time between mails of any two surveys to a person; zero: none."""
         return timedelta(hours=self.quiet_period_hours)
 
-    @property
+    @cached_property
     def send_grace(self) -> timedelta:
         """How late after its due time a mail may still go."""
         return timedelta(hours=self.send_grace_hours)

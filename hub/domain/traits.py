@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 SPELLINGS = {"created_at": "createdAt", "first_name": "firstName", "last_name": "lastName"}
 
 
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """One trait's value and the event that set it."""
+class Trait(NamedTuple):
+    """One trait's value and the event that set it: a tuple, as it is stored."""
 
     value: Any
     timestamp: datetime

@@ -6,9 +6,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from hub import containment
 from hub.containment import Hung, Note, contained, note_down
@@ -29,6 +31,7 @@ MAX_DEATHS = 3
 MOST_EVENTS = 20_000
 """Of one body: a source that never ends is stopped there."""
 MAX_MESSAGE_ID = 300
+_PLAIN = {str, int, float, bool}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,6 @@ def _read_item(body: AcceptedBody, namespace: str, item: object) -> ReadEvent:
 
 def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetime) -> ReadEvent:
     """Return an event as the rules want it: ids in their namespace, traits under one spelling, a sane timestamp."""
-    payload = json.dumps(event.payload, separators=(",", ":"), default=str).encode()
     message_id = event.message_id or _derived_id(_content(event), arrived_at)
     timestamp = min(event.timestamp or arrived_at, arrived_at)
     user, anonymous = identities_of(namespace, event.user_id, event.anonymous_id)
@@ -139,16 +141,6 @@ def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetim
     why = _storage_fault(message_id, traits, user, anonymous)
     if len(message_id) > MAX_MESSAGE_ID:
         message_id = _derived_id(_content(event), arrived_at)
-    read = ReadEvent(
-        source_id=source_id,
-        type=storable(event.type),
-        message_id=storable(message_id),
-        arrived_at=arrived_at,
-        timestamp=timestamp,
-        payload=payload,
-    )
-    if why is not None:
-        return replace(read, fault=Reason.UNREADABLE, why=why)
     incoming = Incoming(
         source=source_id,
         type=event.type,
@@ -165,7 +157,17 @@ def read_event(source_id: str, namespace: str, event: Event, arrived_at: datetim
         is_echo=event.echo,
         is_active=event.active,
     )
-    return replace(read, incoming=incoming)
+    return ReadEvent(
+        source_id=source_id,
+        type=storable(event.type),
+        message_id=storable(message_id),
+        arrived_at=arrived_at,
+        timestamp=timestamp,
+        payload=_as_kept(event.payload),
+        incoming=incoming if why is None else None,
+        fault=None if why is None else Reason.UNREADABLE,
+        why=why,
+    )
 
 
 def _faulty(body: AcceptedBody, item: Unreadable, reason: Reason) -> ReadEvent:
@@ -183,6 +185,13 @@ def _faulty(body: AcceptedBody, item: Unreadable, reason: Reason) -> ReadEvent:
         fault=reason,
         why=storable(item.why),
     )
+
+
+def _as_kept(payload: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(payload)
+    except (TypeError, UnicodeEncodeError):
+        return json.dumps(payload, separators=(",", ":"), default=str).encode()
 
 
 def _content(event: Event) -> bytes:
@@ -206,6 +215,8 @@ def _storage_fault(message_id: str, traits: Mapping[str, Any], *identities: Iden
             return f"{name} has {len(text)} characters; {longest} are the most"
         if not is_storable(text):
             return f"{name} holds a NUL character or half a surrogate pair"
+    if set(map(type, traits)) <= {str} and set(map(type, traits.values())) <= _PLAIN:
+        return None
     try:
         json.dumps(traits)
     except (TypeError, ValueError) as error:

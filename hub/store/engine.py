@@ -54,6 +54,7 @@ class Store:
                     "options": "-c timezone=UTC",
                 },
             )
+            event.listen(self.hub, "connect", _send_lists_in_binary)
             event.listen(self.hub, "handle_error", _hide_row)
             self.intake = self.hub
             self._lock_dir = settings.data_dir
@@ -176,6 +177,13 @@ def is_transient(error: DBAPIError) -> bool:
     if state is not None:
         return state in _TRANSIENT_STATES
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+def _send_lists_in_binary(dbapi_connection: Any, _record: Any) -> None:
+    """Have lists sent as they are: written as text they take eight times as long."""
+    from psycopg.types.array import ListBinaryDumper
+
+    dbapi_connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _hide_row(context: ExceptionContext) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from hub.failpoints import failpoint
 from hub.store.engine import Store, begin_writing
+from hub.store.sql import is_among
 from hub.store.tables import body
 from hub.store.types import Instant
 
@@ -88,8 +89,19 @@ def first(store: Store, *, sources: Collection[str], limit: int, max_bytes: int)
     sizes = select(body.c.id, body.c.deaths, func.length(body.c.body).label("size"))
     with store.intake.connect() as connection, connection.begin():
         found = connection.execute(sizes.where(body.c.source_id.in_(sources)).order_by(body.c.id).limit(limit))
-        rows = connection.execute(select(body).where(_within(_chunk_of(found, max_bytes))).order_by(body.c.id))
-        return [AcceptedBody(**row._mapping) for row in rows]
+        chunk = _within(connection, _chunk_of(found.all(), max_bytes))
+        return [_accepted(row) for row in connection.execute(select(body).where(chunk).order_by(body.c.id)).all()]
+
+
+def _accepted(row: Any) -> AcceptedBody:
+    return AcceptedBody(
+        source_id=row.source_id,
+        hint=row.hint,
+        arrived_at=row.arrived_at,
+        body=row.body,
+        id=row.id,
+        deaths=row.deaths,
+    )
 
 
 def _chunk_of(rows: Iterable[Any], max_bytes: int) -> list[int]:
@@ -117,17 +129,18 @@ def leave_work(store: Store, ids: Collection[int]) -> None:
 
 def _change(store: Store, ids: Collection[int], deaths: int) -> None:
     with store.intake.connect() as connection, begin_writing(connection):
-        connection.execute(update(body).where(_within(ids)).values(deaths=body.c.deaths + deaths))
+        statement = update(body).where(_within(connection, ids)).values(deaths=body.c.deaths + deaths)
+        connection.execute(statement)
 
 
 def remove(store: Store, ids: Collection[int]) -> None:
     """Delete decided bodies."""
     with store.intake.connect() as connection, begin_writing(connection):
-        connection.execute(delete(body).where(_within(ids)))
+        connection.execute(delete(body).where(_within(connection, ids)))
 
 
-def _within(ids: Collection[int]) -> ColumnElement[bool]:
-    return body.c.id.in_(list(ids))
+def _within(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
+    return is_among(connection, body.c.id, ids)
 
 
 def waiting(store: Store) -> tuple[int, datetime | None]:

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Table,
+    TableValuedAlias,
+    TypeDecorator,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+T = TypeVar("T", str, int)
 
-def is_among(connection: Connection, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that a text column holds one of `values`: one parameter, however many there are."""
+
+def is_among(connection: Connection, column: Column[T], values: Collection[T]) -> ColumnElement[bool]:
+    """Return the condition that a column holds one of `values`: one parameter, however many there are."""
     if connection.dialect.name == "postgresql":
-        return column == func.any(type_coerce(list(values), ARRAY(Text)))
-    return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+        return column == func.any(type_coerce(list(values), ARRAY(column.type)))
+    return column.in_(select(_table_of(connection, column, values).c.value))
+
+
+def look_up(
+    connection: Connection, wanted: Column[Any], column: Column[T], values: Collection[T], *known: ColumnElement[bool]
+) -> list[Any]:
+    """Return `wanted` of the row where `column` holds a value and `known` is so, for each of `values` that has one.
+
+    The columns are a unique key. PostgreSQL walks its index for each value, also while it knows nothing of the table
+    and would rather read all that `known` leaves of it.
+    """
+    table = _table_of(connection, column, values)
+    found = select(wanted).where(*known, column == table.c.value).correlate(table).scalar_subquery()
+    return [value for value in connection.scalars(select(found).select_from(table)) if value is not None]
+
+
+def _table_of(connection: Connection, column: Column[T], values: Collection[T]) -> TableValuedAlias:
+    if connection.dialect.name == "postgresql":
+        return func.unnest(type_coerce(list(values), ARRAY(column.type))).table_valued("value").render_derived()
+    return func.json_each(json.dumps(list(values))).table_valued("value")
 
 
 def in_states(column: Column[str], *states: str) -> ColumnElement[bool]:
@@ -24,22 +57,19 @@ def in_states(column: Column[str], *states: str) -> ColumnElement[bool]:
     return column.in_([literal_column(f"'{state}'") for state in states])
 
 
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that name the same columns."""
+    _insert(connection, table, rows, "")
+
+
 def upsert(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, update: Sequence[str] = ()
 ) -> None:
     """Insert rows; where a row's primary key exists, set the columns `update` (without any: leave it as it is)."""
-    if not rows:
-        return
-    if connection.dialect.name == "postgresql":
-        statement: Any = postgresql_insert(table)
-    else:
-        statement = sqlite_insert(table)
-    if update:
-        changes = {name: statement.excluded[name] for name in update}
-        statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(table.primary_key))
-    connection.execute(statement, list(rows))
+    quoted = connection.dialect.identifier_preparer.quote
+    keys = ", ".join(quoted(column.name) for column in table.primary_key)
+    changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in update)
+    _insert(connection, table, rows, f"ON CONFLICT ({keys}) DO {f'UPDATE SET {changes}' if changes else 'NOTHING'}")
 
 
 def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
@@ -48,3 +78,40 @@ def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any])
     keys = list(table.primary_key)
     statement = insert(table).values(**row).on_conflict_do_nothing(index_elements=keys).returning(keys[0])
     return connection.execute(statement).first() is not None
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> None:
+    """Insert rows past SQLAlchemy, which takes several times as long to bind them as the databases to store them.
+
+    PostgreSQL gets one array a column, SQLite a prepared statement.
+    """
+    if not rows:
+        return
+    names = tuple(rows[0])
+    columns = [_stored(table.c[name], connection.dialect, [row[name] for row in rows]) for name in names]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_insert_arrays(table, names, on_conflict, connection.dialect), tuple(columns))
+    else:
+        statement = _insert_row(table, names, on_conflict, connection.dialect)
+        connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+
+
+def _stored(column: Column[Any], dialect: Dialect, values: Iterable[Any]) -> list[Any]:
+    if isinstance(column.type, TypeDecorator):
+        bind = column.type.process_bind_param
+        return [bind(value, dialect) for value in values]
+    return list(values)
+
+
+def _insert_arrays(table: Table, names: Sequence[str], on_conflict: str, dialect: Dialect) -> str:
+    arrays = ", ".join(f"%b::{table.c[name].type.compile(dialect)}[]" for name in names)
+    return f"{_insert_into(table, names, dialect)} SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608  names of our own
+
+
+def _insert_row(table: Table, names: Sequence[str], on_conflict: str, dialect: Dialect) -> str:
+    return f"{_insert_into(table, names, dialect)} VALUES ({', '.join('?' for _ in names)}) {on_conflict}"
+
+
+def _insert_into(table: Table, names: Sequence[str], dialect: Dialect) -> str:
+    quoted = dialect.identifier_preparer.quote
+    return f"INSERT INTO {quoted(table.name)} ({', '.join(map(quoted, names))})"

@@ -6,9 +6,11 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -38,28 +40,50 @@ class Instant(TypeDecorator[datetime]):
             return value
         return (value - EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return the moment."""
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return EPOCH + timedelta(microseconds=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Return what makes a moment of what is stored."""
+        return _in_utc if dialect.name == "postgresql" else _from_microseconds
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _from_microseconds(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value as ASCII text: every character JSON can name survives, NUL and lone surrogates included."""
+    """A JSON value as text: every character JSON can name survives, NUL and lone surrogates included."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return JSON text."""
-        return None if value is None else json.dumps(value, separators=(",", ":"), default=_plain)
+        return None if value is None else json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the value."""
-        return None if value is None else json.loads(value)
+        return None if value is None else _read_json(value)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON, moments as ISO 8601 in UTC. Raises TypeError for what has no JSON form."""
+    try:
+        text = msgspec.json.encode(value)
+    except (TypeError, UnicodeEncodeError):  # odd keys and classes, half a surrogate pair: json writes more of them
+        text = b"null"
+    if b"null" in text:  # which stands for NaN, too
+        return json.dumps(value, separators=(",", ":"), default=_plain)
+    return text.decode()
+
+
+def _read_json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:  # half a surrogate pair, and NaN
+        return json.loads(text)
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")

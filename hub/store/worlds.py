@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Text,
     and_,
     case,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -27,7 +29,7 @@ from hub.domain.states import SENT_STATES, WAITING, State
 from hub.domain.traits import Profile, Trait, value_of
 from hub.domain.world import Invitation, Person, Survey, World
 from hub.store.engine import Stale
-from hub.store.sql import in_states, is_among, upsert
+from hub.store.sql import in_states, insert_many, is_among, look_up, upsert
 from hub.store.tables import event, identity, invitation, outbox, person, response, suppression
 from hub.store.types import Instant, new_id
 
@@ -80,27 +82,49 @@ def load_people(connection: Connection, person_ids: Collection[str]) -> dict[str
     """Return people by id."""
     if not person_ids:
         return {}
-    people = {
-        row.id: Person(
-            id=row.id,
-            first_seen_at=row.first_seen_at,
-            first_id=row.first_id,
-            profile=_profile(row.profile),
-            locale=row.locale,
-            timezone=row.timezone,
-            locale_at=row.locale_at,
-            future_created_at={_moment(key): _moment(value) for key, value in row.future_created_at.items()},
-        )
-        for row in connection.execute(select(person).where(is_among(connection, person.c.id, person_ids)))
-    }
+    rows = connection.execute(select(*_PERSON).where(is_among(connection, person.c.id, person_ids))).all()
+    people = {row.id: _person(row) for row in rows}
     rows = connection.execute(
         select(identity).where(is_among(connection, identity.c.person_id, person_ids)).order_by(identity.c.position)
-    )
+    ).all()
     for row in rows:
         owner = people[row.person_id]
         owner.identities.append(Identity(namespace=row.namespace, kind=IdKind(row.kind), value=row.value))
         owner.stored_identities += 1
     return people
+
+
+_PERSON = (
+    person.c.id,
+    person.c.first_seen_at,
+    person.c.first_id,
+    type_coerce(person.c.profile, Text).label("profile"),
+    person.c.locale,
+    person.c.timezone,
+    person.c.locale_at,
+    person.c.future_created_at,
+)
+_profile = msgspec.json.Decoder(dict[str, Trait])
+
+
+def _person(row: Any) -> Person:
+    return Person(
+        id=row.id,
+        first_seen_at=row.first_seen_at,
+        first_id=row.first_id,
+        profile=_read_profile(row.profile),
+        locale=row.locale,
+        timezone=row.timezone,
+        locale_at=row.locale_at,
+        future_created_at={_moment(key): _moment(value) for key, value in row.future_created_at.items()},
+    )
+
+
+def _read_profile(text: str) -> Profile:
+    try:
+        return _profile.decode(text)
+    except msgspec.DecodeError:  # half a surrogate pair, and NaN
+        return {name: Trait(value, _moment(at), by) for name, (value, at, by) in json.loads(text).items()}
 
 
 def person_ids(connection: Connection, identities: Collection[Identity]) -> set[str]:
@@ -110,10 +134,8 @@ def person_ids(connection: Connection, identities: Collection[Identity]) -> set[
         wanted.setdefault((one.namespace, one.kind), set()).add(one.value)
     found: set[str] = set()
     for (namespace, kind), values in wanted.items():
-        statement = select(identity.c.person_id).where(
-            identity.c.namespace == namespace, identity.c.kind == kind, is_among(connection, identity.c.value, values)
-        )
-        found.update(connection.scalars(statement))
+        theirs = (identity.c.namespace == namespace, identity.c.kind == kind)
+        found.update(look_up(connection, identity.c.person_id, identity.c.value, values, *theirs))
     return found
 
 
@@ -126,19 +148,30 @@ def mailboxes_of(connection: Connection, ids: Collection[str]) -> set[str]:
 def _load_invitations(
     connection: Connection, world: World, *, people: Collection[str], mailboxes: Collection[str], since: datetime
 ) -> None:
+    theirs = or_(
+        is_among(connection, invitation.c.person_id, people), is_among(connection, invitation.c.mailbox, mailboxes)
+    )
     counts = or_(
         in_states(invitation.c.state, *sorted(WAITING)),
         (invitation.c.state.in_(sorted(SENT_STATES))) & (invitation.c.sent_at > since),
     )
-    seen: set[str] = set()
-    for condition in (
-        is_among(connection, invitation.c.person_id, people),
-        is_among(connection, invitation.c.mailbox, mailboxes),
-    ):
-        for row in connection.execute(select(invitation).where(condition, counts)):
-            if row.id not in seen:
-                seen.add(row.id)
-                world.place(_invitation(row))
+    for row in connection.execute(select(*_INVITATION).where(theirs, counts)).all():
+        world.place(_invitation(row))
+
+
+_INVITATION = (
+    invitation.c.id,
+    invitation.c.survey_id,
+    invitation.c.person_id,
+    invitation.c.mailbox,
+    invitation.c.state,
+    invitation.c.due_at,
+    invitation.c.created_at_basis,
+    invitation.c.sent_at,
+    invitation.c.reason,
+    invitation.c.late_from,
+    invitation.c.revision,
+)
 
 
 def _invitation(row: Any) -> Invitation:
@@ -269,7 +302,7 @@ def _person_row(world: World, one: Person) -> dict[str, Any]:
         "first_seen_at": one.first_seen_at,
         "first_id": one.first_id,
         "mailbox": mailbox_of(address) if address else None,
-        "profile": {name: [trait.value, trait.timestamp, trait.message_id] for name, trait in one.profile.items()},
+        "profile": one.profile,
         "locale": one.locale,
         "timezone": one.timezone,
         "locale_at": one.locale_at,
@@ -295,9 +328,7 @@ def _save_invitations(connection: Connection, world: World, now: datetime) -> No
             raise Stale
     for other_id, person_id in world.joined.items():
         connection.execute(update(invitation).where(invitation.c.person_id == other_id).values(person_id=person_id))
-    fresh = [_new_row(one, now) for one in world.changed.values() if one.revision is None]
-    if fresh:
-        connection.execute(insert(invitation), fresh)
+    insert_many(connection, invitation, [_new_row(one, now) for one in world.changed.values() if one.revision is None])
 
 
 def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
@@ -332,10 +363,6 @@ def _new_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "scheduled_at": now,
         "tried": [],
     }
-
-
-def _profile(stored: Mapping[str, Any]) -> Profile:
-    return {name: Trait(value, _moment(at), message_id) for name, (value, at, message_id) in stored.items()}
 
 
 def _moment(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import time
@@ -25,18 +26,23 @@ log = logging.getLogger(__name__)
 BOX_S = 5.0
 """How long a job works before it makes room for others."""
 
+_GARBAGE = (50_000, 20, 20)
+"""How many objects are made before garbage is looked for: a chunk makes hundreds of thousands, none in circles."""
+
 _settings: Settings | None = None
 _plugins: Plugins | None = None
 
 
 def preload(settings: Settings) -> None:
-    """Load the plugins before workers fork, so that no job pays for it.
+    """Load the plugins before workers fork, so that no job pays for it, nor for looking for garbage among them.
 
     Jobs go by these settings, whatever a plugin does to the environment or the working directory.
     """
     global _settings, _plugins
     _settings = settings
     _plugins = find_plugins(plugins_dir=settings.plugins_dir)
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def settings() -> Settings:

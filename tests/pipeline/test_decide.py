@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from threading import Timer
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.admin import queue
-from hub.pipeline import decide
+from hub.pipeline import decide, decisions
 from hub.store import intake, tables
 from hub.store.configuration import Role
 from tests.clock import NOW, days, seconds
@@ -263,6 +264,15 @@ def test_profile_is_merged_by_time_across_bodies(lab):
     }
 
 
+@pytest.mark.parametrize("odd", ["half an emoji \ud83d", math.nan, 10**30, {"\x00": [None]}])
+def test_odd_traits_are_read_again_as_they_were_kept(lab, odd):
+    lab.decide(identify(odd=odd, createdAt="yesterday"))
+    lab.decide(identify(plan="pro"))
+    [person] = lab.rows(tables.person)
+    assert json.dumps(person.profile["odd"][0]) == json.dumps(odd)
+    assert lab.reasons() == ["created_at_invalid", "created_at_invalid"]
+
+
 def test_known_address_outlives_a_malformed_one(lab):
     lab.decide(identify())
     lab.decide({"user_id": "u1", "traits": {"email": "oops"}})
@@ -316,14 +326,14 @@ def test_surge_is_held_beyond_500_in_an_hour(lab: Lab):
 
 
 def test_event_that_cannot_be_decided_is_set_aside_and_those_beside_it_are_not(lab, monkeypatch):
-    honest = decide.decide
+    honest = decisions.decide
 
     def stumble(world, event, surveys, now):
         if event.user.value == "odd":
             raise RuntimeError("a bug")
         return honest(world, event, surveys, now)
 
-    monkeypatch.setattr(decide, "decide", stumble)
+    monkeypatch.setattr(decisions, "decide", stumble)
     lab.decide(identify("u1"), identify("odd"), identify("u2"))
     assert lab.events() == {"m1": ("decided", None), "m2": ("rejected", "poison"), "m3": ("decided", None)}
 

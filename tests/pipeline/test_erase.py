@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 
 from hub.admin import people
 from hub.admin.doctor import examine
-from hub.pipeline import decide
+from hub.pipeline import decisions
 from hub.pipeline.forget import forget_due
 from hub.pipeline.respond import answer
 from hub.plugin import NotSent
@@ -159,7 +159,7 @@ def test_worker_that_dies_behind_a_delete_leaves_the_forgetting_to_the_next(know
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(decide, "forget_due", die)
+        patched.setattr(decisions, "forget_due", die)
         with pytest.raises(Killed):
             known.decide({"type": "delete", "user_id": "canary-user"})
     assert known.office.erased == []

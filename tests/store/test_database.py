@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -69,6 +70,11 @@ def test_moments_survive_to_the_microsecond(lab, moment):
 def test_json_survives_with_every_character_it_can_name(lab, value):
     lab.change(tables.survey, settings=value)
     assert lab.rows(tables.survey)[0].settings == value
+
+
+def test_number_that_is_none_stays_one(lab):
+    lab.change(tables.survey, settings={"delay": math.nan})
+    assert math.isnan(lab.rows(tables.survey)[0].settings["delay"])
 
 
 def row(**values):
