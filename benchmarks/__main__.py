@@ -13,6 +13,8 @@ from benchmarks.measure import ROUNDS, Options, Row, tell
 from benchmarks.table import as_markdown, write_down
 
 STAGES = {
+    "intake": "identifies by HTTP until they are durable",
+    "idle": "a hub to which nothing happens",
     "render": "a mail made ready to send",
     "smtp": "mails handed over by SMTP, without the hub around it",
     "mail": "mails that are due, sent",
