@@ -14,6 +14,7 @@ from hub.domain.states import ANSWERABLE, State
 from hub.store.claims import Claimed
 from hub.store.given import as_given, given
 from hub.store.leases import SENDING_LEASE
+from hub.store.sql import in_states
 from hub.store.suppressions import suppressed_among
 from hub.store.tables import invitation as table
 from hub.store.tables import suppression
@@ -104,7 +105,7 @@ def _rivals() -> list[ColumnElement[bool]]:
     left = and_(
         other.c.survey_id == table.c.survey_id,
         other.c.id != table.c.id,
-        other.c.state.in_(_DEPARTED),
+        in_states(other.c.state, *_DEPARTED),
         other.c.sent_at > bindparam("since", type_=Instant()),
     )
     bounced_elsewhere = and_(other.c.state == State.BOUNCED, other.c.mailbox != table.c.mailbox)

@@ -16,6 +16,7 @@ from hub.plugin import NotSent, Outcome, Rejected, Sent, Unknown
 from hub.store.claims import Claimed
 from hub.store.given import as_given, given
 from hub.store.pauses import asked_s
+from hub.store.sql import in_states
 from hub.store.suppressions import suppress
 from hub.store.tables import attempt
 from hub.store.tables import invitation as table
@@ -84,7 +85,7 @@ def _settling(dialect: str, state: State) -> Update:
 
 
 def _may_become(state: State) -> ColumnElement[bool]:
-    return table.c.state.in_(sorted(sources_of(state) & _UNSETTLED))
+    return in_states(table.c.state, *sorted(sources_of(state) & _UNSETTLED))
 
 
 def first_known(moment: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -126,7 +127,7 @@ def _another_open() -> ColumnElement[bool]:
         other.c.survey_id == table.c.survey_id,
         other.c.person_id == table.c.person_id,
         other.c.id != table.c.id,
-        other.c.state.in_([State.SCHEDULED, State.HELD, State.QUEUED, State.CLAIMED]),
+        in_states(other.c.state, State.SCHEDULED, State.HELD, State.QUEUED, State.CLAIMED),
     )
 
 
