@@ -18,19 +18,20 @@ from sqlalchemy import Connection
 from hub import containment, stopping
 from hub.containment import Hung, contained
 from hub.domain.identity import IdKind
-from hub.domain.traits import value_of
 from hub.failpoints import failpoint
 from hub.pipeline.hub import Hub
 from hub.plugin import CustomerUpdate, Done, Limits, Parked, Person, Retry, SyncTarget
 from hub.registry import Configuration
 from hub.registry import Connection as Target
-from hub.store import outboxes, pauses, worlds
+from hub.store import outboxes, pauses
 from hub.store.configuration import Role
 from hub.store.outboxes import Pending
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
+BATCH = 5_000
+MOST_CALLS = 50
+"""To a target before what it said is recorded."""
 BATCH_S = 5.0
 """A target with a rate is given no more at once than it takes in this time: the answers are recorded in between."""
 HUNG_PAUSE_S = 60.0
@@ -161,7 +162,7 @@ def _push_batch(
 
 def _batch_size(limits: Limits) -> int:
     within_rate = limits.per_second * BATCH_S if limits.per_second > 0 else BATCH
-    return max(1, int(min(BATCH, limits.count * 10, within_rate)))
+    return max(1, int(min(BATCH, limits.count * MOST_CALLS, within_rate)))
 
 
 def _push_parts(
@@ -236,11 +237,11 @@ def _checked(target: SyncTarget, result: object) -> Done | Retry | Parked:
 
 
 def _updates(connection: Connection, pending: Sequence[Pending], namespace: str) -> list[CustomerUpdate]:
-    people = worlds.load_people(connection, {one.person_id for one in pending})
+    ids = outboxes.ids_at(connection, {one.person_id for one in pending}, namespace)
     return [
         CustomerUpdate(
             message_id=one.message_id,
-            person=_person(people.get(one.person_id), namespace),
+            person=_person(ids.get(one.person_id, []), one.email),
             survey=one.survey,
             rating=one.score,
             comment=one.comment,
@@ -250,16 +251,10 @@ def _updates(connection: Connection, pending: Sequence[Pending], namespace: str)
     ]
 
 
-def _person(found: Any, namespace: str) -> Person:
+def _person(ids: Sequence[tuple[IdKind, str]], email: object) -> Person:
     """Return a person by the ids that mean something at the target: those of its namespace."""
-    if found is None:
-        return Person(user_id=None)
-    known = [identity for identity in found.identities if identity.namespace == namespace]
-    users = [identity.value for identity in known if identity.kind is IdKind.USER]
-    anonymous = tuple(identity.value for identity in known if identity.kind is IdKind.ANONYMOUS)
-    email = value_of(found.profile, "email")
     return Person(
-        user_id=users[0] if users else None,
-        anonymous_ids=anonymous,
+        user_id=next((value for kind, value in ids if kind is IdKind.USER), None),
+        anonymous_ids=tuple(value for kind, value in ids if kind is IdKind.ANONYMOUS),
         email=email if isinstance(email, str) else None,
     )

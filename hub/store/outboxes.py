@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select, type_coerce, update
 
+from hub.domain.identity import IdKind
+from hub.domain.traits import value_of
 from hub.plugin import Done, Parked, Retry
 from hub.store.pauses import asked_s
 from hub.store.sql import in_states, insert_missing, is_among
-from hub.store.tables import outbox, response, survey, sync_run
+from hub.store.tables import identity, outbox, person, response, survey, sync_run
 from hub.store.types import note_of
+from hub.store.worlds import read_profile
 
 OPEN = in_states(outbox.c.state, "pending", "leased")
 LEASE = timedelta(minutes=5)
@@ -27,6 +31,7 @@ class Pending:
 
     message_id: str
     person_id: str
+    email: object
     attempts: int
     survey: str
     score: int
@@ -68,27 +73,24 @@ def lease(
     known, so that an older one never arrives last.
     """
     _expire(connection, target_id, now)
-    supersede(connection, outbox.c.target_id == target_id, now=now)
-    under_way = outbox.alias("under_way")
-    is_under_way = exists().where(
-        under_way.c.target_id == target_id,
-        under_way.c.person_id == outbox.c.person_id,
-        under_way.c.state == "leased",
-    )
-    ids = connection.scalars(
-        select(outbox.c.message_id)
+    first = connection.execute(
+        select(outbox.c.message_id, outbox.c.person_id)
         .where(outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
-        .where(outbox.c.created_at <= before, ~is_under_way)
+        .where(outbox.c.created_at <= before)
         .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
         .limit(limit)
     ).all()
+    waiting = _under_way(connection, target_id, {person_id for _, person_id in first})
+    ids = [message_id for message_id, person_id in first if person_id not in waiting]
     mine = (outbox.c.target_id == target_id, is_among(connection, outbox.c.message_id, ids))
+    supersede(connection, *mine, now=now)
     values = {"state": "leased", "claim": claim, "lease_until": now + LEASE, "attempts": outbox.c.attempts + 1}
     connection.execute(update(outbox).where(*mine, outbox.c.state == "pending").values(**values))
     statement = (
-        select(outbox, survey.c.name, response.c.score, response.c.comment, response.c.rated_at)
+        select(*_PENDING)
         .join(response, response.c.id == outbox.c.response_id)
         .join(survey, survey.c.id == response.c.survey_id)
+        .outerjoin(person, person.c.id == outbox.c.person_id)
         .where(*mine, outbox.c.claim == claim)
         .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
     )
@@ -96,14 +98,33 @@ def lease(
         Pending(
             message_id=row.message_id,
             person_id=row.person_id,
+            email=value_of(read_profile(row.profile), "email") if row.profile else None,
             attempts=row.attempts,
             survey=row.name,
             score=row.score,
             comment=row.comment,
             rated_at=row.rated_at,
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(statement).all()
     ]
+
+
+_PENDING = (
+    outbox.c.message_id,
+    outbox.c.person_id,
+    type_coerce(person.c.profile, Text).label("profile"),
+    outbox.c.attempts,
+    survey.c.name,
+    response.c.score,
+    response.c.comment,
+    response.c.rated_at,
+)
+
+
+def _under_way(connection: Connection, target_id: str, person_ids: Collection[str]) -> set[str]:
+    """Return which of some people have an answer in somebody's hands."""
+    theirs = (outbox.c.target_id == target_id, is_among(connection, outbox.c.person_id, person_ids))
+    return set(connection.scalars(select(outbox.c.person_id).where(*theirs, outbox.c.state == "leased")))
 
 
 def _expire(connection: Connection, target_id: str, now: datetime) -> None:
@@ -120,6 +141,17 @@ def is_newer(one: Any, other: Any) -> ColumnElement[bool]:
             one.c.rated_at == other.c.rated_at, one.c.version == other.c.version, one.c.message_id > other.c.message_id
         ),
     )
+
+
+def ids_at(connection: Connection, person_ids: Collection[str], namespace: str) -> dict[str, list[tuple[IdKind, str]]]:
+    """Return the ids of people in a namespace, oldest first."""
+    statement = select(identity.c.person_id, identity.c.kind, identity.c.value).where(
+        is_among(connection, identity.c.person_id, person_ids), identity.c.namespace == namespace
+    )
+    found: dict[str, list[tuple[IdKind, str]]] = {}
+    for person_id, kind, value in connection.execute(statement.order_by(identity.c.position)).all():
+        found.setdefault(person_id, []).append((IdKind(kind), value))
+    return found
 
 
 def supersede(connection: Connection, *mine: ColumnElement[bool], now: datetime) -> None:
@@ -141,13 +173,13 @@ def conclude(
 ) -> dict[str, int]:
     """Record what the target said; return how many were done, put back and parked."""
     counts = {"done": 0, "retried": 0, "parked": 0}
+    alike: dict[tuple[Any, ...], list[str]] = {}
     for pending, result in results:
-        name, values = _values_of(pending, result, now)
-        statement = update(outbox).where(
-            outbox.c.target_id == target_id, outbox.c.message_id == pending.message_id, outbox.c.claim == claim
-        )
-        changed = connection.execute(statement.values(**values, claim=None, lease_until=None)).rowcount
-        counts[name] += changed
+        alike.setdefault(_conclusion(pending, result, now), []).append(pending.message_id)
+    for (name, *values), ids in alike.items():
+        mine = (outbox.c.target_id == target_id, is_among(connection, outbox.c.message_id, ids))
+        statement = update(outbox).where(*mine, outbox.c.claim == claim).values(dict(values))
+        counts[name] += connection.execute(statement.values(claim=None, lease_until=None)).rowcount
     return counts
 
 
@@ -164,16 +196,23 @@ def end_leases(connection: Connection, claim: str, now: datetime) -> None:
     connection.execute(update(outbox).where(*mine).values(lease_until=now))
 
 
-def _values_of(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[str, dict[str, Any]]:
+def _conclusion(pending: Pending, result: Done | Retry | Parked, now: datetime) -> tuple[Any, ...]:
+    """Return what a result counts as, and the columns it sets: the same for results that are alike."""
     match result:
         case Done(detail=detail):
-            return "done", {"state": "done", "done_at": now, "code": None, "note": note_of(detail)}
+            return "done", ("state", "done"), ("done_at", now), ("code", None), ("note", _note(detail))
         case Parked(why=why, code=code):
-            return "parked", {"state": "parked", "done_at": now, "code": note_of(code), "note": note_of(why)}
+            return "parked", ("state", "parked"), ("done_at", now), ("code", _note(code)), ("note", _note(why))
         case Retry(why=why, after_s=after_s):
             backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
             delay = max(backoff, timedelta(seconds=asked_s(after_s)))
-            return "retried", {"state": "pending", "next_attempt_at": now + delay, "note": note_of(why)}
+            return "retried", ("state", "pending"), ("next_attempt_at", now + delay), ("note", _note(why))
+
+
+@lru_cache(maxsize=64)
+def _note(said: str) -> str:
+    """Return a note; targets say the same of most updates."""
+    return note_of(said)
 
 
 def is_due(connection: Connection, target_id: str, before: datetime, now: datetime) -> bool:

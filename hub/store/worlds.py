@@ -112,7 +112,7 @@ def _person(row: Any) -> Person:
         id=row.id,
         first_seen_at=row.first_seen_at,
         first_id=row.first_id,
-        profile=_read_profile(row.profile),
+        profile=read_profile(row.profile),
         locale=row.locale,
         timezone=row.timezone,
         locale_at=row.locale_at,
@@ -120,7 +120,8 @@ def _person(row: Any) -> Person:
     )
 
 
-def _read_profile(text: str) -> Profile:
+def read_profile(text: str) -> Profile:
+    """Return a profile from what is stored of it."""
     try:
         return _profile.decode(text)
     except msgspec.DecodeError:  # half a surrogate pair, and NaN
