@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, PoolProxiedConnection, delete, func, select, update
+from sqlalchemy.exc import DBAPIError
 
 from hub.failpoints import failpoint
 from hub.store.engine import Store, begin_writing
@@ -34,20 +35,27 @@ class AcceptedBody:
 
 
 class Appender:
-    """Stores bodies durably, all by one connection that it keeps: for a thread that does nothing else."""
+    """Stores bodies durably, all by one connection that it keeps: for a thread that does nothing else.
+
+    It speaks to the driver itself: what SQLAlchemy does for a transaction takes longer than the transaction.
+    """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._connection: Connection | None = None
+        self._engine = store.intake
+        self._connection: PoolProxiedConnection | None = None
         self._used_at = 0.0
 
     def append(self, bodies: Sequence[AcceptedBody]) -> None:
-        """Store bodies in one transaction. Raises the database's error."""
+        """Store bodies in one transaction. Raises DBAPIError."""
         if time.monotonic() - self._used_at > RESTED_S:
             self.close()
-        if self._connection is None:
-            self._connection = self._store.intake.connect()
-        _append(self._connection, bodies)
+        try:
+            if self._connection is None:
+                self._connection = self._engine.raw_connection()
+            self._append(self._connection, bodies)
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            self._drop()
+            raise DBAPIError(None, None, error) from error
         self._used_at = time.monotonic()
 
     def close(self) -> None:
@@ -56,29 +64,35 @@ class Appender:
             self._connection.close()
             self._connection = None
 
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection = None
 
-def append(store: Store, bodies: Sequence[AcceptedBody]) -> None:
-    """Store bodies durably."""
-    with store.intake.connect() as connection:
-        _append(connection, bodies)
+    def _append(self, connection: PoolProxiedConnection, bodies: Sequence[AcceptedBody]) -> None:
+        dialect = self._engine.dialect
+        row = "(?, ?, ?, ?)" if dialect.name == "sqlite" else "(%s, %s, %s, %s)"
+        values: list[Any] = []
+        for one in bodies:
+            values += (one.source_id, one.hint, _ARRIVED_AT.process_bind_param(one.arrived_at, dialect), one.body)
+        cursor = connection.cursor()
+        if dialect.name == "sqlite":
+            cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute(f"{_INSERT} {', '.join([row] * len(bodies))}", values)
+        failpoint("receive.before_commit")
+        connection.commit()
+        failpoint("receive.after_commit")
 
 
 _INSERT = "INSERT INTO body (source_id, hint, arrived_at, body) VALUES"
 _ARRIVED_AT = Instant()
 
 
-def _append(connection: Connection, bodies: Sequence[AcceptedBody]) -> None:
-    """Write all bodies by one statement, handed to the driver as it is: making SQLAlchemy's takes twice as long."""
-    row = "(?, ?, ?, ?)" if connection.dialect.name == "sqlite" else "(%s, %s, %s, %s)"
-    rows = ", ".join([row] * len(bodies))
-    values: list[Any] = []
-    for one in bodies:
-        arrived_at = _ARRIVED_AT.process_bind_param(one.arrived_at, connection.dialect)
-        values += (one.source_id, one.hint, arrived_at, one.body)
-    with begin_writing(connection):
-        connection.exec_driver_sql(f"{_INSERT} {rows}", tuple(values))
-        failpoint("receive.before_commit")
-    failpoint("receive.after_commit")
+def append(store: Store, bodies: Sequence[AcceptedBody]) -> None:
+    """Store bodies durably."""
+    appender = Appender(store)
+    appender.append(bodies)
+    appender.close()
 
 
 def first(store: Store, *, sources: Collection[str], limit: int, max_bytes: int) -> list[AcceptedBody]:

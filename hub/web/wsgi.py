@@ -10,6 +10,7 @@ from hub.lifeline import die_with_parent
 from hub.logs import configure_logging
 from hub.pipeline.hub import open_hub
 from hub.web.app import HubApp, create_app
+from hub.web.one_core import OnOneCore, choose_core
 
 
 def application() -> HubApp:
@@ -19,4 +20,8 @@ def application() -> HubApp:
     die_with_parent(server.pid if server else None, by=signal.SIGKILL)
     settings = load_settings()
     configure_logging(settings.log_format, secrets=settings.secrets)
-    return create_app(open_hub(settings, pool_size=16))
+    app = create_app(open_hub(settings, pool_size=16))
+    core = choose_core()
+    if core is not None:
+        app.wsgi_app = OnOneCore(app.wsgi_app, core)  # type: ignore[method-assign]
+    return app

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hub.plugin import Message
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +34,6 @@ def without_final_dot(mail: bytes) -> bytes:
         mail = _LINE_END.sub(b"\r\n", mail)
     if not mail.endswith(b"\r\n"):
         mail += b"\r\n"
-    if mail.startswith(b".") or b"\n." in mail:
-        mail = _LEADING_DOT.sub(b"..", mail)
-    return mail
+    if mail.startswith(b"."):
+        mail = b"." + mail
+    return mail.replace(b"\n.", b"\n..")
