@@ -68,7 +68,7 @@ def build(mail: Mail, sender: str) -> bytes:
             _header("From", sender, is_utf8),
             f"To: {mail.to}\r\n".encode(),
             _header("Subject", mail.subject, is_utf8),
-            f"Date: {format_datetime(mail.sent_at)}\r\n{ours}".encode("utf-8" if is_utf8 else "ascii"),
+            f"Date: {_date(mail.sent_at.replace(microsecond=0))}\r\n{ours}".encode("utf-8" if is_utf8 else "ascii"),
             _TYPE,
             _TEXT,
             mail.text.filled_and_encoded(mail.in_text),
@@ -84,6 +84,11 @@ def build(mail: Mail, sender: str) -> bytes:
 def _header(name: str, value: str, is_utf8: bool) -> bytes:
     policy = _UTF8 if is_utf8 else _ASCII
     return policy.fold_binary(*policy.header_store_parse(name, value))
+
+
+@lru_cache(maxsize=16)
+def _date(second: datetime) -> str:
+    return format_datetime(second)
 
 
 @lru_cache(maxsize=256)
