@@ -17,7 +17,9 @@ STAGES = {
     "idle": "a hub to which nothing happens",
     "render": "a mail made ready to send",
     "smtp": "mails handed over by SMTP, without the hub around it",
+    "decide": "events decided",
     "mail": "mails that are due, sent",
+    "whole": "identifies by HTTP until their mails have arrived",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import signal
 import smtplib
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,18 +15,18 @@ from redis import Redis
 from rq import Queue
 
 from benchmarks.crowd import invite
+from benchmarks.drain import LONGEST_S, draining
 from benchmarks.machine import find, require
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure
 from benchmarks.one_job_each import send
 from benchmarks.render import SENDER, invitation, with_email_message, with_templates_compiled
 from benchmarks.stage import databases, hub_over, listens, smtp_source, unprivileged
 from hub.mail.message import InvitationMail, render
-from tests.processes import dying_with_parent, free_port, running
+from tests.processes import free_port, running
 from tests.running_hub import RunningHub
 
 MAILS = 10_000
 JOBS = 400
-ROOT = Path(__file__).parent.parent
 TOML = """
 [sources.product]
 kind = "segment"
@@ -139,11 +137,7 @@ def _with_jobs(hub: RunningHub, sink: Sink, jobs: int) -> float:
         stack.enter_context(running([*command], is_ready=lambda: _workers(redis) >= 2, log=log))
         work = [Queue.prepare_data(send, args=(sink.port, number), result_ttl=0) for number in range(jobs)]
 
-        def enqueue_and_wait() -> None:
-            queue.enqueue_many(work)
-            sink.wait_for(jobs)
-
-        return sink.rate(jobs, enqueue_and_wait)
+        return sink.rate(jobs, lambda: queue.enqueue_many(work))
 
 
 def _workers(redis: Redis) -> int:
@@ -166,41 +160,15 @@ def drained(hub: RunningHub, sink: Sink, *, mails: int, processes: int) -> float
     with hub.opened() as opened:
         invite(opened, mails)
     with ExitStack() as stack:
-        workers = [stack.enter_context(_drain(hub)) for _ in range(processes)]
+        workers = [stack.enter_context(draining(hub, "deliver")) for _ in range(processes)]
 
         def work() -> None:
             for worker in workers:
-                assert worker.stdin is not None
-                worker.stdin.write("go\n")
-                worker.stdin.flush()
-            told = [_line(worker) for worker in workers]
-            assert sum(map(int, told)) == mails, f"{told} of {mails} mails: {hub.logs()}"
+                worker.begin()
+            told = [worker.finish() for worker in workers]
+            assert sum(told) == mails, f"{told} of {mails} mails: {hub.logs()}"
 
         return sink.rate(mails, work)
-
-
-@contextmanager
-def _drain(hub: RunningHub) -> Iterator[subprocess.Popen[str]]:
-    command = [*dying_with_parent(signal.SIGKILL), sys.executable, "-m", "benchmarks.drain"]
-    with (hub.directory / "drain.log").open("a") as log:
-        worker = subprocess.Popen(
-            command, cwd=ROOT, env=hub.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    try:
-        assert _line(worker) == "ready", hub.logs()
-        yield worker
-        assert worker.stdin is not None
-        worker.stdin.close()
-        worker.wait(30)
-    finally:
-        if worker.poll() is None:
-            worker.kill()
-            worker.wait()
-
-
-def _line(worker: subprocess.Popen[str]) -> str:
-    assert worker.stdout is not None
-    return worker.stdout.readline().strip()
 
 
 class Sink:
@@ -218,16 +186,13 @@ class Sink:
             counts = re.findall(rb"mesg=(\d+)\r", log.read())
         return int(counts[-1]) if counts else 0
 
-    def wait_for(self, mails: int) -> None:
-        """Return once so many more have come."""
-        wanted = self.mails + mails
-        while self.mails < wanted:
-            time.sleep(0.005)
-
-    def rate(self, mails: int, work: Callable[[], None]) -> float:
-        """Return how many mails a second `work` delivers; they have come in, each once."""
+    def rate(self, mails: int, work: Callable[[], object]) -> float:
+        """Return how many mails a second come of `work`, until all have come in; each came once."""
         before, started = self.mails, time.perf_counter()
         work()
+        while self.mails < before + mails:
+            assert time.perf_counter() < started + LONGEST_S, f"only {self.mails - before} of {mails} mails came in"
+            time.sleep(0.005)
         took_s = time.perf_counter() - started
         assert self.mails == before + mails, f"{self.mails - before} mails came in, {mails} were sent"
         return mails / took_s

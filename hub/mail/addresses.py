@@ -20,8 +20,12 @@ def check_address(text: object) -> str | None:
     if not isinstance(text, str):
         return None
     trimmed = text.strip()
-    if not 0 < len(trimmed) <= _LONGEST:
-        return None
+    return _checked(trimmed) if 0 < len(trimmed) <= _LONGEST else None
+
+
+@lru_cache(maxsize=16_384)
+def _checked(trimmed: str) -> str | None:
+    """Return what mail can reach; the rules ask several times for each event."""
     if _is_plain(trimmed):
         return trimmed
     valid = _validated(trimmed)
