@@ -18,6 +18,7 @@ STAGES = {
     "render": "a mail made ready to send",
     "smtp": "mails handed over by SMTP, without the hub around it",
     "mail": "mails that are due, sent",
+    "sync": "answers told to Segment",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 
