@@ -19,6 +19,7 @@ STAGES = {
     "smtp": "mails handed over by SMTP, without the hub around it",
     "mail": "mails that are due, sent",
     "sync": "answers told to Segment",
+    "growth": "what a piece of work costs among many people",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table, text, update
 
 from hub.pipeline.hub import Hub
 from hub.store import tables
 from hub.store.configuration import Role
-from hub.store.sql import insert_many
+from hub.store.sql import insert_many, is_among
 from hub.store.types import new_id
 
 ANSWERED = 10
@@ -32,13 +32,31 @@ def answers(hub: Hub, count: int) -> None:
     """Give the hub's only survey `count` new people, each with an answer that waits for the hub's only target."""
     for people in _chunks(count):
         _add_people(hub, people)
-        _add_answers(hub, people, hub.now(), {"state": "pending"})
+        answers_of(hub, people)
 
 
-def populate(hub: Hub, count: int) -> None:
-    """Give the hub's only survey `count` new people, each known by an event and with an invitation ahead."""
+def answers_of(hub: Hub, people: Sequence[str]) -> None:
+    """Give some people an answer that waits for the hub's only target."""
+    _add_answers(hub, people, hub.now(), {"state": "pending"})
+
+
+def make_due(hub: Hub, people: Sequence[str]) -> None:
+    """Have the invitations that some people wait for fall due now."""
+    table, due_at = tables.invitation, hub.now() - timedelta(minutes=1)
+    with hub.store.write() as connection:
+        theirs = (is_among(connection, table.c.person_id, people), table.c.state == "scheduled")
+        connection.execute(update(table).where(*theirs).values(due_at=due_at, next_attempt_at=due_at))
+
+
+def populate(hub: Hub, count: int) -> list[str]:
+    """Give the hub's only survey `count` new people, each known by an event and with an invitation ahead.
+
+    Some of them were asked before, and answered. Return the ids of all, which are their userIds, too.
+    """
     due_at, long_ago = hub.now() + timedelta(days=30), hub.now() - timedelta(days=300)
+    everybody: list[str] = []
     for people in _chunks(count):
+        everybody += people
         _add_people(hub, people)
         _add_events(hub, people)
         _add_invitations(hub, people, {"state": "scheduled", "due_at": due_at})
@@ -46,6 +64,7 @@ def populate(hub: Hub, count: int) -> None:
         _add_invitations(hub, asked, {"state": "sent", "due_at": long_ago, "sent_at": long_ago})
         _add_answers(hub, asked, long_ago, {"state": "done", "done_at": long_ago})
     look_around(hub)
+    return everybody
 
 
 def look_around(hub: Hub) -> None:
@@ -118,7 +137,7 @@ def _survey_id(hub: Hub) -> str:
 
 def _person(id: str, now: datetime) -> dict[str, Any]:
     moment = now.isoformat()
-    traits = {"email": address(id), "firstName": "Ada", "lastName": "Byron", "createdAt": moment}
+    traits = {"email": address(id), "firstName": "Ada", "lastName": "Byron", "createdAt": now.date().isoformat()}
     return {
         "id": id,
         "first_seen_at": now,
@@ -177,7 +196,7 @@ def _invitation(id: str, survey_id: str, now: datetime) -> dict[str, Any]:
 def _response(id: str, survey_id: str, at: datetime) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "invitation_id": id,
+        "invitation_id": new_id(),
         "survey_id": survey_id,
         "person_id": id,
         "score": 9,

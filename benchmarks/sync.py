@@ -37,7 +37,7 @@ kind = "smtp"
 host = "127.0.0.1"
 port = {smtp_port}
 from = "Acme <hello@acme.example>"
-connections = 64
+connections = 32
 
 [targets.product]
 kind = "segment"
@@ -49,8 +49,11 @@ sources = ["product"]
 channels = ["relay"]
 targets = ["product"]
 enabled = true
+min_delay_days = 300
+max_delay_days = 400
 surge_brake = false
 """
+"""Who is new is not due meanwhile."""
 
 
 def measure(options: Options) -> list[Row]:
@@ -84,6 +87,11 @@ def _beside_the_library(name: str, hub: Hub, stub: Stub, options: Options) -> li
 def synced(hub: Hub, stub: Stub, count: int) -> float:
     """Return how many new answers a second a sync run tells Segment."""
     answers(hub, count)
+    return told(hub, stub, count)
+
+
+def told(hub: Hub, stub: Stub, count: int) -> float:
+    """Return how many answers a second a sync run tells Segment; so many wait."""
     sync.start_now(hub)
     return stub.rate(count, lambda: sync.drain(hub, until=time.monotonic() + LONGEST_S))
 
