@@ -188,7 +188,7 @@ def _invitation(id: str, survey_id: str, now: datetime) -> dict[str, Any]:
         "survey_id": survey_id,
         "person_id": id,
         "mailbox": address(id),
-        "created_at_basis": now,
+        "created_at_basis": now.replace(hour=0, minute=0, second=0, microsecond=0),
         "tried": [],
     }
 
