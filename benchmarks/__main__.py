@@ -20,6 +20,8 @@ STAGES = {
     "decide": "events decided",
     "mail": "mails that are due, sent",
     "whole": "identifies by HTTP until their mails have arrived",
+    "sync": "answers told to Segment",
+    "growth": "what a piece of work costs among many people",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""
 

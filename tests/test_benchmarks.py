@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import table
+from benchmarks import growth, table
 from benchmarks.__main__ import STAGES, main
 from benchmarks.measure import Goal, Options, Side, compare, figure
 from benchmarks.table import as_markdown, write_down
@@ -96,3 +96,11 @@ def test_every_stage_can_be_measured(stage: str) -> None:
 
 def test_quick_look_is_small() -> None:
     assert Options(scale=0.1).sized(20_000) == 2_000
+
+
+@pytest.mark.parametrize(
+    ("scale", "sizes"),
+    [(1, [10_000, 100_000, 1_000_000]), (0.5, [10_000, 100_000]), (0.1, [10_000, 100_000]), (0, [10_000, 100_000])],
+)
+def test_growth_has_two_sizes_to_compare_whatever_the_scale(scale: float, sizes: list[int]) -> None:
+    assert growth.sizes(scale) == sizes
