@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select, type_coerce, update
@@ -203,19 +202,13 @@ def _conclusion(pending: Pending, result: Done | Retry | Parked, now: datetime) 
     """Return what a result counts as, and the columns it sets: the same for results that are alike."""
     match result:
         case Done(detail=detail):
-            return "done", ("state", "done"), ("done_at", now), ("code", None), ("note", _note(detail))
+            return "done", ("state", "done"), ("done_at", now), ("code", None), ("note", note_of(detail))
         case Parked(why=why, code=code):
-            return "parked", ("state", "parked"), ("done_at", now), ("code", _note(code)), ("note", _note(why))
+            return "parked", ("state", "parked"), ("done_at", now), ("code", note_of(code)), ("note", note_of(why))
         case Retry(why=why, after_s=after_s):
             backoff = min(FIRST_RETRY * 2 ** min(pending.attempts - 1, 10), LONGEST_RETRY)
             delay = max(backoff, timedelta(seconds=asked_s(after_s)))
-            return "retried", ("state", "pending"), ("next_attempt_at", now + delay), ("note", _note(why))
-
-
-@lru_cache(maxsize=64)
-def _note(said: str) -> str:
-    """Return a note; targets say the same of most updates."""
-    return note_of(said)
+            return "retried", ("state", "pending"), ("next_attempt_at", now + delay), ("note", note_of(why))
 
 
 def is_due(connection: Connection, target_id: str, before: datetime, now: datetime) -> bool:
