@@ -117,7 +117,7 @@ MUTANTS = (
             )
         ],
         breaks="No mailbox got two mails",
-        plan=_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=6, every_s=6.5, times=4),
+        plan=_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=4, every_s=5, times=3),
     ),
     Mutant(
         name="a GET that votes",

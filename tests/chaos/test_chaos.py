@@ -34,9 +34,19 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     assert result.play.hit.total() > 0.5 * result.play.begun.total()
 
 
+RUNS = 5
+"""What a fault meets is a matter of moments: a mistake has to come to light in one of so many runs."""
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mistake_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
-    assert mutant.breaks in broken_by(mutant, tmp_path)
+    found: list[str] = []
+    for number in range(RUNS):
+        (tmp_path / str(number)).mkdir()
+        found += broken_by(mutant, tmp_path / str(number))
+        if mutant.breaks in found:
+            break
+    assert mutant.breaks in found
 
 
 def test_where_there_is_no_mistake_none_is_seen(tmp_path: Path) -> None:
