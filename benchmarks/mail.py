@@ -20,7 +20,7 @@ from benchmarks.machine import find, require
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure
 from benchmarks.one_job_each import send
 from benchmarks.render import SENDER, invitation, with_email_message, with_templates_compiled
-from benchmarks.stage import databases, hub_over, listens, smtp_source, unprivileged
+from benchmarks.stage import databases, far_away, hub_over, listens, smtp_source, unprivileged
 from hub.mail.message import InvitationMail, render
 from tests.processes import free_port, running
 from tests.running_hub import RunningHub
@@ -145,9 +145,7 @@ def _workers(redis: Redis) -> int:
 
 
 def _far_away(name: str, hub: RunningHub, sink: Sink, options: Options) -> Row:
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.far_relay", "--listen", str(port), "--to", str(sink.port)]
-    with running([*command], is_ready=lambda: listens(port), log=hub.directory / "far_relay.log"):
+    with far_away(sink.port, round_trip_ms=60) as port:
         hub.apply(TOML.format(port=port, connections=24))
         rates = [drained(hub, sink, mails=options.sized(MAILS // 5), processes=1) for _ in range(options.rounds)]
     hub.apply(TOML.format(port=sink.port, connections=64))

@@ -11,8 +11,9 @@ from typing import Any
 
 import requests
 
+from benchmarks.mail import counting_sink
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure
-from benchmarks.stage import far_away, smtp_sink, smtp_source
+from benchmarks.stage import far_away, smtp_source
 from hub.plugin import Message, Sent, Services
 from hub_email_smtp import SmtpChannel
 from hub_email_smtp.settings import SmtpSchema
@@ -37,7 +38,8 @@ SERVICES = Services(
 def measure(options: Options) -> list[Row]:
     """Compare the channel with `smtp-source` and `smtplib`, and count its mails to a relay that is far away."""
     mails = options.sized(MAILS)
-    with smtp_sink() as port:
+    with counting_sink() as sink:
+        port = sink.port
         with channel(port) as near:
             rows = compare(
                 "mails by SMTP, one process",

@@ -53,17 +53,6 @@ def hub_over(database_url: str, *, toml: str) -> Iterator[RunningHub]:
                 hub.kill(role)
 
 
-@contextmanager
-def smtp_sink() -> Iterator[int]:
-    """Yield the port of Postfix' `smtp-sink`, which takes every mail and keeps none."""
-    require("smtp-sink")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="hub-bench-") as directory:
-        command = [str(find("smtp-sink")), *unprivileged(), f"127.0.0.1:{port}", "1024"]
-        with running(command, is_ready=lambda: listens(port), log=Path(directory, "log")):
-            yield port
-
-
 def unprivileged() -> list[str]:
     """Return the options by which root runs Postfix' programs, which refuse root."""
     return ["-u", "nobody"] if os.geteuid() == 0 else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ from hub.store import claims, holds, worlds
 from hub.store.claims import Claimed
 from hub.store.configuration import Role
 
-CLAIM_SIZE = 200
 LOOK_AGAIN = timedelta(minutes=1)
 """When every channel that an invitation may still take is paused."""
 
@@ -36,16 +34,13 @@ class Batch:
     people: Mapping[str, Person]
 
 
-def claim(
-    hub: Hub, configuration: Configuration, *, size: int = CLAIM_SIZE, name: str = ""
-) -> Batch | timedelta | None:
+def claim(hub: Hub, configuration: Configuration, *, size: int, name: str) -> Batch | timedelta | None:
     """Return the next batch, which is empty when all that was due had to be cancelled; None: nothing is due.
 
     A time is how long it takes until a channel's rate lets the next message go. `name` is what it is claimed under;
     no two batches may have the same.
     """
     now = hub.now()
-    name = name or secrets.token_hex(12)
 
     def prepare(connection: Connection) -> _Checked:
         return _check_due(connection, configuration, now, size=size, name=name)

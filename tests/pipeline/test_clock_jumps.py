@@ -12,6 +12,7 @@ from hub.pipeline import claim as claiming
 from hub.pipeline import respond, sync
 from hub.plugin import CustomerUpdate, Done, Message, NotSent, Sent
 from hub.store import leases, outboxes, pauses, tables
+from hub.store.types import new_id
 from tests.clock import days
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -61,7 +62,7 @@ def test_nobody_is_mailed_twice_or_forgotten_when_it_jumps_while_mails_go_out(la
 @BACK
 def test_what_a_lost_worker_had_in_hand_waits_no_longer_than_the_clock_was_set_back(lab: Lab, step):
     lab.decide(identify())
-    claiming.claim(lab.hub, lab.hub.registry.current())
+    claiming.claim(lab.hub, lab.hub.registry.current(), size=200, name=f"w.{new_id()}")
     lab.clock.advance(-step)
     assert lab.sweep() == (0, 0)
     lab.clock.advance(step + leases.CLAIM_LEASE + timedelta(microseconds=1))

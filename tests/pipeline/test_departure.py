@@ -19,6 +19,7 @@ from hub.plugin import NotSent, Rejected, Sent, Unknown
 from hub.store import departures, leases, outcomes, suppressions, tables
 from hub.store.claims import Claimed
 from hub.store.outcomes import Concluded
+from hub.store.types import new_id
 from tests.clock import days
 from tests.lab import Lab, identify
 
@@ -27,7 +28,7 @@ INTERVAL = timedelta(weeks=26)
 
 def claim(lab: Lab) -> list[Claimed]:
     """Take what is due in hand, as a worker does."""
-    batch = claiming.claim(lab.hub, lab.hub.registry.current())
+    batch = claiming.claim(lab.hub, lab.hub.registry.current(), size=200, name=f"w.{new_id()}")
     return [] if batch is None else list(batch.claimed)
 
 
