@@ -131,7 +131,7 @@ class Scene:
 
     def claim(self) -> None:
         """Take the invitation in hand as a worker does that is never heard of again."""
-        claim.claim(self.hub, self.hub.registry.current())
+        claim.claim(self.hub, self.hub.registry.current(), size=100, name="one that died")
         self.let_leases_run_out()
 
     def let_leases_run_out(self) -> None:
