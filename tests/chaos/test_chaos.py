@@ -34,7 +34,7 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     assert result.play.hit.total() > 0.5 * result.play.begun.total()
 
 
-RUNS = 5
+RUNS = 3
 """What a fault meets is a matter of moments: a mistake has to come to light in one of so many runs."""
 
 

@@ -92,7 +92,8 @@ class Delivery:
     def _serve(self) -> None:
         """Wait until something happens, and let every lane go on to which it did."""
         patience_s = max(0.0, self._next_deadline - time.monotonic()) if self._lanes else None
-        for key, _ in self._selector.select(patience_s):
+        # Where the process was stopped for longer than its patience, only a second look finds what arrived.
+        for key, _ in self._selector.select(patience_s) or self._selector.select(0):
             lane: Lane | None = key.data
             if lane is None:
                 self._take_openings()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from threading import Event, Thread
@@ -329,3 +333,40 @@ def test_idle_connections_that_were_all_closed_are_replaced_side_by_side(
     again = [sample_message(id=f"again-{number}") for number in range(9)]
     assert {type(outcome) for _, outcome in deliver(channel, again).outcomes} == {Sent}
     assert server.connections == 6
+
+
+SENDS_ONE = """
+import sys
+from hub.testing.channels import deliver
+from hub.testing.messages import sample_message
+from hub_email_smtp import SmtpChannel
+from hub_email_smtp.settings import SmtpSchema
+from plugins.email_smtp.tests.conftest import SERVICES
+
+settings = {"host": "127.0.0.1", "port": int(sys.argv[1]), "from": "Acme <hello@acme.example>", "timeout_s": 0.5}
+channel = SmtpChannel("relay", SmtpSchema().load(settings), SERVICES)
+print(deliver(channel, [sample_message(id="inv-0")]).outcomes[0][1].detail)
+channel.close()
+"""
+
+
+def test_process_that_was_stopped_for_longer_than_its_patience_hears_what_was_said_meanwhile(
+    server: ScriptedSmtpServer,
+) -> None:
+    is_asked, is_stopped = Event(), Event()
+
+    def once_stopped(phase: Phase, recipient: str) -> None:
+        if phase == "rcpt":
+            is_asked.set()
+            is_stopped.wait(10)
+
+    server.respond = once_stopped
+    command = [sys.executable, "-c", SENDS_ONE, str(server.port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
+        assert is_asked.wait(10)
+        sending.send_signal(signal.SIGSTOP)
+        is_stopped.set()
+        time.sleep(0.7)
+        sending.send_signal(signal.SIGCONT)
+        said, _ = sending.communicate(timeout=10)
+    assert said.startswith("250 ")
