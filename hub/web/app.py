@@ -19,6 +19,7 @@ from hub.wake import BackgroundWake, Wake
 from hub.web import api, reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.api import errors
+from hub.web.backing import Backing, put_behind
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import BARE, HEADERS, STYLE
 from hub.web.metrics import add_metrics
@@ -57,7 +58,8 @@ def create_app(hub: Hub) -> HubApp:
     wake = Wake(hub.settings.effective_redis_url)
     app.intake = Intake(app.wsgi_app, hub, wake=BackgroundWake(wake, "decide"))
     app.wsgi_app = app.intake  # type: ignore[method-assign]
-    api.add_api(app, hub, wake=wake, receive=app.intake.receiver.store)
+    put_behind(app, Backing(hub=hub, wake=wake, receive=app.intake.receiver.store))
+    api.add_api(app)
     return app
 
 

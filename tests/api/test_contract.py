@@ -19,8 +19,8 @@ from hub.admin import tokens
 from hub.admin.tokens import Scope
 from hub.pipeline import respond
 from hub.web.api import openapi
-from hub.web.api.routes import EXTENSION
 from hub.web.app import HubApp, create_app
+from hub.web.backing import hub
 from tests.lab import identify, open_lab
 
 METHODS = ("get", "post", "put", "delete")
@@ -63,7 +63,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubApp]:
 @pytest.fixture(scope="module")
 def token(app: HubApp) -> str:
     """A token that allows everything."""
-    return tokens.add(app.extensions[EXTENSION].hub, "contract", list(Scope))
+    with app.app_context():
+        return tokens.add(hub(), "contract", list(Scope))
 
 
 @pytest.fixture(scope="module")

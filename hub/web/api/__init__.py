@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Flask
 
-from hub.pipeline.hub import Hub
-from hub.plugin import Accepted
 from hub.web.api.configuration import connection_routes, survey_routes
 from hub.web.api.docs import add_docs
 from hub.web.api.feedback import response_routes, sync_routes
 from hub.web.api.people import event_routes, invitation_routes, people_routes
-from hub.web.api.routes import EXTENSION, Backing, document
+from hub.web.api.routes import document
 from hub.web.api.suppressions import suppression_routes
 
 ROUTES = (
@@ -29,11 +25,8 @@ ROUTES = (
 )
 
 
-def add_api(
-    app: Flask, hub: Hub, *, wake: Callable[[str], object], receive: Callable[[str, Accepted, datetime], None]
-) -> None:
-    """Add the API to an application. `receive` stores a body as intake does, `wake` asks for a worker."""
-    app.extensions[EXTENSION] = Backing(hub=hub, wake=wake, receive=receive)
+def add_api(app: Flask) -> None:
+    """Add the API to an application."""
     add_docs(app, document(app, ROUTES))
 
 

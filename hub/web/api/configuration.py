@@ -9,7 +9,7 @@ from hub.admin.apply import Plan
 from hub.admin.schemas import SurveySchema
 from hub.admin.tokens import Scope
 from hub.store.configuration import Role
-from hub.web.api.routes import Routes, hub, raw_body, wake
+from hub.web.api.routes import Routes, raw_body
 from hub.web.api.schemas import (
     ChangedSchema,
     ConnectionQuery,
@@ -20,6 +20,7 @@ from hub.web.api.schemas import (
     WaitingSchema,
     list_of,
 )
+from hub.web.backing import hub, wake
 
 survey_routes = Routes("surveys", "Surveys, their settings, and what of them waits.")
 connection_routes = Routes("connections", "Sources, channels and targets.")

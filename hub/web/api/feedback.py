@@ -9,7 +9,7 @@ from hub.admin.scores import Period
 from hub.admin.tokens import Scope
 from hub.admin.trouble import Conflict
 from hub.pipeline import sync
-from hub.web.api.routes import Routes, hub, wake
+from hub.web.api.routes import Routes
 from hub.web.api.schemas import (
     CountSchema,
     ParkedQuery,
@@ -24,6 +24,7 @@ from hub.web.api.schemas import (
     page_of,
     slice_of,
 )
+from hub.web.backing import hub, wake
 
 response_routes = Routes("responses", "What customers answered, and the score it makes.")
 sync_routes = Routes("sync", "Answers on their way to the targets.")

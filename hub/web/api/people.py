@@ -11,7 +11,7 @@ from hub.admin.records import Format
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Reason
 from hub.domain.states import State
-from hub.web.api.routes import Routes, backing, hub, wake
+from hub.web.api.routes import Routes
 from hub.web.api.schemas import (
     ACTIONS,
     BroughtSchema,
@@ -30,6 +30,7 @@ from hub.web.api.schemas import (
     slice_of,
 )
 from hub.web.api.uploads import uploaded
+from hub.web.backing import backing, hub, wake
 
 people_routes = Routes("people", "Customers and everything that happened to them.")
 event_routes = Routes("events", "What sources took in, and what was decided on it.")

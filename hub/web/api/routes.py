@@ -9,11 +9,9 @@ import functools
 import json
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NoReturn, cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema
 from marshmallow.fields import Field
@@ -23,44 +21,18 @@ from werkzeug.exceptions import NotFound, UnsupportedMediaType
 from hub import __version__
 from hub.admin.tokens import Scope
 from hub.config import ConfigError
-from hub.pipeline.hub import Hub
-from hub.plugin import Accepted
 from hub.store.types import is_storable
 from hub.web.api import errors
 from hub.web.api.access import authorise
 from hub.web.api.schemas import ErrorSchema
+from hub.web.backing import hub
 
 PREFIX = "/api/v1"
 LARGEST_BODY = 1_000_000
 LARGEST_UPLOAD = 64_000_000
-EXTENSION = "survey_hub"
 JSON = "application/json"
 
 View = Callable[..., Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backing:
-    """What the views work with; `receive` stores a body as intake does, `wake` asks for a worker."""
-
-    hub: Hub
-    wake: Callable[[str], object]
-    receive: Callable[[str, Accepted, datetime], None]
-
-
-def backing() -> Backing:
-    """Return what the current application works with."""
-    return cast("Backing", current_app.extensions[EXTENSION])
-
-
-def hub() -> Hub:
-    """Return the current application's hub."""
-    return backing().hub
-
-
-def wake(job: str) -> None:
-    """Have a worker do what was just made possible; best effort."""
-    backing().wake(job)
 
 
 class Routes:

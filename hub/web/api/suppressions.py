@@ -12,7 +12,7 @@ from hub.admin.spreadsheets import rearmed
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.web.api.people import RECORDS
-from hub.web.api.routes import JSON, Routes, hub
+from hub.web.api.routes import JSON, Routes
 from hub.web.api.schemas import (
     ExportQuery,
     ImportedSchema,
@@ -24,6 +24,7 @@ from hub.web.api.schemas import (
     slice_of,
 )
 from hub.web.api.uploads import uploaded
+from hub.web.backing import hub
 
 suppression_routes = Routes("suppressions", "Who is never mailed: unsubscribed, bounced, complained, erased.")
 
