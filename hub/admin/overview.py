@@ -101,7 +101,7 @@ def score_sentence(counts: Mapping[int, int]) -> str:
 def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
     sentence = held(hub)
     hints = [Hint(sentence=sentence, command="hub resume --stopped-at TIME")] if sentence else []
-    hints += [Hint(sentence=check.sentence) for check in checks if not check.ok]
+    hints += [Hint(sentence=sentence) for sentence in dict.fromkeys(one.sentence for one in checks if not one.ok)]
     warning = address_warning(hub)
     hints += [Hint(sentence=f"{warning}.")] if warning else []
     if not configuration.surveys:

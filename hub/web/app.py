@@ -12,7 +12,6 @@ from werkzeug.exceptions import HTTPException
 
 from hub import __version__
 from hub.admin.health import readiness
-from hub.admin.overview import overview
 from hub.config import LOOPBACK
 from hub.pipeline.hub import Hub
 from hub.wake import BackgroundWake, Wake
@@ -20,6 +19,7 @@ from hub.web import api, reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.api import errors
 from hub.web.backing import Backing, put_behind
+from hub.web.console import add_console
 from hub.web.intake import RETRY_AFTER_S, Intake
 from hub.web.look import BARE, HEADERS, STYLE
 from hub.web.metrics import add_metrics
@@ -52,7 +52,6 @@ def create_app(hub: Hub) -> HubApp:
     app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
-    _add_status(app, hub)
     add_metrics(app, hub, lambda: app.intake, lambda: _is_from_this_machine(hub))
     _add_errors(app)
     wake = Wake(hub.settings.effective_redis_url)
@@ -60,6 +59,7 @@ def create_app(hub: Hub) -> HubApp:
     app.wsgi_app = app.intake  # type: ignore[method-assign]
     put_behind(app, Backing(hub=hub, wake=wake, receive=app.intake.receiver.store))
     api.add_api(app)
+    add_console(app)
     return app
 
 
@@ -81,32 +81,13 @@ def _add_health(app: Flask, hub: Hub) -> None:
         found = {check.name: {"ok": check.ok, "sentence": check.sentence} for check in checks}
         return jsonify(status="ok" if ok else "trouble", checks=found), 200 if ok else 503
 
-
-def _add_status(app: Flask, hub: Hub) -> None:
-    @app.get("/")
-    def status() -> Any:
-        if not _is_from_this_machine(hub):
-            return _trouble("Survey Hub", "This survey hub is running.", 200)
-        now = overview(hub)
-        page = render_template(
-            "status.html",
-            style=STYLE,
-            words=words_for("en"),
-            version=__version__,
-            hints=now.hints,
-            surveys=now.surveys,
-            connections=now.connections,
-            parts=now.parts,
-        )
-        return page, HEADERS
-
     @app.get("/favicon.ico")
     def favicon() -> Any:
         return "", 204
 
 
 def _is_from_this_machine(hub: Hub) -> bool:
-    """The status page shows scores, and there is no login yet: only a hub that is not public shows it, and only here.
+    """Whether somebody at this machine asks, of a hub that is not public.
 
     A proxy's requests come from this machine too, with or without a header that says so.
     """

@@ -57,16 +57,20 @@ def refused(error: HTTPException) -> Response:
     return answer(status, message, fields, kept)
 
 
+def status_of(error: ConfigError) -> int:
+    """Return the status of an answer that says what `hub.admin` refused."""
+    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 422)
+
+
 def impossible(error: ConfigError) -> Response:
     """Return what `hub.admin` refused, each problem with its field where it names one."""
-    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 422)
     fields: dict[str, list[str]] = {}
     for problem in error.problems:
         path, separator, why = problem.partition(": ")
         if separator and " " not in path:
             fields.setdefault(_field(path), []).append(why)
     message = error.problems[0] if len(error.problems) == 1 else f"{len(error.problems)} things are not valid."
-    return answer(status, message, fields)
+    return answer(status_of(error), message, fields)
 
 
 def away(error: Exception) -> Response:

@@ -1,0 +1,36 @@
+// What pages can't do without a script: copy, times in the viewer's zone, and the same password shown or hidden.
+"use strict";
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "long" });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    time.title = exact.format(moment);
+    if (time.dataset.form === "exact") time.textContent = short.format(moment);
+  }
+}
+
+function tell(button, text) {
+  const before = button.textContent;
+  button.textContent = text;
+  setTimeout(() => { button.textContent = before; }, 1500);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    tell(button, "Copied");
+  } catch {
+    getSelection().selectAllChildren(source);
+    tell(button, "Press Ctrl+C");
+  }
+});
+
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+document.addEventListener("htmx:load", (event) => localise(event.detail.elt));
+localise(document);
