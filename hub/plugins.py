@@ -27,7 +27,11 @@ HOOKS: Mapping[Role, str] = {
 }
 BASES: Mapping[Role, type[Provider]] = {Role.SOURCE: EventSource, Role.CHANNEL: SurveyChannel, Role.TARGET: SyncTarget}
 KIND = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED_PATHS = ("/", "/s", "/u", "/api", "/channels", "/sources", "/healthz", "/readyz", "/metrics", "/static")
+RESERVED_PATHS = (
+    *("/", "/s", "/u", "/api", "/channels", "/sources", "/healthz", "/readyz", "/metrics", "/static", "/assets"),
+    *("/login", "/logout", "/setup", "/account", "/theme"),
+    *("/surveys", "/people", "/queue", "/responses", "/events", "/connections", "/system", "/settings"),
+)
 
 
 @dataclass(kw_only=True)

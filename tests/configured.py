@@ -11,6 +11,7 @@ from hub.config import load_settings
 from hub.pipeline.hub import Hub, open_hub
 from tests.lab import make_schema
 
+BASE_URL = "https://hub.acme.example"
 API_KEY = "test-key-of-the-source"
 TOML = f"""
 [sources.product]
@@ -35,22 +36,24 @@ enabled = true
 """
 
 
-def environ_of(directory: Path, database_url: str, *, redis_url: str = "") -> dict[str, str]:
+def environ_of(directory: Path, database_url: str, *, redis_url: str = "", base_url: str = BASE_URL) -> dict[str, str]:
     """Return the environment of such a hub, for processes of it."""
     return {
         "HUB_DATA_DIR": str(directory / "data"),
         "HUB_DATABASE_URL": database_url,
         "HUB_REDIS_URL": redis_url or f"unix://{directory}/no-redis.sock",
-        "HUB_BASE_URL": "https://hub.acme.example",
+        "HUB_BASE_URL": base_url,
         "HUB_SECRET_KEY": "k" * 32,
     }
 
 
 @contextmanager
-def configured_hub(directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML) -> Iterator[Hub]:
+def configured_hub(
+    directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML, base_url: str = BASE_URL
+) -> Iterator[Hub]:
     """Yield a hub with the shipped plugins, configured by `toml`."""
     make_schema(database_url, directory)
-    hub = open_hub(load_settings(environ_of(directory, database_url, redis_url=redis_url)))
+    hub = open_hub(load_settings(environ_of(directory, database_url, redis_url=redis_url, base_url=base_url)))
     try:
         applying.apply(hub, applying.plan(hub, toml, environ={}))
         yield hub

@@ -1,4 +1,4 @@
-"""The hub at a glance: the sentences of the status page."""
+"""The hub at a glance: the sentences of the first page."""
 
 from __future__ import annotations
 

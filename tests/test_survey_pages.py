@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from flask import Flask, render_template
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import hub.web
 from hub.web.look import HEADERS, STYLE
 from hub.web.survey_pages import blueprint
-from hub.web.words import WORDS, words_for
+from hub.web.words import WORDS
 from tests.contrast import contrast
 from tests.surveys import OPEN, InMemorySurveys
 
@@ -361,45 +361,3 @@ def colours(scheme: str) -> dict[str, str]:
     light, dark = TOKENS.split("@media (prefers-color-scheme: dark)")
     pattern = re.compile(r"--([\w-]+): (#[0-9a-f]{6});")
     return dict(pattern.findall(light)) | (dict(pattern.findall(dark)) if scheme == "dark" else {})
-
-
-# Status
-
-
-def test_status_page_says_states_in_words_and_escapes_names() -> None:
-    app = Flask("pages")
-    app.register_blueprint(blueprint(InMemorySurveys()))
-    with app.test_request_context("/"):
-        text = render_template(
-            "status.html",
-            style=STYLE,
-            words=words_for("en"),
-            version="0.1.0",
-            connections=[{"name": "<relay>", "ok": False, "sentence": "It refuses connections."}],
-            parts=[{"name": "redis", "ok": True, "sentence": "Redis answers."}],
-            surveys=[{"name": "onboarding", "state": "Asking.", "score": "NPS 42 (36 to 48) from 310 answers."}],
-            hints=[{"sentence": "Look again:", "command": "hub check relay"}],
-        )
-    assert "&lt;relay&gt;" in text
-    assert "in trouble" in text
-    assert "✓ working" in text
-    assert "NPS 42 (36 to 48) from 310 answers." in text
-    assert "<code>hub check relay</code>" in text
-
-
-def test_status_page_of_an_empty_hub_teaches_the_next_step_once() -> None:
-    app = Flask("pages")
-    app.register_blueprint(blueprint(InMemorySurveys()))
-    with app.test_request_context("/"):
-        text = render_template(
-            "status.html",
-            style=STYLE,
-            words=words_for("en"),
-            version="0",
-            connections=[],
-            parts=[],
-            surveys=[],
-            hints=[{"sentence": "There is no survey yet.", "command": "hub apply hub.toml"}],
-        )
-    assert text.count("hub apply hub.toml") == 1
-    assert re.findall(r"<h2>(.*?)</h2>", text) == ["Next", "The hub itself"]

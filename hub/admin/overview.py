@@ -15,10 +15,6 @@ from hub.registry import Configuration
 from hub.store import pauses, responses
 from hub.store.configuration import Role, StoredSurvey
 
-_FIRST_STEP = (
-    "There is no survey yet. Describe a source, a channel and a survey in hub.toml, as the README shows under "
-    "“Connect Segment”, then apply it."
-)
 FEW = 10
 """Answers below which a score says little."""
 
@@ -42,7 +38,7 @@ class Hint:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What the status page shows."""
+    """What the first page shows."""
 
     hints: Sequence[Hint]
     surveys: Sequence[SurveyRow]
@@ -104,6 +100,4 @@ def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> l
     hints += [Hint(sentence=sentence) for sentence in dict.fromkeys(one.sentence for one in checks if not one.ok)]
     warning = address_warning(hub)
     hints += [Hint(sentence=f"{warning}.")] if warning else []
-    if not configuration.surveys:
-        hints.append(Hint(sentence=_FIRST_STEP, command="hub apply hub.toml"))
     return hints

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,7 +85,7 @@ def impossible(error: ConfigError) -> tuple[str, int]:
 
 
 @pages.context_processor
-def known_to_templates() -> Mapping[str, Any]:
+def known_to_templates() -> dict[str, Any]:
     """What every template may use."""
     chosen = request.cookies.get("theme")
     return {

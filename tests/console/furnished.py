@@ -1,0 +1,188 @@
+"""A hub with something on every page of its console."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from hub.admin import suppressions, tokens
+from hub.admin.tokens import Scope
+from hub.domain.reasons import Stop
+from hub.domain.states import State
+from hub.pipeline import decide, deliver, respond, sync
+from hub.pipeline.hub import Hub
+from hub.store import tables
+from hub.testing.http_server import RecordingServer
+from hub.testing.smtp_server import Say, ScriptedSmtpServer
+from hub.web.app import create_app
+from tests.configured import API_KEY, configured_hub
+
+BASE_URL = "http://127.0.0.1:8000"
+TOML = """
+[sources.product]
+kind = "segment"
+api_key = "{api_key}"
+
+[channels.relay]
+kind = "smtp"
+host = "127.0.0.1"
+port = {mail_port}
+from = "Acme <hello@acme.example>"
+
+[channels.spare]
+kind = "sendgrid"
+api_key = "SG.spare"
+from = "Acme <hello@acme.example>"
+
+[targets.product]
+kind = "segment"
+write_key = "write-key"
+host = "{segment}"
+
+[surveys.onboarding]
+sources = ["product"]
+channels = ["relay", "spare"]
+targets = ["product"]
+enabled = true
+surge_brake = false
+
+[surveys.renewal]
+sources = ["product"]
+channels = ["relay"]
+min_delay_days = 30
+max_delay_days = 60
+"""
+NAMES = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Radia", "Alan", "Margaret", "Tony", "Frances", "Ken", "Jean"]
+COMMENTS = [
+    "Set up in a morning, and it has not needed us since.",
+    "",
+    "I like that it says why somebody was not asked.",
+    "Good, but I missed a weekly summary.",
+    "Too many clicks until the first survey went out.",
+    "Does what it says.",
+]
+SCORES = [10, 9, 10, 8, 3, 9, 10, 7, 9, 6]
+_PATIENCE_S = 30.0
+PATHS = (
+    "home",
+    "surveys",
+    "survey",
+    "new survey",
+    "what would have happened",
+    "readiness",
+    "retire survey",
+    "people",
+    "person",
+    "queue",
+    "invitation",
+    "responses",
+    "events",
+    "event",
+    "connections",
+    "channel",
+    "new connection",
+    "new channel",
+    "system",
+    "settings",
+    "components",
+    "account",
+)
+
+
+@contextmanager
+def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
+    """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
+    with ScriptedSmtpServer() as mail, RecordingServer() as segment:
+        mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
+        toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url)
+        with configured_hub(directory, database_url, toml=toml, base_url=BASE_URL) as hub:
+            client = create_app(hub).test_client()
+            _let_people_in(hub, client, len(NAMES))
+            _answer(hub)
+            sync.start_now(hub)
+            sync.drain(hub, until=_soon())
+            _let_people_in(hub, client, 6, first=len(NAMES), sends=False)
+            _leave_some_open(hub)
+            suppressions.add(hub, "never@customer.example", Stop.MANUAL, "asked by phone")
+            tokens.add(hub, "reporting", [Scope.READ])
+            yield hub
+
+
+def paths_of(hub: Hub) -> dict[str, str]:
+    """Return where the pages are that have to be seen, by name."""
+    with hub.store.read() as connection:
+        person = connection.scalar(select(tables.response.c.person_id).order_by(tables.response.c.id))
+        event = connection.scalar(select(tables.event.c.id).where(tables.event.c.person_id == person))
+        invitation = connection.scalar(select(tables.invitation.c.id).where(tables.invitation.c.person_id == person))
+    return {
+        "home": "/",
+        "surveys": "/surveys",
+        "survey": "/surveys/onboarding",
+        "new survey": "/surveys/_new",
+        "what would have happened": "/surveys/onboarding/rehearsal",
+        "readiness": "/surveys/renewal/readiness",
+        "retire survey": "/surveys/renewal/retire",
+        "people": "/people",
+        "person": f"/people/{person}",
+        "queue": "/queue",
+        "invitation": f"/queue/{invitation}",
+        "responses": "/responses",
+        "events": "/events",
+        "event": f"/events/{event}",
+        "connections": "/connections",
+        "channel": "/connections/channel/relay",
+        "new connection": "/connections/new",
+        "new channel": "/connections/new/channel/smtp",
+        "system": "/system",
+        "settings": "/settings",
+        "components": "/settings/components",
+        "account": "/account",
+    }
+
+
+def _let_people_in(hub: Hub, client: FlaskClient, count: int, *, first: int = 0, sends: bool = True) -> None:
+    for number in range(first, first + count):
+        name = NAMES[number % len(NAMES)]
+        created_at = hub.now() - timedelta(days=[1, 3, 40][number % 3], hours=number)
+        traits = {
+            "email": f"{name.lower()}.{number}@customer.example" if number % 7 != 6 else "not an address",
+            "firstName": name,
+            "plan": ["free", "pro"][number % 2],
+            "createdAt": created_at.isoformat(),
+        }
+        event = {"type": "identify", "userId": f"user-{1000 + number}", "messageId": f"m-{number}", "traits": traits}
+        answer = client.post("/v1/identify", json=event, auth=(API_KEY, ""))
+        assert answer.status_code == 200
+    decide.drain(hub, until=_soon())
+    if sends:
+        deliver.drain(hub, until=_soon())
+
+
+def _answer(hub: Hub) -> None:
+    with hub.store.read() as connection:
+        sent = select(tables.invitation.c.id).where(tables.invitation.c.state == State.SENT)
+        ids = connection.scalars(sent.order_by(tables.invitation.c.id)).all()
+    for number, id in enumerate(ids[:-1]):
+        respond.answer(hub, hub.keys.token_of(id), SCORES[number % len(SCORES)], COMMENTS[number % len(COMMENTS)])
+
+
+def _leave_some_open(hub: Hub) -> None:
+    table = tables.invitation
+    with hub.store.write() as connection:
+        waiting = connection.scalars(select(table.c.id).where(table.c.state == State.SCHEDULED)).all()
+        values = [
+            {"state": State.HELD},
+            {"state": State.UNKNOWN, "sent_at": hub.now(), "note": "the worker ended before the outcome was known"},
+        ]
+        for id, changed in zip(waiting, values, strict=False):
+            connection.execute(update(table).where(table.c.id == id).values(**changed))
+
+
+def _soon() -> float:
+    return time.monotonic() + _PATIENCE_S
