@@ -10,11 +10,11 @@ from itertools import count
 from sqlalchemy import delete
 
 from benchmarks.drain import Drain, draining
-from benchmarks.intake import TOML, web
+from benchmarks.intake import web
 from benchmarks.load import identify, send
 from benchmarks.machine import require
 from benchmarks.measure import Goal, Options, Row, Side, compare
-from benchmarks.stage import databases, hub_over
+from benchmarks.stage import EARLY, databases, hub_over, toml
 from hub.store import intake, tables, tallies
 from hub.store.configuration import Role
 from hub.store.intake import AcceptedBody
@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Row]:
     rows: list[Row] = []
     with databases(options.databases) as urls:
         for name, url in urls.items():
-            with hub_over(url, toml=f"{TOML}surge_brake = false\n") as hub, web(hub), draining(hub, "decide") as drain:
+            with hub_over(url, toml=toml(**EARLY)) as hub, web(hub), draining(hub, "decide") as drain:
                 rows += _Decide(hub, drain, options).rows(name)
     return rows
 

@@ -18,8 +18,8 @@ from sqlalchemy import delete, select, text
 from benchmarks.crowd import ANSWERED, address, answers_of, make_due, populate
 from benchmarks.mail import Sink, counting_sink, drained
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure, tell
-from benchmarks.stage import databases
-from benchmarks.sync import TOML, Stub, at_any_rate, segment, told
+from benchmarks.stage import EARLY, databases, toml
+from benchmarks.sync import Stub, at_any_rate, segment, told
 from hub.pipeline import decide, deliver, respond, sync
 from hub.pipeline.hub import Hub
 from hub.store import tables
@@ -179,11 +179,11 @@ def _timed(work: Callable[[], object]) -> float:
 
 @contextmanager
 def _grown(name: str, count: int, sink: Sink, stub: Stub, random: Random) -> Iterator[_Grown]:
-    toml = TOML.format(segment=stub.url, smtp_port=sink.port)
+    configuration = toml(segment=stub.url, smtp_port=sink.port, connections=32, **EARLY)
     with (
         databases([name]) as urls,
         tempfile.TemporaryDirectory(prefix="hub-bench-") as directory,
-        configured_hub(Path(directory), urls[name], toml=toml) as hub,
+        configured_hub(Path(directory), urls[name], toml=configuration) as hub,
     ):
         started = time.monotonic()
         people = populate(hub, count)

@@ -11,33 +11,14 @@ from sqlalchemy import func, select
 from benchmarks.load import CONNECTIONS, Load, send
 from benchmarks.machine import require
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure
-from benchmarks.stage import databases, hello_world, hub_over, listens
+from benchmarks.stage import EARLY, databases, hello_world, hub_over, listens, toml
 from hub.cli.processes import WEB_THREADS
 from hub.store import intake, tables
 from tests.processes import free_port, running
-from tests.running_hub import API_KEY, RunningHub
+from tests.running_hub import RunningHub
 
 SECONDS = 5
 BATCH = 100
-TOML = f"""
-[sources.product]
-kind = "segment"
-api_key = "{API_KEY}"
-
-[channels.relay]
-kind = "smtp"
-host = "127.0.0.1"
-port = 9
-from = "Acme <hello@acme.example>"
-
-[surveys.onboarding]
-sources = ["product"]
-channels = ["relay"]
-enabled = true
-min_delay_days = 300
-max_delay_days = 400
-"""
-"""Nothing of it falls due meanwhile."""
 _GOALS = {"sqlite": 0.9, "postgres": 0.6}
 
 
@@ -47,7 +28,11 @@ def measure(options: Options) -> list[Row]:
     rows: list[Row] = []
     with databases(options.databases) as urls:
         for name, url in urls.items():
-            with hub_over(url, toml=TOML) as hub, hello_world(WEB_THREADS) as hello, web(hub):
+            with (
+                hub_over(url, toml=toml(surge_brake=True, **EARLY)) as hub,
+                hello_world(WEB_THREADS) as hello,
+                web(hub),
+            ):
                 stage = _Intake(hub, hello, name=name, options=options)
                 rows += stage.rows()
                 if name == "postgres":

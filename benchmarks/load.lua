@@ -1,19 +1,21 @@
--- For wrk: POSTs of identifies, each with a messageId of its own, alone or in batches.
+-- For wrk: POSTs of identifies, each with a messageId of its own, alone or in batches, by the clock as the run starts.
 -- Arguments: path, value of the Authorization header, name of the run, identifies a batch (0: alone).
 
-local path, authorization, run, size
+local path, authorization, run, size, to_email, from_email
 local sent = 0
 
 function init(arguments)
   path, authorization, run, size = arguments[1], arguments[2], arguments[3], tonumber(arguments[4])
+  local now = os.date("!%Y-%m-%dT%H:%M:%S.000Z")
+  to_email = '","timestamp":"' .. now .. '","traits":{"email":"'
+  from_email = '@customer.example","firstName":"Ada","plan":"pro","createdAt":"' .. now .. '"},'
+    .. '"context":{"library":{"name":"analytics-python","version":"2.3.4"},"locale":"en-GB"}}'
 end
 
 local function identify()
   sent = sent + 1
   local id = run .. "-" .. sent
-  return '{"type":"identify","userId":"' .. id .. '","messageId":"' .. id .. '","timestamp":"2026-11-24T09:00:00.000Z",'
-    .. '"traits":{"email":"' .. id .. '@customer.example","firstName":"Ada","plan":"pro","createdAt":"2026-11-20T12:00:00Z"},'
-    .. '"context":{"library":{"name":"analytics-python","version":"2.3.4"},"locale":"en-GB"}}'
+  return '{"type":"identify","userId":"' .. id .. '","messageId":"' .. id .. to_email .. id .. from_email
 end
 
 function request()

@@ -20,31 +20,13 @@ from benchmarks.machine import find, require
 from benchmarks.measure import Goal, Options, Row, Side, compare, figure
 from benchmarks.one_job_each import send
 from benchmarks.render import SENDER, invitation, with_email_message, with_templates_compiled
-from benchmarks.stage import databases, far_away, hub_over, listens, smtp_source, unprivileged
+from benchmarks.stage import databases, far_away, hub_over, listens, smtp_source, toml, unprivileged
 from hub.mail.message import InvitationMail, render
 from tests.processes import free_port, running
 from tests.running_hub import RunningHub
 
 MAILS = 10_000
 JOBS = 400
-TOML = """
-[sources.product]
-kind = "segment"
-api_key = "a-key-for-benchmarks"
-
-[channels.relay]
-kind = "smtp"
-host = "127.0.0.1"
-port = {port}
-from = "Acme <hello@acme.example>"
-connections = {connections}
-
-[surveys.onboarding]
-sources = ["product"]
-channels = ["relay"]
-enabled = true
-surge_brake = false
-"""
 
 
 def measure(options: Options) -> list[Row]:
@@ -53,7 +35,7 @@ def measure(options: Options) -> list[Row]:
     size = len(render(invitation(0)).mime(SENDER))
     with databases(options.databases) as urls, counting_sink() as sink:
         for name, url in urls.items():
-            with hub_over(url, toml=TOML.format(port=sink.port, connections=64)) as hub:
+            with hub_over(url, toml=toml(smtp_port=sink.port)) as hub:
                 rows += _beside_smtp_source(name, hub, sink, options, size)
                 rows += _beside_smtplib(name, hub, sink, options)
                 rows += _beside_a_job_each(name, hub, sink, options)
@@ -146,9 +128,9 @@ def _workers(redis: Redis) -> int:
 
 def _far_away(name: str, hub: RunningHub, sink: Sink, options: Options) -> Row:
     with far_away(sink.port, round_trip_ms=60) as port:
-        hub.apply(TOML.format(port=port, connections=24))
+        hub.apply(toml(smtp_port=port, connections=24))
         rates = [drained(hub, sink, mails=options.sized(MAILS // 5), processes=1) for _ in range(options.rounds)]
-    hub.apply(TOML.format(port=sink.port, connections=64))
+    hub.apply(toml(smtp_port=sink.port))
     what = f"mail to a relay 60 ms away, 24 connections, {name}"
     return figure(what, rates, "mails/s", Goal(at_least=300))
 

@@ -10,11 +10,52 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import Missing, find, require
 from tests import servers
+from tests.lab import survey_lines
 from tests.processes import free_port, running
-from tests.running_hub import RunningHub
+from tests.running_hub import API_KEY, RunningHub
+
+EARLY: dict[str, Any] = {"min_delay_days": 300, "max_delay_days": 400}
+"""Settings of a survey for which nobody who is new falls due meanwhile."""
+_TOML = """
+[sources.product]
+kind = "segment"
+api_key = "{api_key}"
+
+[channels.relay]
+kind = "smtp"
+host = "127.0.0.1"
+port = {smtp_port}
+from = "Acme <hello@acme.example>"
+connections = {connections}
+{target}
+[surveys.onboarding]
+sources = ["product"]
+channels = ["relay"]
+targets = {targets}
+"""
+_TARGET = """
+[targets.product]
+kind = "segment"
+write_key = "a-write-key-for-benchmarks"
+host = "{segment}"
+"""
+
+
+def toml(*, smtp_port: int = 9, connections: int = 64, segment: str = "", **settings: Any) -> str:
+    """Return a hub's configuration: one source, one channel, one survey with its settings, which has no brake.
+
+    Where the address of a Segment is given, answers go to it.
+    """
+    target = _TARGET.format(segment=segment) if segment else ""
+    targets = '["product"]' if segment else "[]"
+    connected = _TOML.format(
+        api_key=API_KEY, smtp_port=smtp_port, connections=connections, target=target, targets=targets
+    )
+    return connected + survey_lines(**settings)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from segment.analytics.client import Client
 
 from benchmarks.crowd import answers
 from benchmarks.measure import Goal, Options, Row, Side, compare
-from benchmarks.stage import databases, listens
+from benchmarks.stage import databases, listens, toml
 from hub.pipeline import sync
 from hub.pipeline.hub import Hub
 from hub.plugin import CustomerUpdate, Limits, Person
@@ -27,33 +27,6 @@ from tests.processes import free_port, running
 ANSWERS = 20_000
 LONGEST_S = 120.0
 LIBRARY = "segment-analytics-python"
-TOML = """
-[sources.product]
-kind = "segment"
-api_key = "a-key-for-benchmarks"
-
-[channels.relay]
-kind = "smtp"
-host = "127.0.0.1"
-port = {smtp_port}
-from = "Acme <hello@acme.example>"
-connections = 32
-
-[targets.product]
-kind = "segment"
-write_key = "a-write-key-for-benchmarks"
-host = "{segment}"
-
-[surveys.onboarding]
-sources = ["product"]
-channels = ["relay"]
-targets = ["product"]
-enabled = true
-min_delay_days = 300
-max_delay_days = 400
-surge_brake = false
-"""
-"""Who is new is not due meanwhile."""
 
 
 def measure(options: Options) -> list[Row]:
@@ -63,7 +36,7 @@ def measure(options: Options) -> list[Row]:
         for name, url in urls.items():
             with (
                 tempfile.TemporaryDirectory(prefix="hub-bench-") as directory,
-                configured_hub(Path(directory), url, toml=TOML.format(segment=stub.url, smtp_port=9)) as hub,
+                configured_hub(Path(directory), url, toml=toml(segment=stub.url)) as hub,
             ):
                 rows += _beside_the_library(name, hub, stub, options)
     return rows

@@ -15,35 +15,17 @@ from sqlalchemy import func, select
 from benchmarks.load import AUTHORIZATION, identify
 from benchmarks.mail import Sink, counting_sink, drained
 from benchmarks.measure import Goal, Options, Row, Side, compare
-from benchmarks.stage import databases, hub_over
+from benchmarks.stage import databases, hub_over, toml
 from hub.domain.states import State
 from hub.store.tables import invitation
 from tests.processes import stop
-from tests.running_hub import API_KEY, ROLES, RunningHub
+from tests.running_hub import ROLES, RunningHub
 
 PEOPLE = 100_000
 BATCH = 100
 SENDERS = 4
 ROUNDS_EACH = 5
 """Of this stage one round is as long as so many of another."""
-TOML = f"""
-[sources.product]
-kind = "segment"
-api_key = "{API_KEY}"
-
-[channels.relay]
-kind = "smtp"
-host = "127.0.0.1"
-port = {{port}}
-from = "Acme <hello@acme.example>"
-connections = 64
-
-[surveys.onboarding]
-sources = ["product"]
-channels = ["relay"]
-enabled = true
-surge_brake = false
-"""
 _runs = count()
 
 
@@ -53,7 +35,7 @@ def measure(options: Options) -> list[Row]:
     people = options.sized(PEOPLE)
     with databases(options.databases) as urls, counting_sink() as sink:
         for name, url in urls.items():
-            with hub_over(url, toml=TOML.format(port=sink.port)) as hub:
+            with hub_over(url, toml=toml(smtp_port=sink.port)) as hub:
                 alone = Side(
                     name="the mails alone",
                     run=lambda hub=hub: drained(hub, sink, mails=people, processes=2),  # type: ignore[misc]

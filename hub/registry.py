@@ -167,6 +167,10 @@ class Registry:
         """Return the configuration as it stands: one cheap query when nothing changed."""
         with self._store.read() as connection:
             revision = configuration.revision(connection)
+        return self.at(revision)
+
+    def at(self, revision: int) -> Configuration:
+        """Return the configuration as it stands, for who read its revision along with something else."""
         with self._building:
             if self._current is None or self._current.revision != revision:
                 before, self._current = self._current, self._build()

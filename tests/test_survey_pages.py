@@ -185,11 +185,13 @@ def test_answer_that_can_no_longer_be_changed_says_so(client: FlaskClient, surve
     for answer, status in (
         (client.get("/s/closed?score=1"), 200),
         (client.post("/s/closed", data={"score": "1"}), 409),
+        (client.post("/s/closed", data={"score": "9", "comment": "more"}), 409),
+        (client.post("/s/closed", data={"comment": "no score"}), 409),
     ):
         assert answer.status_code == status
         assert EN.closed_why in answer.text
         assert '<p class="big">9<' in answer.text
-    assert surveys.calls == []
+    assert surveys.views["closed"].score == 9
 
 
 def test_survey_over_without_an_answer_claims_none(client: FlaskClient, surveys: InMemorySurveys) -> None:

@@ -50,18 +50,19 @@ class Journal:
 
     def depart(self, leaving: Sequence[Claimed]) -> set[str]:
         """Return the ids that may go, once that is committed. Raises Closed, and what `write` raised."""
+        return self.announce(leaving)()
+
+    def announce(self, leaving: Sequence[Claimed]) -> Callable[[], set[str]]:
+        """Have a departure written down with the next that is; call what you get for the end of `depart`.
+
+        Raises Closed.
+        """
         departure = _Departure(leaving)
         with self._changing:
             if self._closed.is_set():
                 raise Closed
             self._departures.append(departure)
-        with self._writing:
-            if departure.gone is None and departure.error is None:
-                self._write_all()
-        if departure.error is not None:
-            raise departure.error
-        assert departure.gone is not None, "it was written by whoever had the lock before"
-        return departure.gone
+        return lambda: self._gone(departure)
 
     def conclude(self, concluded: Concluded) -> None:
         """Have an outcome recorded soon."""
@@ -78,6 +79,15 @@ class Journal:
         if self._not_taken:
             log.warning("The database did not take the outcomes of %d messages; trying again", len(self._not_taken))
             patiently(lambda: self._write(self._not_taken, ()))
+
+    def _gone(self, departure: _Departure) -> set[str]:
+        with self._writing:
+            if departure.gone is None and departure.error is None:
+                self._write_all()
+        if departure.error is not None:
+            raise departure.error
+        assert departure.gone is not None, "it was written by whoever had the lock before"
+        return departure.gone
 
     def _write_all(self) -> None:
         with self._changing:

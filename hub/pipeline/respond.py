@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hub.domain.reasons import Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
@@ -14,16 +14,17 @@ from hub.domain.traits import language_of
 from hub.failpoints import failpoint
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
-from hub.store import responses, suppressions, worlds
+from hub.store import responses, suppressions
 from hub.store.configuration import Role
 from hub.store.responses import Answer
 from hub.store.tables import invitation as table
 from hub.store.types import storable
+from hub.store.worlds import read_profile
 
 CHANGE_OF_MIND = timedelta(hours=24)
 """How long an answer may be changed after it was first given."""
-_LIVE = frozenset(ANSWERABLE | {State.QUEUED, State.CLAIMED})
-_ARRIVED = sorted(sources_of(State.SENT))
+_LIVE = ANSWERABLE | {State.QUEUED, State.CLAIMED}
+_ARRIVED = sources_of(State.SENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class OpenSurvey:
 def open_survey(hub: Hub, token: str) -> OpenSurvey | None:
     """Return what a survey link shows, or None when it is no live link."""
     with hub.store.read() as connection:
-        invitation = _invitation_of(hub, connection, token)
-        return None if invitation is None else _view(hub, connection, invitation, hub.now())
+        asked = _asked(hub, connection, token)
+        return None if asked is None else _view(hub, asked, hub.now())
 
 
 def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey | None:
@@ -53,25 +54,27 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
 
     def record(connection: Connection) -> OpenSurvey | None:
         now = hub.now()
-        invitation = _invitation_of(hub, connection, token, lock=True)
-        if invitation is None:
+        asked = _asked(hub, connection, token, lock=True)
+        if asked is None:
             return None
-        view = _view(hub, connection, invitation, now)
+        view = _view(hub, asked, now)
         if not view.can_change:
             return view
-        _proves_delivery(connection, invitation, now)
-        configuration = hub.registry.current()
-        survey = configuration.surveys.get(invitation.survey_id)
+        _proves_delivery(connection, asked, now)
+        configuration = hub.registry.at(asked.configuration)
+        survey = configuration.surveys.get(asked.survey_id)
+        given = Answer(score=score, comment=view.comment if comment is None else storable(comment))
         responses.record(
             connection,
-            invitation=invitation,
-            answer=Answer(score=score, comment=view.comment if comment is None else storable(comment)),
+            asked=asked,
+            answer=given,
             targets=survey.connections[Role.TARGET] if survey else [],
             hub_id=configuration.hub_id,
             now=now,
         )
         failpoint("respond.before_commit")
-        return _view(hub, connection, invitation, now)
+        change_until = view.change_until or now + CHANGE_OF_MIND
+        return replace(view, score=given.score, comment=given.comment, change_until=change_until)
 
     survey = hub.store.transact(record)
     failpoint("respond.after_commit")
@@ -81,8 +84,8 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
 def is_unsubscribed(hub: Hub, token: str) -> bool | None:
     """Return whether the link's mailbox gets no mail any more; None when it is no live link."""
     with hub.store.read() as connection:
-        invitation = _invitation_of(hub, connection, token)
-        return None if invitation is None else suppressions.is_suppressed(connection, invitation.mailbox)
+        asked = _asked(hub, connection, token)
+        return None if asked is None else suppressions.is_suppressed(connection, asked.mailbox)
 
 
 def unsubscribe(hub: Hub, token: str) -> bool:
@@ -90,41 +93,46 @@ def unsubscribe(hub: Hub, token: str) -> bool:
 
     def record(connection: Connection) -> bool:
         now = hub.now()
-        invitation = _invitation_of(hub, connection, token, lock=True)
-        if invitation is None:
+        asked = _asked(hub, connection, token, lock=True)
+        if asked is None:
             return False
-        _proves_delivery(connection, invitation, now)
-        suppressions.suppress(connection, invitation.mailbox, Stop.UNSUBSCRIBED, now=now)
+        _proves_delivery(connection, asked, now)
+        suppressions.suppress(connection, asked.mailbox, Stop.UNSUBSCRIBED, now=now)
         return True
 
     return hub.store.transact(record)
 
 
-def _invitation_of(hub: Hub, connection: Connection, token: str, *, lock: bool = False) -> Any:
-    """Return the invitation of a live link; locked, so that two answers at once come one after the other."""
+def _asked(hub: Hub, connection: Connection, token: str, *, lock: bool = False) -> Any:
+    """Return the invitation of a live link with its answer; locked, so that two answers come one after the other."""
     invitation_id = hub.keys.invitation_of(token)
     if invitation_id is None:
         return None
-    statement = select(table).where(table.c.id == invitation_id, table.c.state.in_(sorted(_LIVE)))
-    return connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    if lock:
+        connection.execute(_LOCKING, {"invitation": invitation_id})
+    asked = responses.asked(connection, invitation_id)
+    return asked if asked is not None and asked.state in _LIVE else None
 
 
-def _view(hub: Hub, connection: Connection, invitation: Any, now: datetime) -> OpenSurvey:
-    given = responses.of_invitation(connection, invitation.id)
-    person = worlds.load_people(connection, [invitation.person_id]).get(invitation.person_id)
-    change_until = given.first_rated_at + CHANGE_OF_MIND if given else None
+_LOCKING = select(table.c.id).where(table.c.id == bindparam("invitation")).with_for_update()
+
+
+def _view(hub: Hub, asked: Any, now: datetime) -> OpenSurvey:
+    change_until = None if asked.response_id is None else asked.first_rated_at + CHANGE_OF_MIND
+    profile = read_profile(asked.profile) if asked.profile else {}
     return OpenSurvey(
-        brand=brand_of(hub, hub.registry.current(), invitation.survey_id, invitation.channel_id),
-        language=(language_of(person.profile, person.locale) if person else None) or "en",
-        score=given.score if given else None,
-        comment=given.comment if given else "",
+        brand=brand_of(hub, hub.registry.at(asked.configuration), asked.survey_id, asked.channel_id),
+        language=language_of(profile, asked.locale) or "en",
+        score=asked.score,
+        comment=asked.comment or "",
         can_change=change_until is None or now <= change_until,
         change_until=change_until,
     )
 
 
-def _proves_delivery(connection: Connection, invitation: Any, now: datetime) -> None:
+def _proves_delivery(connection: Connection, asked: Any, now: datetime) -> None:
     """An answer shows that the mail arrived, whatever we had recorded."""
-    statement = update(table).where(table.c.id == invitation.id, table.c.state.in_(_ARRIVED))
-    values = {"state": State.SENT, "sent_at": invitation.sent_at or now, "lease_until": None}
-    connection.execute(statement.values(**values, revision=table.c.revision + 1))
+    if asked.state in _ARRIVED:
+        values = {"state": State.SENT, "sent_at": asked.sent_at or now, "lease_until": None}
+        statement = update(table).where(table.c.id == asked.id)
+        connection.execute(statement.values(**values, revision=table.c.revision + 1))

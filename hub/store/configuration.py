@@ -92,6 +92,10 @@ def revision(connection: Connection) -> int:
     return int(read_setting(connection, "revision") or 0)
 
 
+REVISION = select(tables.setting.c.value).where(tables.setting.c.name == "revision").scalar_subquery()
+"""The revision, for a statement that reads something else along with it."""
+
+
 def raise_revision(connection: Connection) -> None:
     """Tell every process that the configuration changed."""
     write_setting(connection, "revision", revision(connection) + 1)

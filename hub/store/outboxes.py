@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, exists, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
@@ -15,7 +27,7 @@ from hub.plugin import Done, Parked, Retry
 from hub.store.pauses import asked_s
 from hub.store.sql import in_states, insert_missing, is_among
 from hub.store.tables import identity, outbox, person, response, survey, sync_run
-from hub.store.types import note_of
+from hub.store.types import Instant, note_of
 from hub.store.worlds import read_profile
 
 OPEN = in_states(outbox.c.state, "pending", "leased")
@@ -154,16 +166,32 @@ def ids_at(connection: Connection, person_ids: Collection[str], namespace: str) 
 
 
 def supersede(connection: Connection, *mine: ColumnElement[bool], now: datetime) -> None:
-    """Give up what waits and was overtaken by a newer answer of the same person to the same target.
+    """Give up what waits and was overtaken by a newer answer of the same person to the same target."""
+    connection.execute(_SUPERSEDING.where(*mine), {"now": now})
+
+
+def supersede_of(connection: Connection, person_id: str, *, now: datetime) -> None:
+    """Give up what of a person's answers waits and was overtaken, whichever the target."""
+    connection.execute(_SUPERSEDING_OF, {"of": person_id, "now": now})
+
+
+def _overtaken() -> ColumnElement[bool]:
+    """Return the condition that there is a newer answer of the same person to the same target.
 
     Newer ones are counted among the person's own: asked whether one exists, PostgreSQL without statistics reads all
     that the target was ever told, for each person.
     """
     other = outbox.alias("other")
     newer = func.count().filter(other.c.target_id == outbox.c.target_id, is_newer(other, outbox))
-    overtaken = select(newer).where(other.c.person_id == outbox.c.person_id).scalar_subquery() > 0
-    statement = update(outbox).where(*mine, OPEN, outbox.c.state == "pending", overtaken)
-    connection.execute(statement.values(state="superseded", done_at=now))
+    return select(newer).where(other.c.person_id == outbox.c.person_id).scalar_subquery() > 0
+
+
+_SUPERSEDING = (
+    update(outbox)
+    .where(OPEN, outbox.c.state == "pending", _overtaken())
+    .values(state="superseded", done_at=bindparam("now", type_=Instant()))
+)
+_SUPERSEDING_OF = _SUPERSEDING.where(outbox.c.person_id == bindparam("of"))
 
 
 def conclude(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,17 +12,19 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Text,
     and_,
+    bindparam,
     cast,
     func,
-    insert,
     select,
     type_coerce,
-    update,
 )
 
-from hub.store.outboxes import supersede
-from hub.store.tables import outbox, response, response_version
+from hub.store.configuration import REVISION
+from hub.store.outboxes import supersede_of
+from hub.store.sql import in_states, insert_many, upsert
+from hub.store.tables import invitation, outbox, person, response, response_version
 from hub.store.types import EPOCH, new_id
 
 ONE_LATER = timedelta(microseconds=1)
@@ -37,79 +39,100 @@ class Answer:
     comment: str
 
 
-def of_invitation(connection: Connection, invitation_id: str) -> Any:
-    """Return the response row to an invitation, or None."""
-    return connection.execute(select(response).where(response.c.invitation_id == invitation_id)).one_or_none()
+def asked(connection: Connection, invitation_id: str) -> Any:
+    """Return an invitation with all that an answer to it depends on, in one row, or None.
+
+    `response_id`, `score`, `comment`, `version`, `first_rated_at` and `rated_at` are of the answer so far, if any;
+    `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
+    `configuration` is its revision.
+    """
+    return connection.execute(_ASKED, {"invitation": invitation_id}).one_or_none()
+
+
+_any = response.alias("any_response")
+_ASKED = (
+    select(
+        *(invitation.c[name] for name in ("id", "survey_id", "person_id", "mailbox", "state", "channel_id", "sent_at")),
+        response.c.id.label("response_id"),
+        *(response.c[name] for name in ("score", "comment", "version", "first_rated_at", "rated_at")),
+        select(func.max(_any.c.rated_at))
+        .where(_any.c.person_id == invitation.c.person_id)
+        .scalar_subquery()
+        .label("last_rated_at"),
+        type_coerce(person.c.profile, Text).label("profile"),
+        person.c.locale,
+        REVISION.label("configuration"),
+    )
+    .select_from(invitation)
+    .outerjoin(response, response.c.invitation_id == invitation.c.id)
+    .outerjoin(person, person.c.id == invitation.c.person_id)
+    .where(invitation.c.id == bindparam("invitation"))
+)
 
 
 def record(
-    connection: Connection, *, invitation: Any, answer: Answer, targets: Collection[str], hub_id: str, now: datetime
+    connection: Connection, *, asked: Any, answer: Answer, targets: Collection[str], hub_id: str, now: datetime
 ) -> None:
     """Record an answer, keep the one before as history, and queue it for every target. The same again is nothing new.
 
-    A comment added later keeps the time of the rating.
+    `asked` is as it was read in this transaction. A comment added later keeps the time of the rating.
     """
-    known = of_invitation(connection, invitation.id)
-    if known is not None and (known.score, known.comment) == (answer.score, answer.comment):
+    if (asked.score, asked.comment) == (answer.score, answer.comment):
         return
-    values: dict[str, Any] = {"score": answer.score, "comment": answer.comment, "updated_at": now}
-    if known is None:
-        response_id, version, rated_at = new_id(), 1, _after_all_others(connection, invitation.person_id, now)
-        values |= {"id": response_id, "invitation_id": invitation.id, "survey_id": invitation.survey_id}
-        values |= {"person_id": invitation.person_id, "version": 1, "first_rated_at": now, "rated_at": rated_at}
-        connection.execute(insert(response), [values])
-    else:
-        response_id, version, rated_at = known.id, known.version + 1, known.rated_at
-        if known.score != answer.score:
-            rated_at = _after_all_others(connection, invitation.person_id, now)
-        changes = {**values, "version": version, "rated_at": rated_at}
-        connection.execute(update(response).where(response.c.id == response_id).values(**changes))
-    row = {"response_id": response_id, "version": version, "score": answer.score, "comment": answer.comment, "at": now}
-    connection.execute(insert(response_version), [row])
-    queued = {"response_id": response_id, "version": version, "person_id": invitation.person_id, "rated_at": rated_at}
-    for target_id in targets:
-        message_id = f"hub-{hub_id}-{response_id}-{version}"
-        _queue(connection, {**queued, "target_id": target_id, "message_id": message_id}, answer, now)
+    id, version = asked.response_id or new_id(), (asked.version or 0) + 1
+    rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
+    said = {"score": answer.score, "comment": answer.comment}
+    row = {"id": id, "invitation_id": asked.id, "survey_id": asked.survey_id, "person_id": asked.person_id, **said}
+    row |= {"version": version, "first_rated_at": asked.first_rated_at or now, "rated_at": rated_at, "updated_at": now}
+    upsert(connection, response, [row], update=["score", "comment", "version", "rated_at", "updated_at"])
+    insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])
+    _queue(connection, row, targets, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
 
 
-def _after_all_others(connection: Connection, person_id: str, now: datetime) -> datetime:
+def _after_all_others(last_rated_at: datetime | None, now: datetime) -> datetime:
     """Return when a score was given: now, or later than a person's others where the clock was set back."""
-    newest = connection.scalar(select(func.max(response.c.rated_at)).where(response.c.person_id == person_id))
-    return now if newest is None else max(now, newest + ONE_LATER)
+    return now if last_rated_at is None else max(now, last_rated_at + ONE_LATER)
 
 
-def _queue(connection: Connection, row: Mapping[str, Any], answer: Answer, now: datetime) -> None:
-    """Queue an answer for a target; at once done where the target has exactly this already (docs/rules.md, "Echo")."""
-    mine = (outbox.c.target_id == row["target_id"], outbox.c.person_id == row["person_id"])
-    told = ("done", row["response_id"], row["rated_at"], answer.score, answer.comment)
-    values: dict[str, Any] = {**row, "state": "pending", "next_attempt_at": now, "created_at": now}
-    if _last_told(connection, mine) == told:
-        values |= {"state": "done", "done_at": now, "note": "The target has this answer already."}
-    connection.execute(insert(outbox), [values])
-    supersede(connection, *mine, now=now)
+def _queue(
+    connection: Connection, row: Mapping[str, Any], targets: Collection[str], *, message_id: str, now: datetime
+) -> None:
+    """Queue an answer for targets; at once done where one has exactly this already (docs/rules.md, "Echo")."""
+    told = _told(connection, row["person_id"]) if row["version"] > 1 else {}
+    this = ("done", row["id"], row["rated_at"], row["score"], row["comment"])
+    queued = {name: row[name] for name in ("person_id", "version", "rated_at")} | {"response_id": row["id"]}
+    queued |= {"message_id": message_id, "next_attempt_at": now, "created_at": now}
+    waits = {"state": "pending", "done_at": None, "note": None}
+    is_there = {"state": "done", "done_at": now, "note": "The target has this answer already."}
+    stands = {target_id: is_there if told.get(target_id) == this else waits for target_id in targets}
+    insert_many(connection, outbox, [{**queued, "target_id": target_id, **its} for target_id, its in stands.items()])
+    supersede_of(connection, row["person_id"], now=now)
 
 
-def _last_told(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> tuple[Any, ...] | None:
-    """Return what a target was told last about a person, or is being told: state, answer, rating, score, comment."""
-    is_version = and_(
-        response_version.c.response_id == outbox.c.response_id, response_version.c.version == outbox.c.version
-    )
-    said = (
+def _told(connection: Connection, person_id: str) -> dict[str, tuple[Any, ...]]:
+    """Return what each target was told last about a person, or is being told: state, answer, rating, score, comment."""
+    told: dict[str, tuple[Any, ...]] = {}
+    for target_id, *said in connection.execute(_TOLD, {"of": person_id}):
+        told.setdefault(target_id, tuple(said))
+    return told
+
+
+_TOLD = (
+    select(
+        outbox.c.target_id,
         outbox.c.state,
         outbox.c.response_id,
         outbox.c.rated_at,
         response_version.c.score,
         response_version.c.comment,
     )
-    statement = (
-        select(*said)
-        .join(response_version, is_version)
-        .where(*mine, outbox.c.state.in_(["done", "leased"]))
-        .order_by(outbox.c.rated_at.desc(), outbox.c.version.desc())
-        .limit(1)
+    .join(
+        response_version,
+        and_(response_version.c.response_id == outbox.c.response_id, response_version.c.version == outbox.c.version),
     )
-    found = connection.execute(statement).one_or_none()
-    return None if found is None else tuple(found)
+    .where(outbox.c.person_id == bindparam("of"), in_states(outbox.c.state, "done", "leased"))
+    .order_by(outbox.c.rated_at.desc(), outbox.c.version.desc())
+)
 
 
 def counts_by_score(

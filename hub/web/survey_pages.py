@@ -11,7 +11,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from hub.web.answers import COMMENT_LIMIT, Fault, read_form, read_score
+from hub.web.answers import COMMENT_LIMIT, Fault, Form, read_form, read_score
 from hub.web.look import dress
 from hub.web.views import Answering, SurveyView
 from hub.web.words import words_for
@@ -56,18 +56,21 @@ class _Pages:
     def answer(self, token: str) -> Page:
         request.max_content_length = _LARGEST_FORM
         form = read_form(request.form)
+        if form.fault or form.score is None:
+            return self._refused(token, form)
+        answered = self._surveys.answer(_checked(token), form.score, form.comment)
+        if answered is None:
+            abort(404)
+        if not answered.can_change:
+            return _closed(answered), 409
+        return redirect(url_for(".survey", token=token, thanks=1), code=303)
+
+    def _refused(self, token: str, form: Form) -> Page:
         view = self._open(token)
         if not view.can_change:
             return _closed(view), 409
-        if form.fault or form.score is None:
-            comment = view.comment if form.comment is None else form.comment
-            return _form(view, score=form.score, comment=comment, fault=form.fault), 422
-        answered = self._surveys.answer(token, form.score, form.comment)
-        if answered is None:
-            abort(404)
-        if not answered.can_change and answered.score != form.score:
-            return _closed(answered), 409
-        return redirect(url_for(".survey", token=token, thanks=1), code=303)
+        comment = view.comment if form.comment is None else form.comment
+        return _form(view, score=form.score, comment=comment, fault=form.fault), 422
 
     def unsubscribing(self, token: str) -> Page:
         view = self._surveys.can_unsubscribe(_checked(token))

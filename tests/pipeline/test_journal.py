@@ -73,15 +73,13 @@ def ledger() -> Ledger:
 def test_departures_that_wait_are_written_together_and_each_learns_of_its_own(ledger):
     ledger.opened.clear()
     ledger.refused = "m3"
-    with ThreadPoolExecutor(9) as pool, journal_of(ledger) as journal:
+    with ThreadPoolExecutor(1) as pool, journal_of(ledger) as journal:
         first = pool.submit(journal.depart, [mail("m0")])
         assert ledger.entered.wait(20)
-        others = [pool.submit(journal.depart, [mail(f"m{number}")]) for number in range(1, 9)]
-        while len(journal._departures) < 8:
-            pass
+        others = [journal.announce([mail(f"m{number}")]) for number in range(1, 9)]
         ledger.opened.set()
         assert first.result(20) == {"m0"}
-        assert [other.result(20) for other in others] == [{f"m{number}"} - {ledger.refused} for number in range(1, 9)]
+        assert [other() for other in others] == [{f"m{number}"} - {ledger.refused} for number in range(1, 9)]
     assert [len(leaving) for _, leaving in ledger.entries] == [1, 8]
 
 

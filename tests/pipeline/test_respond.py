@@ -8,12 +8,16 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from hub.admin import people
 from hub.pipeline.respond import answer, is_unsubscribed, open_survey, unsubscribe
 from hub.store import tables
+from hub.store.configuration import Role
 from tests.clock import days
-from tests.lab import Lab, identify
+from tests.lab import SETUP, Lab, identify, open_lab, survey_lines
+
+TWO_TARGETS = SETUP.replace('["crm"]', '["crm", "shop"]').replace("[surveys", '[targets.shop]\nkind = "fake"\n[surveys')
 
 
 @pytest.fixture
@@ -92,6 +96,30 @@ def test_same_answer_again_is_nothing_new(asked):
     answer(asked.hub, asked.token(), 9, "lovely")
     answer(asked.hub, asked.token(), 9, None)
     assert everything(asked) == before
+
+
+def test_each_target_is_told_what_it_was_not_told_yet(lab):
+    lab.configure(TWO_TARGETS + survey_lines())
+    lab.decide(identify())
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, "lovely")
+    crm, shop = (lab.id_of(Role.TARGET, name) for name in ("crm", "shop"))
+    with lab.hub.store.write() as connection:
+        connection.execute(update(tables.outbox).where(tables.outbox.c.target_id == crm).values(state="done"))
+    answer(lab.hub, lab.token(), 9, "so so")
+    answer(lab.hub, lab.token(), 9, "lovely")
+    states = {(row.target_id, row.version): row.state for row in lab.rows(tables.outbox)}
+    assert [states[crm, version] for version in (1, 2, 3)] == ["done", "superseded", "done"]
+    assert [states[shop, version] for version in (1, 2, 3)] == ["superseded", "superseded", "pending"]
+
+
+def test_answer_reaches_a_target_that_another_process_added_a_moment_ago(asked, database_url, tmp_path):
+    answer(asked.hub, asked.token(), 3, None)
+    elsewhere = open_lab(database_url, tmp_path)
+    elsewhere.configure(TWO_TARGETS + survey_lines())
+    elsewhere.hub.close()
+    answer(asked.hub, asked.token(), 4, None)
+    assert [row.version for row in asked.rows(tables.outbox, "version")] == [1, 2, 2]
 
 
 def test_comment_holds_what_databases_cannot(asked):
