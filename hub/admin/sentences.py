@@ -33,7 +33,7 @@ def span(number: float, unit: str) -> str:
     """Return a span of time in the largest unit of which it has at least one, as in "12 hours" for half a day."""
     minutes = number * _UNITS[unit]
     unit = next((name for name, size in _UNITS.items() if size <= _UNITS[unit] and minutes >= size), "minute")
-    amount = f"{minutes / _UNITS[unit]:.4g}"
+    amount = f"{round(minutes / _UNITS[unit], 2):g}"
     return f"1 {unit}" if amount == "1" else f"{amount} {unit}s"
 
 
