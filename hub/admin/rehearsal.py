@@ -277,8 +277,8 @@ class _Stage:
 
 def _fate(ruling: Ruling) -> Fate:
     for one in ruling.decisions:
-        return Fate(outcome=one.outcome, reason=one.reason, due_at=one.due_at)
-    return Fate(outcome=ruling.outcome or "", reason=ruling.reason or "")
+        return Fate(outcome=str(one.outcome), reason=str(one.reason), due_at=one.due_at)
+    return Fate(outcome=str(ruling.outcome or ""), reason=str(ruling.reason or ""))
 
 
 def _fate_counts(before: Counter[tuple[str, str]], after: Counter[tuple[str, str]]) -> list[FateCount]:
