@@ -11,18 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import RAISE, ValidationError
 from sqlalchemy import select
 
-from hub.admin.document import problems_of
-from hub.admin.schemas import SurveySchema
+from hub.admin.drafts import checked_settings
 from hub.admin.words import hint
 from hub.config import ConfigError
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.reasons import Outcome, Reason
 from hub.domain.rules import Decision, decide
 from hub.domain.settings import SurveyRules, rules_of
-from hub.domain.states import WAITING, State
+from hub.domain.states import State
 from hub.domain.world import Invitation, Survey, World
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
@@ -76,17 +74,9 @@ def replay(hub: Hub, survey_name: str, lines: Iterable[str], changes: Mapping[st
         raise ConfigError([f"The survey {survey_name!r} listens to no working source, which could read the events"])
     with hub.store.read() as connection:
         echo_traits = SYNC_TRAITS | set(connection.scalars(select(echo_trait.c.name)))
-    return _replay(source, _changed(stored.settings, changes), lines, echo_traits)
-
-
-def _changed(settings: Mapping[str, Any], changes: Mapping[str, str]) -> SurveyRules:
-    raw = {**settings, **{key: _value(text) for key, text in changes.items()}}
-    schema = SurveySchema(unknown=RAISE)
-    try:
-        loaded = schema.load(raw)
-    except ValidationError as error:
-        raise ConfigError(problems_of("--set", error.messages, schema)) from None
-    return replace(rules_of(loaded), surge_brake=False, holdout_percent=0)
+    raw = {**stored.settings, **{key: _value(text) for key, text in changes.items()}}
+    rules = replace(rules_of(checked_settings(raw, "--set")), surge_brake=False, holdout_percent=0)
+    return _replay(source, rules, lines, echo_traits)
 
 
 def _value(text: str) -> Any:
@@ -106,7 +96,7 @@ def _replay(
     counter = itertools.count()
     world = World(new_id=lambda: f"{next(counter):020x}", check_address=check_address)
     survey = Survey(id="replay", name="replay", rules=rules, enabled=True, sources=frozenset({"replay"}))
-    mail = _Mail()
+    mail = Outbox()
     clock = datetime.min.replace(tzinfo=UTC)
     for number, text in enumerate(lines, 1):
         if not text.strip():
@@ -141,8 +131,8 @@ def _unreadable(world: World, item: Unreadable) -> Line:
     return Line(message_id=item.message_id, outcome=Outcome.REJECTED, reason=Reason.UNREADABLE)
 
 
-class _Mail:
-    """Sends every invitation the moment after it is due."""
+class Outbox:
+    """Sends every invitation the moment after it is due, in mind alone; what is held stays."""
 
     def __init__(self) -> None:
         self._due: list[tuple[datetime, str, Invitation]] = []
@@ -157,7 +147,7 @@ class _Mail:
         """Count as sent what was due before the clock; entries of a moved invitation's old due time mean nothing."""
         while self._due and self._due[0][0] < clock:
             due_at, _, invitation = heapq.heappop(self._due)
-            if invitation.state in WAITING and invitation.due_at == due_at:
+            if invitation.state is State.SCHEDULED and invitation.due_at == due_at:
                 invitation.state = State.SENT
                 invitation.sent_at = due_at
 

@@ -45,7 +45,7 @@ def new_world(connection: Connection, check_address: Any, now: datetime) -> Worl
         check_address=check_address,
         count_day=lambda survey_id, day: _count_day(connection, survey_id, day),
         count_hour=lambda survey_id, hour: _count(connection, survey_id, hour, timedelta(hours=1), _COUNTED_FOR_BRAKE),
-        busiest_hour=_BusiestHours(connection, now),
+        busiest_hour=BusiestHours(connection, now),
         count_ahead=lambda one: _count_ahead(connection, one),
     )
 
@@ -237,7 +237,7 @@ def _count_ahead(connection: Connection, one: Invitation) -> int:
     return connection.scalar(statement) or 0
 
 
-class _BusiestHours:
+class BusiestHours:
     """How many mails a survey sent in its busiest hour of the last 28 days; counted once, and only when asked for."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:

@@ -1,0 +1,132 @@
+"""Before a survey is switched on: whether its events, mails and connections are as it needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hub.admin.connections import Health, Troubles, troubles_of
+from hub.admin.drafts import Draft, draft_of
+from hub.admin.event_findings import event_findings, lasting
+from hub.admin.finding import Finding, State
+from hub.admin.health import unreachable_links
+from hub.admin.recorded import recorded
+from hub.admin.rehearsal import MOST_EVENTS, WINDOW, Rehearsal, rehearse_on
+from hub.admin.restore import held
+from hub.admin.words import counted
+from hub.pipeline.hub import Hub
+from hub.registry import Configuration
+from hub.store.configuration import Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """All findings, and the rehearsal that the expected mails come from."""
+
+    findings: Sequence[Finding]
+    rehearsal: Rehearsal
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing is missing that the survey cannot do without."""
+        return all(finding.state is not State.MISSING for finding in self.findings)
+
+
+def preflight(hub: Hub, survey_name: str, raw_settings: Mapping[str, Any] | None = None) -> Preflight:
+    """Return how ready a survey is, as stored or with the settings in `raw_settings` instead of its own.
+
+    Looked at are the newest events of its sources of the last 30 days. Raises ConfigError as `rehearse` does.
+    """
+    draft = draft_of(hub, survey_name, raw_settings or {})
+    configuration, now = hub.registry.current(), hub.now()
+    with hub.store.read() as connection:
+        sources = draft.connections[Role.SOURCE]
+        found = recorded(connection, configuration, sources, since=now - WINDOW, limit=MOST_EVENTS)
+        rehearsal = rehearse_on(connection, draft, found, now)
+        findings = [
+            *_connections(configuration, draft, troubles_of(hub)),
+            *_sending(hub),
+            *event_findings(connection, draft, found.events),
+            *_expected(rehearsal),
+        ]
+    return Preflight(findings=findings, rehearsal=rehearsal)
+
+
+# What it is connected to
+
+_WITHOUT = {
+    Role.SOURCE: (State.MISSING, "The survey listens to no source, so it hears of nobody.", "Choose a source."),
+    Role.CHANNEL: (State.MISSING, "The survey has no channel: its mails would wait.", "Choose a channel."),
+    Role.TARGET: (
+        State.ATTENTION,
+        "The survey has no target: answers stay in the hub.",
+        "Choose a target if answers should flow back to where your customers' records live.",
+    ),
+}
+
+
+def _connections(configuration: Configuration, draft: Draft, troubles: Troubles) -> Iterator[Finding]:
+    for role in Role:
+        ids = draft.connections[role]
+        if not ids:
+            state, sentence, advice = _WITHOUT[role]
+            yield Finding(about=role.plural, state=state, sentence=sentence, advice=advice)
+            continue
+        healths = {id: troubles.health_of(configuration.connections[id]) for id in ids}
+        bad = [id for id, (health, _) in healths.items() if health in (Health.BROKEN, Health.PAUSED)]
+        if not bad:
+            names = " and ".join(configuration.connections[id].stored.name for id in ids)
+            yield Finding(about=role.plural, state=State.OK, sentence=f"Connected: {role} {names}.")
+        for id in bad:
+            health, why = healths[id]
+            label = configuration.connections[id].label
+            is_needed = role is not Role.TARGET and len(bad) == len(ids) and health is Health.BROKEN
+            yield Finding(
+                about=role.plural,
+                state=State.MISSING if is_needed else State.ATTENTION,
+                sentence=f"{label} {'does not work' if health is Health.BROKEN else 'is paused'}: {why}",
+                advice=f"Check {label} and mend what its message names.",
+            )
+
+
+def _sending(hub: Hub) -> Iterator[Finding]:
+    unreachable = unreachable_links(hub)
+    yield Finding(
+        about="links",
+        state=State.ATTENTION if unreachable else State.OK,
+        sentence=f"{unreachable or f'Links in mails lead to {hub.settings.base_url}'}.",
+        advice="Set HUB_BASE_URL to the address at which customers reach this hub." if unreachable else "",
+    )
+    stopped = held(hub)
+    if stopped:
+        yield Finding(
+            about="sending", state=State.MISSING, sentence=stopped, advice="Run `hub resume --stopped-at TIME`."
+        )
+
+
+# What would come of it
+
+
+def _expected(rehearsal: Rehearsal) -> Iterator[Finding]:
+    if not rehearsal.events:
+        return
+    covered = rehearsal.until - rehearsal.since
+    sentence = f"Events like those of the last {lasting(covered)} would lead to "
+    sentence += f"{counted(rehearsal.first_day, 'mail')} in the first day"
+    if covered >= timedelta(days=1):
+        sentence += f" and {rehearsal.first_week:,} in the first week" if covered >= timedelta(days=7) else ""
+    yield Finding(
+        about="mails",
+        state=State.OK if rehearsal.first_week else State.ATTENTION,
+        sentence=f"{sentence}.",
+        advice="" if rehearsal.first_week else "See in the rehearsal why nobody would be asked, and change the rules.",
+    )
+    if rehearsal.held:
+        yield Finding(
+            about="surge",
+            state=State.ATTENTION,
+            sentence=f"The surge brake would hold {counted(rehearsal.held, 'more mail')} until you release them.",
+            advice="Begin with a daily limit, or be there to release what is held.",
+        )
