@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from hub.config import ConfigError
+
+
+def by_field(error: ConfigError) -> Mapping[str, Sequence[str]]:
+    """Return the problems by the field that each begins with, for a form; those of no field are under ""."""
+    found: dict[str, list[str]] = {}
+    for problem in error.problems:
+        path, separator, why = problem.partition(": ")
+        is_named = separator and " " not in path
+        found.setdefault(path if is_named else "", []).append(why if is_named else problem)
+    return found
 
 
 class NotThere(ConfigError):
