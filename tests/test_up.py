@@ -95,6 +95,27 @@ def test_an_empty_directory_is_enough(tmp_path: Path) -> None:
     assert up.log.read_text().endswith("Stopped.\n")
 
 
+def test_the_link_of_the_first_admin_is_printed_once_a_start_while_nobody_has_an_account(tmp_path: Path) -> None:
+    link = re.compile(r"Nobody has an account yet.*: (\S+)/setup/([\w-]{43})\n")
+    with running_up(tmp_path) as up:
+        wait_until(lambda: "Nobody has an account" in up.log.read_text(), up)
+        ((address, secret),) = link.findall(up.log.read_text())
+        assert address == up.url
+        assert (tmp_path / "hub-data" / "hub.db").read_bytes().find(secret.encode()) == -1
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    command = [sys.executable, "-m", "hub", "web", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as web:
+        assert web.stdout is not None
+        ((_, newer),) = link.findall(web.stdout.readline())
+        stop(web, signal.SIGTERM, timeout_s=30)
+    assert newer != secret
+    command = [sys.executable, "-m", "hub", "accounts", "add", "ada"]
+    subprocess.run(command, cwd=tmp_path, env=environ, input="three green kettles\n", text=True, check=True, timeout=30)
+    with running_up(tmp_path) as up:
+        wait_until(lambda: "Survey Hub is up" in up.log.read_text(), up)
+    assert "setup" not in up.log.read_text()
+
+
 def test_a_start_warns_of_what_would_be_wrong_in_mails(tmp_path: Path) -> None:
     (tmp_path / "hub.toml").write_text("[surveys.onboarding]\nenabled = true\n")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from hub.admin import document
+from hub.admin import audit, document
 from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
 from hub.admin.health import gaps, unreachable_links
@@ -28,6 +29,9 @@ from hub.store.keys import hash_key
 from hub.store.sql import upsert
 
 log = logging.getLogger(__name__)
+
+_PATH = re.compile(r"(?<=^. )\w+\.[\w-]+")
+"""What a line of a plan is about."""
 
 
 @dataclass(kw_only=True)
@@ -50,6 +54,12 @@ class Plan:
     def removes_everything(self) -> bool:
         """Whether the document names nothing, and something is there."""
         return bool(self.lines) and not self.connections and not self.surveys
+
+    @property
+    def subject(self) -> str:
+        """What it changes: the one survey or connection, as `surveys.NAME`, else "configuration"."""
+        found = {match[0] for match in map(_PATH.search, self.lines) if match}
+        return found.pop() if len(found) == 1 else "configuration"
 
 
 def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
@@ -156,6 +166,9 @@ def apply(hub: Hub, made: Plan) -> None:
             configuration.retire_survey(connection, survey_id, now=now)
             _cancel_waiting(connection, survey_id, hub)
         configuration.raise_revision(connection)
+        if made.lines:
+            action = audit.Action.CONFIGURATION_CHANGED
+            audit.note(hub, connection, action, made.subject, changes=made.lines)
 
     hub.store.transact(work)
     _remember_trait_names(hub)

@@ -8,7 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import sqlalchemy
+
 from hub.admin import apply as applying
+from hub.admin import audit
 from hub.admin.apply import Plan
 from hub.admin.export import connection_table
 from hub.admin.names import connection_named
@@ -73,7 +76,12 @@ def retire(hub: Hub, role: Role, name: str) -> None:
 def resume(hub: Hub, role: Role, name: str) -> bool:
     """Use a paused connection again at once; return whether it was paused or had failures. Raises NotThere."""
     found = connection_named(hub.registry.current(), role, name)
-    return hub.store.transact(lambda connection: pauses.resume(connection, found.id))
+
+    def work(connection: sqlalchemy.Connection) -> bool:
+        audit.note(hub, connection, audit.Action.CONNECTION_RESUMED, found.label)
+        return pauses.resume(connection, found.id)
+
+    return hub.store.transact(work)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
 
+from hub.admin import audit
 from hub.admin.names import connection_name, survey_named, survey_names
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.responses import survey_ids
@@ -121,6 +122,7 @@ def act(hub: Hub, invitation_id: str, action: Action, *, revision: int | None = 
         statement = update(table).where(table.c.id == row.id, table.c.revision == row.revision)
         if connection.execute(statement.values(**values, revision=row.revision + 1)).rowcount != 1:
             raise Conflict("The invitation changed in this very moment; look at it again")
+        audit.note(hub, connection, audit.Action(f"invitation.{action}"), invitation_id, before=row.state)
 
     hub.store.transact(work)
     return invitation_of(hub, invitation_id)

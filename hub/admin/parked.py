@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from hub.admin import audit
 from hub.admin.names import connection_name, connection_named
 from hub.admin.paging import Page, Slice, newest_first
 from hub.pipeline.hub import Hub
@@ -56,7 +57,10 @@ def retry(hub: Hub, *, target: str | None = None, message_ids: Collection[str] |
         chosen = [] if message_ids is None else [is_among(connection, table.c.message_id, message_ids)]
         statement = update(table).where(is_among(connection, table.c.target_id, ids), _PARKED, *chosen)
         values = {"state": "pending", "attempts": 0, "next_attempt_at": now, "done_at": None, "code": None}
-        return connection.execute(statement.values(**values)).rowcount
+        count = connection.execute(statement.values(**values)).rowcount
+        subject = "targets" if target is None else f"targets.{target}"
+        audit.note(hub, connection, audit.Action.PARKED_RETRIED, subject, count=count)
+        return count
 
     return hub.store.transact(work)
 

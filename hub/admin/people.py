@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from hub.admin import audit
 from hub.admin.facts import day_and_time, facts_of
 from hub.admin.invitations import cause_of
 from hub.admin.paging import Page, Slice, newest_first
@@ -91,7 +92,12 @@ def erase(hub: Hub, who: str) -> dict[str, int] | None:
             people = _find(connection, who)
         if not people:
             return None
-        return erase_people(hub, [identity for person in people for identity in person.identities])
+
+        def note(connection: Connection, counts: Mapping[str, int]) -> None:
+            for person in people:
+                audit.note(hub, connection, audit.Action.PERSON_ERASED, person.id, deleted=counts)
+
+        return erase_people(hub, [identity for person in people for identity in person.identities], note=note)
 
 
 def still_to_forget(hub: Hub) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.admin import audit
 from hub.admin.names import connection_named
 from hub.admin.records import Problem, Record, Tally, in_chunks
 from hub.pipeline.hub import Hub
@@ -50,4 +51,10 @@ def import_people(
         if people:
             receive(source_id, body_of(people), hub.now())
             brought.accepted += len(people)
+    _note(hub, f"sources.{source}", brought)
     return brought
+
+
+def _note(hub: Hub, subject: str, brought: Brought) -> None:
+    counts = {"accepted": brought.accepted, "refused": brought.refused}
+    hub.store.transact(lambda connection: audit.note(hub, connection, audit.Action.PEOPLE_IMPORTED, subject, **counts))

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
+from hub.admin import audit
+from hub.admin.audit import Action
 from hub.admin.invitations import cancelled, released
 from hub.admin.names import survey_named
 from hub.domain.identity import IdKind
@@ -82,19 +84,21 @@ def _name_of(person: Person) -> str:
 
 def release(hub: Hub, survey_name: str) -> int:
     """Make a survey's held invitations due now; they are checked again before they leave. Return how many."""
-    return _change_held(hub, survey_name, released(hub.now()))
+    return _change_held(hub, survey_name, Action.HELD_RELEASED, released(hub.now()))
 
 
 def cancel(hub: Hub, survey_name: str) -> int:
     """Cancel a survey's held invitations; return how many."""
-    return _change_held(hub, survey_name, cancelled(hub.now()))
+    return _change_held(hub, survey_name, Action.HELD_CANCELLED, cancelled(hub.now()))
 
 
-def _change_held(hub: Hub, survey_name: str, values: Mapping[str, object]) -> int:
+def _change_held(hub: Hub, survey_name: str, action: Action, values: Mapping[str, object]) -> int:
     survey_id = survey_named(hub.registry.current(), survey_name).id
 
     def work(connection: Connection) -> int:
         held = update(table).where(table.c.survey_id == survey_id, table.c.state == State.HELD)
-        return connection.execute(held.values(**values, revision=table.c.revision + 1)).rowcount
+        count = connection.execute(held.values(**values, revision=table.c.revision + 1)).rowcount
+        audit.note(hub, connection, action, f"surveys.{survey_name}", count=count)
+        return count
 
     return hub.store.transact(work)

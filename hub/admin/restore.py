@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 
+from hub.admin import audit
 from hub.admin.backup import DUMP_FILE, HUB_FILE, INTAKE_FILE, KEY_FILE, Manifest, read_manifest, sync, sync_folder
 from hub.config import ConfigError, Settings
 from hub.pipeline.hub import Hub
@@ -155,7 +156,13 @@ def may_have_left(hub: Hub, stopped_at: datetime) -> int:
 def resume(hub: Hub, stopped_at: datetime) -> int:
     """Send again; what the hub before may have sent until it stopped becomes unknown. Return how many."""
     now = hub.now()
-    return hub.store.transact(lambda connection: holds.end(connection, stopped_at=stopped_at, now=now))
+
+    def work(connection: Connection) -> int:
+        unknown = holds.end(connection, stopped_at=stopped_at, now=now)
+        audit.note(hub, connection, audit.Action.SENDING_RESUMED, "sending", stopped_at=stopped_at, unknown=unknown)
+        return unknown
+
+    return hub.store.transact(work)
 
 
 def _check(hold: Hold | None, stopped_at: datetime, now: datetime) -> None:

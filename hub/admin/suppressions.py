@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
+from hub.admin import audit
+from hub.admin.audit import Action
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.records import Problem, Record, Tally, in_chunks
 from hub.admin.spreadsheets import disarmed
@@ -82,6 +84,8 @@ def add(hub: Hub, email: str, reason: Stop, note: str | None = None) -> tuple[Su
 
     def work(connection: Connection) -> tuple[Suppression, bool]:
         is_new = _insert(connection, [row]) == 1
+        if is_new:
+            audit.note(hub, connection, Action.SUPPRESSION_ADDED, row["key"], reason=reason)
         return _suppression(connection.execute(select(table).where(table.c.key == row["key"])).one()), is_new
 
     return hub.store.transact(work)
@@ -97,6 +101,7 @@ def remove(hub: Hub, suppression_id: str) -> None:
         if row.reason == Stop.ERASED:
             raise Conflict("It belongs to a person who was erased; whoever was erased is never mailed again")
         connection.execute(delete(table).where(table.c.key == suppression_id))
+        audit.note(hub, connection, Action.SUPPRESSION_REMOVED, suppression_id, reason=row.reason)
 
     hub.store.transact(work)
 
@@ -128,6 +133,7 @@ def import_records(hub: Hub, records: Iterable[Record | Problem], *, reason: Sto
         imported.known += len(rows) - added
         if hub.store.is_sqlite:
             time.sleep(PAUSE_S)
+    _note_import(hub, imported)
     return imported
 
 
@@ -156,6 +162,13 @@ def _with_address(hub: Hub) -> Iterator[Suppression]:
         if page.next_cursor is None:
             return
         part = Slice(limit=CHUNK, cursor=page.next_cursor)
+
+
+def _note_import(hub: Hub, imported: Imported) -> None:
+    counts = {"added": imported.added, "known": imported.known, "refused": imported.refused}
+    hub.store.transact(
+        lambda connection: audit.note(hub, connection, Action.SUPPRESSIONS_IMPORTED, "suppressions", **counts)
+    )
 
 
 def _streams(wanted: Wanted) -> list[Select[Any]]:

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hub.admin import apply as applying
+from hub.admin import audit
 from hub.admin.apply import Plan
+from hub.admin.audit import Action
 from hub.admin.names import connection_name, survey_named
 from hub.admin.schemas import SurveySchema
 from hub.pipeline.hub import Hub
@@ -53,6 +55,7 @@ def switch(hub: Hub, name: str, *, on: bool) -> SeenSurvey:
         survey = survey_named(hub.registry.current(), name)
         stored_configuration.switch_survey(connection, survey.id, on=on, now=hub.now())
         stored_configuration.raise_revision(connection)
+        audit.note(hub, connection, Action.SURVEY_ON if on else Action.SURVEY_OFF, f"surveys.{name}")
 
     hub.store.transact(work)
     return survey_of(hub, name)

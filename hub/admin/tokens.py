@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from hub.admin import audit
+from hub.admin.audit import Action
 from hub.admin.schemas import NAME
 from hub.admin.trouble import Conflict, NotThere
 from hub.config import ConfigError
@@ -56,8 +58,13 @@ def add(hub: Hub, name: str, scopes: Collection[Scope]) -> str:
         raise ConfigError([f"{name!r}: a name has lower-case letters, digits, - and _, 63 characters at most"])
     secret = PREFIX + secrets.token_urlsafe(32)
     row = {"id": new_id(), "name": name, "key_hash": hash_key(secret), "scopes": sorted(scopes)}
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert(table), [{**row, "created_at": hub.now()}])
+        audit.note(hub, connection, Action.TOKEN_ADDED, name, scopes=sorted(scopes))
+
     try:
-        hub.store.transact(lambda connection: connection.execute(insert(table), [{**row, "created_at": hub.now()}]))
+        hub.store.transact(work)
     except IntegrityError:
         raise Conflict(f"There is a token {name!r} already; revoke it first, or choose another name") from None
     return secret
@@ -73,7 +80,14 @@ def tokens(hub: Hub) -> list[Token]:
 def revoke(hub: Hub, name: str) -> None:
     """End a token at once. Raises NotThere when there is none of this name."""
     statement = update(table).where(table.c.name == name, table.c.revoked_at.is_(None)).values(revoked_at=hub.now())
-    if not hub.store.transact(lambda connection: connection.execute(statement).rowcount):
+
+    def work(connection: Connection) -> bool:
+        is_ended = bool(connection.execute(statement).rowcount)
+        if is_ended:
+            audit.note(hub, connection, Action.TOKEN_REVOKED, name)
+        return is_ended
+
+    if not hub.store.transact(work):
         there = ", ".join(token.name for token in tokens(hub)) or "none"
         raise NotThere(f"There is no token {name!r}; there are: {there}")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hub.admin import setup
 from hub.admin.health import address_warning
 from hub.cli.common import bring_up_to_date, explains_trouble, made_hub, require_hub
 from hub.cli.up import Supervisor, address_of, check_port, only_one
@@ -53,10 +54,19 @@ def _supervise(settings: Settings, *, host: str, port: int, workers: int) -> Non
         supervisor.start()
         supervisor.wait_until_at_work()
         click.echo(f"Survey Hub is up: {supervisor.address} (data in {settings.data_dir}; Ctrl-C stops it)")
+        _offer_setup(settings)
         supervisor.watch()
     finally:
         supervisor.shut_down()
     click.echo("Stopped.")
+
+
+def _offer_setup(settings: Settings) -> None:
+    """While nobody has an account, print the link that makes the first admin."""
+    with made_hub(settings) as hub:
+        link = setup.offer(hub)
+    if link:
+        click.echo(f"Nobody has an account yet. Make yours within 24 hours, with this link: {link}")
 
 
 @click.command()
@@ -80,6 +90,8 @@ def web(host: str, port: int, processes: int) -> None:
     require_hub(settings)
     check_port(host, port)
     bring_up_to_date(settings, postgresql=False)
+    if "HUB_PROCESS" not in os.environ:  # `hub up` says it itself
+        _offer_setup(settings)
     os.environ.setdefault("HUB_PROCESS", "web")
     _log(settings)
     server = Granian(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
@@ -20,15 +20,23 @@ from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among, upsert
 
 
-def erase_people(hub: Hub, identities: Collection[Identity]) -> dict[str, int]:
+def erase_people(
+    hub: Hub, identities: Collection[Identity], *, note: Callable[[Connection, Mapping[str, int]], None]
+) -> dict[str, int]:
     """Forget the people with these ids; return how many rows of each kind were deleted.
 
     What stays: one-way fingerprints of their ids and mailboxes, so that they are never mailed again, and the bare
     messageIds of their events and of what was synced, so that copies and echoes of them are recognised. The caller
-    holds the decider's lock.
+    holds the decider's lock; `note` writes down, in the same transaction, that it was done.
     """
     keepers = who_keep_something(hub.registry.current())
-    counts = hub.store.transact(lambda connection: erase_within(connection, identities, keepers, hub.now()))
+
+    def work(connection: Connection) -> dict[str, int]:
+        counts = erase_within(connection, identities, keepers, hub.now())
+        note(connection, counts)
+        return counts
+
+    counts = hub.store.transact(work)
     failpoint("erase.after_commit")
     forget_due(hub)
     return counts

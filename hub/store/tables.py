@@ -339,3 +339,54 @@ api_token = Table(
     _partial_index("api_token_name", "name", unique=True, where="revoked_at IS NULL"),
     comment="Who may use the API; of the token itself only a hash is kept",
 )
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant),
+    Column("disabled_at", Instant),
+    comment="Who may log in; names are case-folded",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Index("session_account", "account_id"),
+    comment="Browsers that are logged in; of the cookie only a hash is kept",
+)
+
+wrong_login = Table(
+    "wrong_login",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name_hash", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    comment="Logins that failed or are being tried, for a quarter of an hour; people also type passwords as names",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Json, nullable=False),
+    Index("audit_at", "at", "id"),
+    Index("audit_who", "who", "at", "id"),
+    Index("audit_action", "action", "at", "id"),
+    Index("audit_subject", "subject", "at", "id"),
+    comment="Who changed what; never a secret, and customers by their id alone",
+)

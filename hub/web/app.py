@@ -59,7 +59,7 @@ def create_app(hub: Hub) -> HubApp:
     app.wsgi_app = app.intake  # type: ignore[method-assign]
     put_behind(app, Backing(hub=hub, wake=wake, receive=app.intake.receiver.store))
     api.add_api(app)
-    add_console(app)
+    add_console(app, hub)
     return app
 
 

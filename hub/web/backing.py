@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from hub.admin import audit
 from hub.pipeline.hub import Hub
 from hub.plugin import Accepted
 
@@ -25,8 +26,9 @@ class Backing:
 
 
 def put_behind(app: Flask, backing: Backing) -> None:
-    """Have an application's views work with this."""
+    """Have an application's views work with this; who acts in a request does not in the next of its thread."""
     app.extensions[_EXTENSION] = backing
+    app.teardown_request(lambda _error: audit.act_as(audit.THE_HUB))
 
 
 def backing() -> Backing:

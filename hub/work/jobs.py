@@ -18,7 +18,7 @@ from hub.pipeline import decide, deliver, forget, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
-from hub.store import intake, leases
+from hub.store import intake, leases, sessions
 from hub.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ def _sweep(hub: Hub) -> list[str]:
     forgotten = forget.forget_due(hub)
     if forgotten:
         log.info("Connections that had failed to forget: %s forgotten", counted(forgotten, "erased person"))
+    hub.store.transact(lambda connection: sessions.sweep(connection, hub.now()))
     return ["deliver"] if requeued else []
 
 

@@ -21,7 +21,7 @@ from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
-from hub.store import claims, forgettings, holds, intake, leases, outboxes, pauses, processes
+from hub.store import claims, forgettings, holds, intake, leases, outboxes, pauses, processes, sessions
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -100,7 +100,7 @@ def due_jobs(hub: Hub) -> list[str]:
     configuration = hub.registry.current()
     names = ["decide"] if intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
     with hub.store.read() as connection:
-        if leases.has_expired_leases(connection, now) or forgettings.is_any_due(connection, now):
+        if _has_to_sweep(connection, now):
             names.append("sweep")
         turns = turns_to_see(connection, configuration, now)
         sending = [
@@ -120,6 +120,14 @@ def due_jobs(hub: Hub) -> list[str]:
         if any(_has_work(connection, run, now) for run in runs):
             names.append("sync")
     return names
+
+
+def _has_to_sweep(connection: Connection, now: datetime) -> bool:
+    return (
+        leases.has_expired_leases(connection, now)
+        or forgettings.is_any_due(connection, now)
+        or sessions.is_any_over(connection, now)
+    )
 
 
 def _waits_for_its_plugin(configuration: Configuration, run: Any) -> bool:

@@ -55,6 +55,7 @@ NEEDS = {
     ("POST", "/sync"): Scope.WRITE,
     ("GET", "/sync/parked"): Scope.READ,
     ("POST", "/sync/parked/retry"): Scope.WRITE,
+    ("GET", "/audit"): Scope.ADMIN,
 }
 
 
@@ -152,6 +153,19 @@ def test_use_is_noted_once_a_minute(lab: Lab) -> None:
             uses.append(connection.scalar(select(api_token.c.last_used_at)) - lab.clock.moment)
         lab.clock.advance(timedelta(seconds=25))
     assert uses == [timedelta(seconds=seconds) for seconds in (0, -25, -50, 0)]
+
+
+def test_what_a_token_changed_is_in_the_audit_log_with_its_name_and_nothing_after_it(lab: Lab, api: Api) -> None:
+    api("POST", "/suppressions", body={"email": "eve@acme.example", "reason": "complained"})
+    tokens.add(lab.hub, "later", [Scope.READ])
+    found = {(one["who"], one["action"]) for one in api.all("/audit") if one["action"] != "configuration.changed"}
+    assert found == {
+        ("the hub", "token.added"),
+        ("api:tests", "suppression.added"),
+    }
+    (entry,) = api.all("/audit", who="api:tests", action="suppression.added")
+    assert entry["detail"] == {"reason": "complained"}
+    assert entry["subject"] == api.get("/suppressions")["items"][0]["id"]
 
 
 def test_a_wrong_token_leaves_a_trace_without_the_token(

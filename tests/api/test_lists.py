@@ -95,6 +95,10 @@ QUERIES: list[tuple[str, dict[str, Any]]] = [
     ("/suppressions", {"email": "u1@acme.example"}),
     ("/sync/parked", {}),
     ("/sync/parked", {"target": "crm"}),
+    ("/audit", {}),
+    ("/audit", {"who": "api:tests", "since": "2026-01-01"}),
+    ("/audit", {"action": "person.erased", "until": "2026-12-01"}),
+    ("/audit", {"subject": "surveys.onboarding"}),
 ]
 SMALL = ("setting", "survey", "survey_connection", "connection", "channel_state", "api_token", "json_each")
 
@@ -121,6 +125,7 @@ CURSORS = {
     "/responses": "WzE3NzM4MDAwMDAwMDAwMDAsImYiXQ",
     "/suppressions": "WzE3NzM4MDAwMDAwMDAwMDAsImYiXQ",
     "/sync/parked": "WzE3NzM4MDAwMDAwMDAwMDAsImYiXQ",
+    "/audit": "WzE3NzM4MDAwMDAwMDAwMDAsImYiXQ",
 }
 """Somewhere in each list: `["f"]`, and a moment with "f"."""
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response, Viewpor
 from werkzeug.serving import make_server
 
 from hub.admin import accounts, sessions
+from hub.admin.accounts import AccountRole
 from hub.web.app import create_app
 from tests.console.furnished import PATHS, furnished_hub, paths_of
 
@@ -37,7 +38,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("site")
     with furnished_hub(directory, f"sqlite:///{directory}/hub.db") as hub:
-        accounts.add(hub, NAME, PASSWORD, accounts.Role.ADMIN)
+        accounts.add(hub, NAME, PASSWORD, AccountRole.ADMIN)
         cookie = sessions.log_in(hub, NAME, PASSWORD, "a test")
         server = make_server("127.0.0.1", 0, create_app(hub), threaded=True)
         thread = threading.Thread(target=server.serve_forever)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 
+from hub.web.api.audit_log import audit_routes
 from hub.web.api.configuration import connection_routes, survey_routes
 from hub.web.api.docs import add_docs
 from hub.web.api.feedback import response_routes, sync_routes
@@ -22,6 +23,7 @@ ROUTES = (
     response_routes,
     suppression_routes,
     sync_routes,
+    audit_routes,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from hub.admin import tokens
+from hub.admin import audit, tokens
 from hub.admin.tokens import Scope
 from hub.pipeline.hub import Hub
 from hub.web.refusals import Refusals
@@ -24,3 +24,4 @@ def authorise(hub: Hub, scope: Scope) -> None:
     if scope not in token.scopes:
         _lacking.count("the token for the API lacks a scope")
         raise Forbidden(f"The token {token.name!r} lacks the scope {scope.value!r}.")
+    audit.act_as(f"api:{token.name}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from hub.admin.audit import Action as Change
 from hub.admin.connections import Health
 from hub.admin.events import REASONS
 from hub.admin.invitations import Action
@@ -544,3 +545,32 @@ class RetrySchema(Schema):
 
     target = _id()
     message_ids = fields.List(_id(), validate=validate.Length(max=1_000))
+
+
+# The audit log
+
+
+class AuditEntrySchema(Schema):
+    """Somebody changed something."""
+
+    id = fields.String(required=True)
+    at = Moment(required=True)
+    who = fields.String(
+        required=True,
+        metadata={"help": "Name of an account, `api:` and the name of a token, `command line`, or `the hub`."},
+    )
+    action = fields.String(required=True, validate=validate.OneOf([str(one) for one in Change]))
+    subject = fields.String(
+        required=True, metadata={"help": "What was changed: `surveys.NAME`, `channels.NAME`, a name, or an id."}
+    )
+    detail = fields.Dict(keys=fields.String(), required=True, metadata={"help": "More about it, by kind of action."})
+
+
+class AuditQuery(PageQuery):
+    """Which entries."""
+
+    who = Line(metadata={"help": "Of whom."})
+    action = _choice(Change, "Of this kind.")
+    subject = Line(metadata={"help": "About this."})
+    since = _since()
+    until = _until()

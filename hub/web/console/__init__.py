@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
-from hub.web.console import home
+from hub.pipeline.hub import Hub
+from hub.web.console import home, surveys
+from hub.web.console.access import add_access
 from hub.web.console.frame import pages
 
-__all__ = ["add_console", "home"]
+__all__ = ["add_console", "home", "surveys"]
+
+add_access(pages)
 
 
-def add_console(app: Flask) -> None:
+def add_console(app: Flask, hub: Hub) -> None:
     """Add the console to an application."""
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = hub.keys.for_cookies
+    app.config.update(
+        SESSION_COOKIE_NAME="hub-said",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=hub.settings.base_url.startswith("https://"),
+    )
     app.register_blueprint(pages)

@@ -13,7 +13,7 @@ from hub.admin import queue
 from hub.admin import surveys as admin
 from hub.admin.document import problems_of
 from hub.admin.export import connection_table
-from hub.admin.readiness_report import readiness_report
+from hub.admin.preflight import preflight
 from hub.admin.rehearsal import rehearse
 from hub.admin.schemas import SurveySchema
 from hub.admin.scores import scores
@@ -119,7 +119,7 @@ def rehearse_edited(name: str) -> Any:
 def survey_readiness(name: str) -> Any:
     """Whether a survey can go on, and what it would do on its first days."""
     seen = admin.survey_of(hub(), name)
-    return show("survey_readiness.html", survey=seen, report=readiness_report(hub(), name))
+    return show("survey_readiness.html", survey=seen, report=preflight(hub(), name))
 
 
 @pages.post("/surveys/<name>/switch")
@@ -127,7 +127,7 @@ def survey_readiness(name: str) -> Any:
 def switch_survey(name: str) -> Any:
     """Switch a survey on or off."""
     on = request.form.get("on") == "true"
-    if on and not readiness_report(hub(), name).is_ready:
+    if on and not preflight(hub(), name).is_ready:
         flash("It cannot go on yet: something is missing.", "bad")
         return redirect(url_for("console.survey_readiness", name=name), 303)
     admin.switch(hub(), name, on=on)
@@ -239,8 +239,8 @@ def _meaning(raw: Mapping[str, Any], *, enabled: bool) -> dict[str, Any]:
         return {"sentences": [], "unclear": [*(f"{name}: {why}" for name, why in problems.items()), *others]}
 
 
-def _connected(values: Mapping[str, Any], problems: Mapping[str, str]) -> list[tuple[Field, Sequence[str]]]:
-    """Return a field for each role, with what is chosen, in order."""
+def _connected(values: Mapping[str, Any], problems: Mapping[str, str]) -> list[Field]:
+    """Return a field for each role, with what is chosen first and in its order."""
     labels = {
         "sources": "Customers come from",
         "channels": "Mail goes out by",
@@ -260,7 +260,7 @@ def _connected(values: Mapping[str, Any], problems: Mapping[str, str]) -> list[t
             problem=problems.get(role.plural, ""),
             choices=[Choice(value=name, label=name) for name in dict.fromkeys([*chosen, *names])],
         )
-        found.append((field, names))
+        found.append(field)
     return found
 
 
