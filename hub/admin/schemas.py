@@ -38,9 +38,10 @@ class _Switch(fields.Boolean):
         return value
 
 
-def _number(default: float, text: str, *, highest: float = _LONGEST) -> fields.Float:
+def _number(default: float, text: str, label: str = "", *, highest: float = _LONGEST) -> fields.Float:
+    """Return a field for a number; `label` is what a form calls it where the name says too little."""
     limits = [validate.Range(min=0, max=highest, error="must be 0 to {max:g}")]
-    return _Number(load_default=default, validate=limits, metadata={"help": text})
+    return _Number(load_default=default, validate=limits, metadata={"help": text, "label": label})
 
 
 def _names(text: str) -> fields.List[str]:
@@ -75,10 +76,16 @@ class SurveySchema(Schema):
         load_default=dict,
         metadata={"help": 'What properties of that event have to be, as in `{ plan = "pro" }`.'},
     )
-    min_delay_days = _number(_DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.")
-    max_delay_days = _number(_DEFAULTS.max_delay_days, "Greatest age of a customer when asked, in days; 0: no limit.")
+    min_delay_days = _number(
+        _DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.", "Ask at the earliest"
+    )
+    max_delay_days = _number(
+        _DEFAULTS.max_delay_days, "Greatest age of a customer when asked, in days; 0: no limit.", "Ask at the latest"
+    )
     min_interval_weeks = _number(
-        _DEFAULTS.min_interval_weeks, "Least time between two surveys of a person or mailbox, in weeks; 0: none."
+        _DEFAULTS.min_interval_weeks,
+        "Least time between two surveys of a person or mailbox, in weeks; 0: none.",
+        "Ask again after",
     )
     on_missing_created_at = fields.Enum(
         OnMissingCreatedAt,
@@ -87,11 +94,15 @@ class SurveySchema(Schema):
         metadata={"help": "What to do without createdAt: ask at once, count from the first event seen, or skip."},
     )
     max_event_age_hours = _number(
-        _DEFAULTS.max_event_age_hours, "Older events (a replay, an import) start no survey; 0: no limit."
+        _DEFAULTS.max_event_age_hours,
+        "Older events (a replay, an import) start no survey; 0: no limit.",
+        "Ignore events older than",
     )
-    quiet_period_hours = _number(_DEFAULTS.quiet_period_hours, "Least time between mails of any two surveys; 0: none.")
+    quiet_period_hours = _number(
+        _DEFAULTS.quiet_period_hours, "Least time between mails of any two surveys; 0: none.", "Quiet after any survey"
+    )
     holdout_percent = _number(
-        _DEFAULTS.holdout_percent, "Share of people who are never asked, in percent.", highest=100
+        _DEFAULTS.holdout_percent, "Share of people who are never asked, in percent.", "Never ask", highest=100
     )
     daily_limit = fields.Integer(
         strict=True,

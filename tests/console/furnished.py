@@ -18,7 +18,7 @@ from hub.domain.states import State
 from hub.pipeline import decide, deliver, respond, sync
 from hub.pipeline.hub import Hub
 from hub.store import tables
-from hub.testing.http_server import RecordingServer
+from hub.testing.http_server import Answer, RecordingServer
 from hub.testing.smtp_server import Say, ScriptedSmtpServer
 from hub.web.app import create_app
 from tests.configured import API_KEY, configured_hub
@@ -38,6 +38,7 @@ from = "Acme <hello@acme.example>"
 [channels.spare]
 kind = "sendgrid"
 api_key = "SG.spare"
+host = "{sendgrid}"
 from = "Acme <hello@acme.example>"
 
 [targets.product]
@@ -98,9 +99,10 @@ PATHS = (
 @contextmanager
 def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
     """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
-    with ScriptedSmtpServer() as mail, RecordingServer() as segment:
+    with ScriptedSmtpServer() as mail, RecordingServer() as segment, RecordingServer() as sendgrid:
+        sendgrid.respond = lambda _request: Answer(status=202, body=b"")
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
-        toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url)
+        toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url, sendgrid=sendgrid.url)
         with configured_hub(directory, database_url, toml=toml, base_url=BASE_URL) as hub:
             client = create_app(hub).test_client()
             _let_people_in(hub, client, len(NAMES))
@@ -109,7 +111,7 @@ def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
             sync.drain(hub, until=_soon())
             _let_people_in(hub, client, 6, first=len(NAMES), sends=False)
             _leave_some_open(hub)
-            suppressions.add(hub, "never@customer.example", Stop.MANUAL, "asked by phone")
+            suppressions.add(hub, "never@customer.example", Stop.UNSUBSCRIBED, "asked by phone")
             tokens.add(hub, "reporting", [Scope.READ])
             yield hub
 
