@@ -23,7 +23,7 @@ from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
-from hub.store import tables, tallies, worlds
+from hub.store import changes, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
 from hub.store.sql import insert_many, is_among, look_up
 from hub.store.tallies import Tally
@@ -216,7 +216,7 @@ def _tallies(ruling: Ruling) -> list[Tally]:
 def _write(connection: Connection, prepared: Prepared) -> bool:
     """Write a decided chunk down; return whether anybody was erased by it."""
     delete_marked(connection, prepared.marked)
-    worlds.save(connection, prepared.world, now=prepared.now)
+    changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
     tallies.add(connection, prepared.counts)
