@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, literal, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from hub.domain.identity import mailbox_of
 from hub.domain.states import State
 from hub.domain.traits import value_of
 from hub.domain.world import Invitation, Person, World
 from hub.store.engine import Stale
-from hub.store.sql import insert_many, upsert
+from hub.store.sql import insert_many, update_many, upsert
 from hub.store.tables import event, identity, invitation, outbox, person, response
-from hub.store.types import Instant
 
 
 def save(connection: Connection, world: World, *, now: datetime) -> None:
@@ -67,15 +66,26 @@ def _identity_rows(people: Iterable[Person]) -> list[dict[str, Any]]:
 
 
 def _save_invitations(connection: Connection, world: World, now: datetime) -> None:
-    changed = [_changed_row(one, now) for one in world.changed.values() if one.revision is not None]
-    for row in sorted(changed, key=lambda one: one["state"] != State.CANCELLED):
-        statement = update(invitation).where(invitation.c.id == row["id"], invitation.c.revision == row["revision"])
-        values = {name: value for name, value in row.items() if name != "id"} | {"revision": row["revision"] + 1}
-        if connection.execute(statement.values(**values)).rowcount != 1:
-            raise Stale
+    changed = [one for one in world.changed.values() if one.revision is not None]
+    # Of two that became one person's, one makes room for the other.
+    _change(connection, [one for one in changed if one.state is State.CANCELLED], now)
+    _change(connection, [one for one in changed if one.state is not State.CANCELLED], now)
     for other_id, person_id in world.joined.items():
         connection.execute(update(invitation).where(invitation.c.person_id == other_id).values(person_id=person_id))
     insert_many(connection, invitation, [_new_row(one, now) for one in world.changed.values() if one.revision is None])
+
+
+def _change(connection: Connection, changed: Sequence[Invitation], now: datetime) -> None:
+    rows = [_changed_row(one, now) for one in sorted(changed, key=lambda one: one.id)]
+    if update_many(connection, invitation, rows, where=["id", "revision"], computed=_COMPUTED) != len(rows):
+        raise Stale
+
+
+_COMPUTED = {
+    "revision": "invitation.revision + 1",
+    # A new due time begins anew; a change of anything else leaves a retry where it is.
+    "next_attempt_at": "coalesce(nullif({}, invitation.due_at), invitation.next_attempt_at)",
+}
 
 
 def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
@@ -87,10 +97,7 @@ def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "due_at": one.due_at,
-        # A new due time begins anew; a change of anything else leaves a retry where it is.
-        "next_attempt_at": case(
-            (invitation.c.due_at == one.due_at, invitation.c.next_attempt_at), else_=literal(one.due_at, Instant)
-        ),
+        "next_attempt_at": one.due_at,
         "created_at_basis": one.created_at,
         "concluded_at": now if one.state is State.CANCELLED else None,
     }
