@@ -8,9 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from hub.domain.identity import mailbox_of
 from hub.domain.states import State
-from hub.domain.traits import value_of
 from hub.domain.world import Invitation, Person, World
 from hub.store.engine import Stale
 from hub.store.sql import insert_many, update_many, upsert
@@ -36,18 +34,17 @@ def save(connection: Connection, world: World, *, now: datetime) -> None:
         "locale_at",
         "future_created_at",
     ]
-    upsert(connection, person, [_person_row(world, one) for one in touched], update=columns)
+    upsert(connection, person, [_person_row(one) for one in touched], update=columns)
     upsert(connection, identity, _identity_rows(touched), update=["person_id", "position"])
     _save_invitations(connection, world, now)
 
 
-def _person_row(world: World, one: Person) -> dict[str, Any]:
-    address = world.check_address(value_of(one.profile, "email"))
+def _person_row(one: Person) -> dict[str, Any]:
     return {
         "id": one.id,
         "first_seen_at": one.first_seen_at,
         "first_id": one.first_id,
-        "mailbox": mailbox_of(address) if address else None,
+        "mailbox": one.mailbox,
         "profile": one.profile,
         "locale": one.locale,
         "timezone": one.timezone,

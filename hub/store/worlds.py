@@ -19,14 +19,14 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
+from hub.domain.identity import Identity, IdKind, fingerprint
 from hub.domain.rules import REFUSAL_COUNTS
 from hub.domain.states import SENT_STATES, WAITING, State
-from hub.domain.traits import Profile, Trait, value_of
+from hub.domain.traits import Profile, Trait
 from hub.domain.world import Invitation, Person, Survey, World
 from hub.store.sql import in_states, is_among, look_up
 from hub.store.tables import identity, invitation, person, suppression
-from hub.store.types import new_id
+from hub.store.types import ids_for_many
 
 BRAKE_LOOKS_BACK = timedelta(days=28)
 _COUNTED = sorted(WAITING | SENT_STATES)
@@ -36,7 +36,7 @@ _COUNTED_FOR_BRAKE = sorted((WAITING | SENT_STATES) - {State.HELD})
 def new_world(connection: Connection, check_address: Any, now: datetime) -> World:
     """Return an empty world whose counts come from the database when they are asked for."""
     return World(
-        new_id=new_id,
+        new_id=ids_for_many().__next__,
         check_address=check_address,
         count_day=lambda survey_id, day: _count_day(connection, survey_id, day),
         count_hour=lambda survey_id, hour: _count(connection, survey_id, hour, timedelta(hours=1), _COUNTED_FOR_BRAKE),
@@ -60,8 +60,7 @@ def load(
     people = load_people(connection, ids)
     for found in people.values():
         world.know(found)
-    addresses = (world.check_address(value_of(found.profile, "email")) for found in people.values())
-    boxes = set(mailboxes) | {mailbox_of(address) for address in addresses if address}
+    boxes = set(mailboxes) | {found.mailbox for found in people.values() if found.mailbox}
     lookback = max((max(s.rules.min_interval, s.rules.quiet_period) for s in surveys), default=timedelta(0))
     _load_invitations(connection, world, people=set(people), mailboxes=boxes, since=now - lookback)
     _load_refusals(connection, world, boxes, now)
