@@ -78,14 +78,17 @@ def load_people(connection: Connection, person_ids: Collection[str]) -> dict[str
         return {}
     rows = connection.execute(select(*_PERSON).where(is_among(connection, person.c.id, person_ids))).all()
     people = {row.id: _person(row) for row in rows}
-    rows = connection.execute(
-        select(identity).where(is_among(connection, identity.c.person_id, person_ids)).order_by(identity.c.position)
-    ).all()
-    for row in rows:
-        owner = people[row.person_id]
-        owner.identities.append(Identity(namespace=row.namespace, kind=IdKind(row.kind), value=row.value))
+    theirs = is_among(connection, identity.c.person_id, person_ids)
+    found = connection.execute(select(*_IDENTITY).where(theirs).order_by(identity.c.position)).all()
+    for person_id, namespace, kind, value in found:
+        owner = people[person_id]
+        owner.identities.append(Identity(namespace=namespace, kind=_KINDS[kind], value=value))
         owner.stored_identities += 1
     return people
+
+
+_IDENTITY = (identity.c.person_id, identity.c.namespace, identity.c.kind, identity.c.value)
+_KINDS = {kind.value: kind for kind in IdKind}
 
 
 _PERSON = (
@@ -173,13 +176,16 @@ _INVITATION = (
 )
 
 
+_STATES = {state.value: state for state in State}
+
+
 def _invitation(row: Any) -> Invitation:
     return Invitation(
         id=row.id,
         survey_id=row.survey_id,
         person_id=row.person_id,
         mailbox=row.mailbox,
-        state=State(row.state),
+        state=_STATES[row.state],
         due_at=row.due_at,
         created_at=row.created_at_basis,
         sent_at=row.sent_at,
