@@ -113,7 +113,7 @@ def _replay(
                 continue
             incoming = event.incoming
             if incoming.type == "identify" and brings_only_sync_traits(incoming.traits, echo_traits):
-                incoming = replace(incoming, is_echo=True)
+                incoming = incoming._replace(is_echo=True)
             ruling = decide(world, incoming, [survey], clock)
             if incoming.type == "delete" and ruling.reason is not Reason.DUPLICATE:
                 world.forget(incoming.user, incoming.anonymous)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class IdKind(StrEnum):
@@ -14,10 +14,11 @@ class IdKind(StrEnum):
     USER = "user"
     ANONYMOUS = "anonymous"
 
+    __hash__ = str.__hash__  # enum's own costs a call for each
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Identity:
-    """One id of a person: unique within its namespace and kind."""
+
+class Identity(NamedTuple):
+    """One id of a person: unique within its namespace and kind. A tuple, because it is looked up all the time."""
 
     namespace: str
     kind: IdKind

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     REJECTED = "rejected"
 
+    __hash__ = str.__hash__  # enum's own costs a call for each
+
 
 class Reason(StrEnum):
     """Why: the closed list of docs/rules.md, and why a scheduled invitation was cancelled later."""
@@ -46,6 +48,8 @@ class Reason(StrEnum):
     SCHEDULED = "scheduled"
     WINDOW_MISSED = "window_missed"
     CANCELLED = "cancelled"
+
+    __hash__ = str.__hash__  # enum's own costs a call for each
 
 
 SENTENCES: dict[Reason, str] = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from hub.domain.created_at import UNREADABLE, read_created_at
-from hub.domain.identity import Identity, is_held_out, mailbox_of
+from hub.domain.identity import Identity, is_held_out
 from hub.domain.reasons import Outcome, Reason
 from hub.domain.settings import OnMissingCreatedAt
 from hub.domain.states import SENT_STATES, WAITING, State
@@ -19,8 +19,10 @@ REFUSAL_COUNTS = timedelta(days=7)
 FUTURE_ALLOWED = timedelta(hours=24)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Incoming:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Incoming(NamedTuple):
     """An event as rules see it. `timestamp` is never in the future; `traits` are under one spelling each."""
 
     source: str
@@ -32,15 +34,14 @@ class Incoming:
     timestamp: datetime
     arrived_at: datetime
     name: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = _NOTHING
     locale: str | None = None
     timezone: str | None = None
     is_echo: bool = False
     is_active: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided for one survey, and what led to it."""
 
     survey_id: str
@@ -49,11 +50,10 @@ class Decision:
     due_at: datetime | None = None
     eligible_again_at: datetime | None = None
     invitation_id: str | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What became of an event. `reason` is None when surveys decided on it: see `decisions`."""
 
     outcome: Outcome | None
@@ -145,11 +145,11 @@ class _Case:
         known = value_of(self.person.profile, "email")
         if known is None:
             return Reason.NO_EMAIL
-        address = self.world.check_address(known)
         brought = self.event.traits.get("email")
-        if address is None or (brought is not None and self.world.check_address(brought) is None):
+        is_other = brought is not None and brought != known
+        if self.person.mailbox is None or (is_other and self.world.check_address(brought) is None):
             return Reason.BAD_EMAIL
-        self.mailbox = mailbox_of(address)
+        self.mailbox = self.person.mailbox
         if self.world.is_suppressed(self.person, self.mailbox):
             return Reason.SUPPRESSED
         return Reason.RECENTLY_REFUSED if _is_recently_refused(self.world, self.mailbox, self.now) else None
@@ -255,10 +255,9 @@ class _Case:
 
 def recheck(world: World, survey: Survey, person: Person, invitation: Invitation, now: datetime) -> Reason | None:
     """Return why an invitation must not be sent after all, or None: rules 9, 10, 15, 17 and 18 as they now stand."""
-    address = world.check_address(value_of(person.profile, "email"))
-    if address is None:
+    mailbox = person.mailbox
+    if mailbox is None:
         return Reason.BAD_EMAIL
-    mailbox = mailbox_of(address)
     if world.is_suppressed(person, mailbox):
         return Reason.SUPPRESSED
     if _is_recently_refused(world, mailbox, now):

@@ -20,6 +20,8 @@ class State(StrEnum):
     COMPLAINED = "complained"
     CANCELLED = "cancelled"
 
+    __hash__ = str.__hash__  # enum's own costs a call for each
+
 
 WAITING = frozenset({State.SCHEDULED, State.HELD, State.QUEUED, State.CLAIMED, State.SENDING})
 """A waiting invitation: rule 16."""

@@ -26,7 +26,8 @@ Profile = dict[str, Trait]
 
 def resolve_spellings(traits: Mapping[str, Any], fallback: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event's traits, each under one name: nulls dropped first, camelCase wins, `fallback` fills gaps."""
-    return _resolve(fallback) | _resolve(traits)
+    resolved = _resolve(traits)
+    return _resolve(fallback) | resolved if fallback else resolved
 
 
 def _resolve(traits: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Person:
     """When the first event about this person arrived, echoes aside."""
     first_id: str
     profile: Profile = field(default_factory=dict)
+    mailbox: str | None = None
+    """Where their profile's address leads, None where mail reaches nobody; the world keeps it."""
     identities: list[Identity] = field(default_factory=list)
     locale: str | None = None
     timezone: str | None = None
@@ -100,21 +102,26 @@ class Tally:
         self._base = base
         self._known: dict[tuple[str, datetime | date], int] = {}
         self._changes: Counter[tuple[str, datetime | date]] = Counter()
+        self._uncounted: list[tuple[str, datetime, int]] = []
+        """Changes that were not asked for yet: few surveys have limits to count them for."""
 
     def at(self, survey_id: str, due_at: datetime) -> int:
         """Return how many fall due in the span of `due_at`."""
         key = (survey_id, self._span_of(due_at))
         if key not in self._known:
             self._known[key] = self._base(*key)
-        return self._known[key] + self._changes[key]
+        return self._known[key] + self.change(survey_id, due_at)
 
     def change(self, survey_id: str, due_at: datetime) -> int:
         """Return by how much the count changed since it was stored."""
+        for survey, moment, change in self._uncounted:
+            self._changes[survey, self._span_of(moment)] += change
+        self._uncounted.clear()
         return self._changes[survey_id, self._span_of(due_at)]
 
     def add(self, survey_id: str, due_at: datetime, change: int) -> None:
         """Count one more (or, with -1, less)."""
-        self._changes[survey_id, self._span_of(due_at)] += change
+        self._uncounted.append((survey_id, due_at, change))
 
 
 def day_of(moment: datetime) -> date:
@@ -161,6 +168,7 @@ class World:
 
     def know(self, person: Person) -> None:
         """Add a person with their identities."""
+        person.mailbox = self._mailbox_of(person)
         for identity in person.identities:
             self.people[identity] = person
 
@@ -313,8 +321,7 @@ class World:
                 self._forget_mailboxes(person)
 
     def _forget_mailboxes(self, person: Person) -> None:
-        address = self.check_address(value_of(person.profile, "email"))
-        mailboxes = {mailbox_of(address)} if address else set()
+        mailboxes = {person.mailbox} if person.mailbox else set()
         for invitation in self._by_person.pop(person.id, []):
             mailboxes.add(invitation.mailbox)
             self._by_mailbox[invitation.mailbox].remove(invitation)
@@ -324,16 +331,19 @@ class World:
 
     def readdress(self, person: Person) -> None:
         """Let a person's waiting invitations follow them to their newest mailbox."""
-        address = self.check_address(value_of(person.profile, "email"))
-        if address is None:
+        mailbox = person.mailbox = self._mailbox_of(person)
+        if mailbox is None:
             return
-        mailbox = mailbox_of(address)
         for invitation in self._by_person[person.id]:
             if invitation.mailbox != mailbox and invitation.state in MOVABLE:
                 self._by_mailbox[invitation.mailbox].remove(invitation)
                 invitation.mailbox = mailbox
                 self._by_mailbox[mailbox].append(invitation)
                 self.changed[invitation.id] = invitation
+
+    def _mailbox_of(self, person: Person) -> str | None:
+        address = self.check_address(value_of(person.profile, "email"))
+        return mailbox_of(address) if address else None
 
     def cancel(self, invitation: Invitation, reason: str) -> None:
         """Cancel a waiting invitation that did not leave."""

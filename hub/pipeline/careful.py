@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.domain.reasons import Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +23,10 @@ from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
-from hub.store import tables, tallies, worlds
+from hub.store import changes, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
 from hub.store.sql import insert_many, is_among, look_up
 from hub.store.tallies import Tally
-from hub.store.types import new_id
 
 
 def decide_together(
@@ -97,17 +96,19 @@ def _prepare(
     event_rows: list[dict[str, Any]] = []
     decision_rows: list[dict[str, Any]] = []
     deleted: list[Identity] = []
-    counts: Counter[Tally] = Counter({_POISON: -len(marked)})
+    counted: list[Tally] = []
     for event in events:
         ruling = _rule(world, configuration, event, emitted, echo_traits, now)
-        counts.update(_tallies(ruling))
+        counted += _tallies(ruling)
         if ruling.reason is Reason.DUPLICATE:
             continue
-        event_id = new_id()
+        event_id = world.new_id()
         event_rows.append(_event_row(event_id, event, ruling))
         decision_rows += _decision_rows(event_id, ruling, now)
         if event.type == "delete" and event.incoming is not None:
             deleted += [named for named in (event.incoming.user, event.incoming.anonymous) if named is not None]
+    counts = Counter(counted)
+    counts[_POISON] -= len(marked)
     for row in event_rows:
         row["person_id"] = world.joined.get(row["person_id"], row["person_id"])
     return Prepared(
@@ -139,7 +140,7 @@ def _rule(
     incoming = event.incoming
     is_update = incoming.type == "identify" and brings_only_sync_traits(incoming.traits, echo_traits)
     if event.message_id in emitted or is_update:
-        incoming = replace(incoming, is_echo=True)
+        incoming = incoming._replace(is_echo=True)
     return decide(world, incoming, configuration.rules, now)
 
 
@@ -216,7 +217,7 @@ def _tallies(ruling: Ruling) -> list[Tally]:
 def _write(connection: Connection, prepared: Prepared) -> bool:
     """Write a decided chunk down; return whether anybody was erased by it."""
     delete_marked(connection, prepared.marked)
-    worlds.save(connection, prepared.world, now=prepared.now)
+    changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
     tallies.add(connection, prepared.counts)

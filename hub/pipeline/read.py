@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,10 +31,10 @@ MOST_EVENTS = 20_000
 """Of one body: a source that never ends is stopped there."""
 MAX_MESSAGE_ID = 300
 _PLAIN = {str, int, float, bool}
+_ID_NAMES = {IdKind.USER: "userId", IdKind.ANONYMOUS: "anonymousId"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadEvent:
+class ReadEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event on its way into the rules; `fault` when it never gets there."""
 
     source_id: str
@@ -64,8 +63,11 @@ def read_bodies(configuration: Configuration, bodies: Sequence[AcceptedBody]) ->
     def read() -> list[ReadEvent]:
         nonlocal current
         events: list[ReadEvent] = []
+        noted = current.source_id
         for current in bodies:
-            note_down(Note(of=current.source_id, doing="read"))
+            if current.source_id != noted:
+                noted = current.source_id
+                note_down(Note(of=noted, doing="read"))
             events += read_body(configuration, current)
         return events
 
@@ -207,14 +209,12 @@ def _derived_id(payload: bytes, arrived_at: datetime) -> str:
 
 def _storage_fault(message_id: str, traits: Mapping[str, Any], *identities: Identity | None) -> str | None:
     """Return why the databases could not keep an event: it must not stop those that come with it."""
-    names = {IdKind.USER: "userId", IdKind.ANONYMOUS: "anonymousId"}
-    texts = [("messageId", message_id, MAX_MESSAGE_ID)]
-    texts += [(names[identity.kind], identity.value, MAX_ID) for identity in identities if identity is not None]
-    for name, text, longest in texts:
-        if len(text) > longest:
-            return f"{name} has {len(text)} characters; {longest} are the most"
-        if not is_storable(text):
-            return f"{name} holds a NUL character or half a surrogate pair"
+    fault = _text_fault("messageId", message_id, MAX_MESSAGE_ID)
+    for identity in identities:
+        if fault is None and identity is not None:
+            fault = _text_fault(_ID_NAMES[identity.kind], identity.value, MAX_ID)
+    if fault is not None:
+        return fault
     if set(map(type, traits)) <= {str} and set(map(type, traits.values())) <= _PLAIN:
         return None
     try:
@@ -222,3 +222,9 @@ def _storage_fault(message_id: str, traits: Mapping[str, Any], *identities: Iden
     except (TypeError, ValueError) as error:
         return f"a trait cannot be kept: {error}"
     return None
+
+
+def _text_fault(name: str, text: str, longest: int) -> str | None:
+    if len(text) > longest:
+        return f"{name} has {len(text)} characters; {longest} are the most"
+    return None if is_storable(text) else f"{name} holds a NUL character or half a surrogate pair"

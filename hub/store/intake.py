@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, PoolProxiedConnection, delete, func, select, update
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, PoolProxiedConnection, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from hub.failpoints import failpoint
@@ -22,8 +22,7 @@ RESTED_S = 1.0
 """A connection that was not used for so long is looked at before it is used again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AcceptedBody:
+class AcceptedBody(Struct, frozen=True, kw_only=True):
     """A body that a sender was told is safe. `deaths`: workers that died while working on it."""
 
     source_id: str
@@ -100,35 +99,31 @@ def first(store: Store, *, sources: Collection[str], limit: int, max_bytes: int)
 
     One that was in hand when a worker died comes alone.
     """
-    sizes = select(body.c.id, body.c.deaths, func.length(body.c.body).label("size"))
+    theirs = body.c.source_id.in_(sources)
+    sizes = select(body.c.id, body.c.deaths, func.length(body.c.body)).where(theirs).order_by(body.c.id).limit(limit)
     with store.intake.connect() as connection, connection.begin():
-        found = connection.execute(sizes.where(body.c.source_id.in_(sources)).order_by(body.c.id).limit(limit))
-        chunk = _within(connection, _chunk_of(found.all(), max_bytes))
-        return [_accepted(row) for row in connection.execute(select(body).where(chunk).order_by(body.c.id)).all()]
+        last = _last_of_chunk(connection.execute(sizes), max_bytes)
+        chunk = select(*_ACCEPTED).where(theirs, body.c.id <= last).order_by(body.c.id)
+        return [_accepted(*row) for row in connection.execute(chunk)]
 
 
-def _accepted(row: Any) -> AcceptedBody:
-    return AcceptedBody(
-        source_id=row.source_id,
-        hint=row.hint,
-        arrived_at=row.arrived_at,
-        body=row.body,
-        id=row.id,
-        deaths=row.deaths,
-    )
+_ACCEPTED = (body.c.source_id, body.c.hint, body.c.arrived_at, body.c.body, body.c.id, body.c.deaths)
 
 
-def _chunk_of(rows: Iterable[Any], max_bytes: int) -> list[int]:
-    ids: list[int] = []
-    size = 0
-    for row in rows:
-        if ids and (row.deaths or size + row.size > max_bytes):
+def _accepted(source_id: str, hint: str, arrived_at: datetime, body: bytes, id: int, deaths: int) -> AcceptedBody:
+    return AcceptedBody(source_id=source_id, hint=hint, arrived_at=arrived_at, body=body, id=id, deaths=deaths)
+
+
+def _last_of_chunk(rows: Iterable[tuple[int, int, int]], max_bytes: int) -> int:
+    last = total = 0
+    for id, deaths, size in rows:
+        if last and (deaths or total + size > max_bytes):
             break
-        ids.append(row.id)
-        size += row.size
-        if row.deaths:
+        last = id
+        total += size
+        if deaths:
             break
-    return ids
+    return last
 
 
 def begin_work(store: Store, ids: Collection[int]) -> None:
@@ -143,6 +138,7 @@ def leave_work(store: Store, ids: Collection[int]) -> None:
 
 def _change(store: Store, ids: Collection[int], deaths: int) -> None:
     with store.intake.connect() as connection, begin_writing(connection):
+        _commit_lazily(connection)
         statement = update(body).where(_within(connection, ids)).values(deaths=body.c.deaths + deaths)
         connection.execute(statement)
 
@@ -150,7 +146,14 @@ def _change(store: Store, ids: Collection[int], deaths: int) -> None:
 def remove(store: Store, ids: Collection[int]) -> None:
     """Delete decided bodies."""
     with store.intake.connect() as connection, begin_writing(connection):
+        _commit_lazily(connection)
         connection.execute(delete(body).where(_within(connection, ids)))
+
+
+def _commit_lazily(connection: Connection) -> None:
+    """Let the commit not wait for the disk: should it be lost with the server, bodies are decided once more."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
 
 
 def _within(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:

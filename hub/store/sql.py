@@ -80,6 +80,55 @@ def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any])
     return connection.execute(statement).first() is not None
 
 
+def update_many(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    where: Sequence[str],
+    computed: Mapping[str, str],
+) -> int:
+    """Change the row that agrees with each of `rows` in the columns `where`; return how many there were.
+
+    Each of the other columns is set to what the row says, or to what is `computed`: SQL in which `{}` is that.
+    """
+    if not rows:
+        return 0
+    names = [name for name in rows[0] if name not in where]
+    columns = _columns(connection, table, rows, (*names, *where))
+    if connection.dialect.name == "postgresql":
+        statement = _update_from_arrays(table, names, where, computed, connection.dialect)
+        return connection.exec_driver_sql(statement, tuple(columns)).rowcount
+    statement = _update_row(table, names, where, computed, connection.dialect)
+    return connection.exec_driver_sql(statement, list(zip(*columns, strict=True))).rowcount
+
+
+def _update_from_arrays(
+    table: Table, names: Sequence[str], where: Sequence[str], computed: Mapping[str, str], dialect: Dialect
+) -> str:
+    quoted = dialect.identifier_preparer.quote
+    both = ", ".join(map(quoted, (*names, *where)))
+    given = f"unnest({_arrays(table, (*names, *where), dialect)}) AS given ({both})"
+    changes = _changes(names, {name: f"given.{quoted(name)}" for name in names}, computed, dialect)
+    is_it = " AND ".join(f"{quoted(table.name)}.{quoted(name)} = given.{quoted(name)}" for name in where)
+    return f"UPDATE {quoted(table.name)} SET {changes} FROM {given} WHERE {is_it}"  # noqa: S608  names of our own
+
+
+def _update_row(
+    table: Table, names: Sequence[str], where: Sequence[str], computed: Mapping[str, str], dialect: Dialect
+) -> str:
+    quoted = dialect.identifier_preparer.quote
+    changes = _changes(names, dict.fromkeys(names, "?"), computed, dialect)
+    is_it = " AND ".join(f"{quoted(name)} = ?" for name in where)
+    return f"UPDATE {quoted(table.name)} SET {changes} WHERE {is_it}"  # noqa: S608  names of our own
+
+
+def _changes(names: Sequence[str], given: Mapping[str, str], computed: Mapping[str, str], dialect: Dialect) -> str:
+    quoted = dialect.identifier_preparer.quote
+    new = {name: computed.get(name, "{}").format(given.get(name, "")) for name in (*names, *computed)}
+    return ", ".join(f"{quoted(name)} = {value}" for name, value in new.items())
+
+
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> None:
     """Insert rows past SQLAlchemy, which takes several times as long to bind them as the databases to store them.
 
@@ -88,7 +137,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
     if not rows:
         return
     names = tuple(rows[0])
-    columns = [_stored(table.c[name], connection.dialect, [row[name] for row in rows]) for name in names]
+    columns = _columns(connection, table, rows, names)
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_insert_arrays(table, names, on_conflict, connection.dialect), tuple(columns))
     else:
@@ -96,16 +145,26 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
         connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
 
 
-def _stored(column: Column[Any], dialect: Dialect, values: Iterable[Any]) -> list[Any]:
+def _columns(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> list[list[Any]]:
+    return [_stored(table.c[name], connection.dialect, [row[name] for row in rows]) for name in names]
+
+
+def _stored(column: Column[Any], dialect: Dialect, values: list[Any]) -> list[Any]:
     if isinstance(column.type, TypeDecorator):
         bind = column.type.process_bind_param
         return [bind(value, dialect) for value in values]
-    return list(values)
+    return values
 
 
 def _insert_arrays(table: Table, names: Sequence[str], on_conflict: str, dialect: Dialect) -> str:
-    arrays = ", ".join(f"%b::{table.c[name].type.compile(dialect)}[]" for name in names)
+    arrays = _arrays(table, names, dialect)
     return f"{_insert_into(table, names, dialect)} SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608  names of our own
+
+
+def _arrays(table: Table, names: Iterable[str], dialect: Dialect) -> str:
+    return ", ".join(f"%b::{table.c[name].type.compile(dialect)}[]" for name in names)
 
 
 def _insert_row(table: Table, names: Sequence[str], on_conflict: str, dialect: Dialect) -> str:

@@ -1,4 +1,4 @@
-"""Loading a world for the rules from the database, and writing back what they changed."""
+"""Loading a world for the rules from the database."""
 
 from __future__ import annotations
 
@@ -13,25 +13,20 @@ from sqlalchemy import (
     Connection,
     Text,
     and_,
-    case,
-    delete,
     func,
-    literal,
     or_,
     select,
     type_coerce,
-    update,
 )
 
-from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
+from hub.domain.identity import Identity, IdKind, fingerprint
 from hub.domain.rules import REFUSAL_COUNTS
 from hub.domain.states import SENT_STATES, WAITING, State
-from hub.domain.traits import Profile, Trait, value_of
+from hub.domain.traits import Profile, Trait
 from hub.domain.world import Invitation, Person, Survey, World
-from hub.store.engine import Stale
-from hub.store.sql import in_states, insert_many, is_among, look_up, upsert
-from hub.store.tables import event, identity, invitation, outbox, person, response, suppression
-from hub.store.types import Instant, new_id
+from hub.store.sql import in_states, is_among, look_up
+from hub.store.tables import identity, invitation, person, suppression
+from hub.store.types import ids_for_many
 
 BRAKE_LOOKS_BACK = timedelta(days=28)
 _COUNTED = sorted(WAITING | SENT_STATES)
@@ -41,7 +36,7 @@ _COUNTED_FOR_BRAKE = sorted((WAITING | SENT_STATES) - {State.HELD})
 def new_world(connection: Connection, check_address: Any, now: datetime) -> World:
     """Return an empty world whose counts come from the database when they are asked for."""
     return World(
-        new_id=new_id,
+        new_id=ids_for_many().__next__,
         check_address=check_address,
         count_day=lambda survey_id, day: _count_day(connection, survey_id, day),
         count_hour=lambda survey_id, hour: _count(connection, survey_id, hour, timedelta(hours=1), _COUNTED_FOR_BRAKE),
@@ -65,8 +60,7 @@ def load(
     people = load_people(connection, ids)
     for found in people.values():
         world.know(found)
-    addresses = (world.check_address(value_of(found.profile, "email")) for found in people.values())
-    boxes = set(mailboxes) | {mailbox_of(address) for address in addresses if address}
+    boxes = set(mailboxes) | {found.mailbox for found in people.values() if found.mailbox}
     lookback = max((max(s.rules.min_interval, s.rules.quiet_period) for s in surveys), default=timedelta(0))
     _load_invitations(connection, world, people=set(people), mailboxes=boxes, since=now - lookback)
     _load_refusals(connection, world, boxes, now)
@@ -84,14 +78,17 @@ def load_people(connection: Connection, person_ids: Collection[str]) -> dict[str
         return {}
     rows = connection.execute(select(*_PERSON).where(is_among(connection, person.c.id, person_ids))).all()
     people = {row.id: _person(row) for row in rows}
-    rows = connection.execute(
-        select(identity).where(is_among(connection, identity.c.person_id, person_ids)).order_by(identity.c.position)
-    ).all()
-    for row in rows:
-        owner = people[row.person_id]
-        owner.identities.append(Identity(namespace=row.namespace, kind=IdKind(row.kind), value=row.value))
+    theirs = is_among(connection, identity.c.person_id, person_ids)
+    found = connection.execute(select(*_IDENTITY).where(theirs).order_by(identity.c.position)).all()
+    for person_id, namespace, kind, value in found:
+        owner = people[person_id]
+        owner.identities.append(Identity(namespace=namespace, kind=_KINDS[kind], value=value))
         owner.stored_identities += 1
     return people
+
+
+_IDENTITY = (identity.c.person_id, identity.c.namespace, identity.c.kind, identity.c.value)
+_KINDS = {kind.value: kind for kind in IdKind}
 
 
 _PERSON = (
@@ -126,6 +123,10 @@ def read_profile(text: str) -> Profile:
         return _profile.decode(text)
     except msgspec.DecodeError:  # half a surrogate pair, and NaN
         return {name: Trait(value, _moment(at), by) for name, (value, at, by) in json.loads(text).items()}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def person_ids(connection: Connection, identities: Collection[Identity]) -> set[str]:
@@ -175,13 +176,16 @@ _INVITATION = (
 )
 
 
+_STATES = {state.value: state for state in State}
+
+
 def _invitation(row: Any) -> Invitation:
     return Invitation(
         id=row.id,
         survey_id=row.survey_id,
         person_id=row.person_id,
         mailbox=row.mailbox,
-        state=State(row.state),
+        state=_STATES[row.state],
         due_at=row.due_at,
         created_at=row.created_at_basis,
         sent_at=row.sent_at,
@@ -267,108 +271,3 @@ class BusiestHours:
             .subquery()
         )
         return self._connection.scalar(select(func.max(counted.c.number))) or 0
-
-
-# Writing back
-
-
-def save(connection: Connection, world: World, *, now: datetime) -> None:
-    """Write the people and invitations that changed. Raises Stale when an invitation changed under our hands."""
-    for other_id, person_id in world.joined.items():
-        # An answer in this very moment holds the invitation: it is waited for, and then moved with the others.
-        connection.execute(select(invitation.c.id).where(invitation.c.person_id == other_id).with_for_update())
-        for table in (event, response, outbox):
-            connection.execute(update(table).where(table.c.person_id == other_id).values(person_id=person_id))
-        connection.execute(delete(person).where(person.c.id == other_id))
-    touched = sorted(world.touched.values(), key=lambda one: one.id)
-    columns = [
-        "first_seen_at",
-        "first_id",
-        "mailbox",
-        "profile",
-        "locale",
-        "timezone",
-        "locale_at",
-        "future_created_at",
-    ]
-    upsert(connection, person, [_person_row(world, one) for one in touched], update=columns)
-    upsert(connection, identity, _identity_rows(touched), update=["person_id", "position"])
-    _save_invitations(connection, world, now)
-
-
-def _person_row(world: World, one: Person) -> dict[str, Any]:
-    address = world.check_address(value_of(one.profile, "email"))
-    return {
-        "id": one.id,
-        "first_seen_at": one.first_seen_at,
-        "first_id": one.first_id,
-        "mailbox": mailbox_of(address) if address else None,
-        "profile": one.profile,
-        "locale": one.locale,
-        "timezone": one.timezone,
-        "locale_at": one.locale_at,
-        "future_created_at": {_text(key): _text(value) for key, value in one.future_created_at.items()},
-    }
-
-
-def _identity_rows(people: Iterable[Person]) -> list[dict[str, Any]]:
-    rows = [
-        {"namespace": i.namespace, "kind": i.kind, "value": i.value, "person_id": one.id, "position": position}
-        for one in people
-        for position, i in enumerate(one.identities[one.stored_identities :], one.stored_identities)
-    ]
-    return sorted(rows, key=lambda row: (row["namespace"], row["kind"], row["value"]))
-
-
-def _save_invitations(connection: Connection, world: World, now: datetime) -> None:
-    changed = [_changed_row(one, now) for one in world.changed.values() if one.revision is not None]
-    for row in sorted(changed, key=lambda one: one["state"] != State.CANCELLED):
-        statement = update(invitation).where(invitation.c.id == row["id"], invitation.c.revision == row["revision"])
-        values = {name: value for name, value in row.items() if name != "id"} | {"revision": row["revision"] + 1}
-        if connection.execute(statement.values(**values)).rowcount != 1:
-            raise Stale
-    for other_id, person_id in world.joined.items():
-        connection.execute(update(invitation).where(invitation.c.person_id == other_id).values(person_id=person_id))
-    insert_many(connection, invitation, [_new_row(one, now) for one in world.changed.values() if one.revision is None])
-
-
-def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "revision": one.revision,
-        "person_id": one.person_id,
-        "mailbox": one.mailbox,
-        "state": one.state,
-        "reason": one.reason,
-        "due_at": one.due_at,
-        # A new due time begins anew; a change of anything else leaves a retry where it is.
-        "next_attempt_at": case(
-            (invitation.c.due_at == one.due_at, invitation.c.next_attempt_at), else_=literal(one.due_at, Instant)
-        ),
-        "created_at_basis": one.created_at,
-        "concluded_at": now if one.state is State.CANCELLED else None,
-    }
-
-
-def _new_row(one: Invitation, now: datetime) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "survey_id": one.survey_id,
-        "person_id": one.person_id,
-        "mailbox": one.mailbox,
-        "state": one.state,
-        "reason": one.reason,
-        "due_at": one.due_at,
-        "next_attempt_at": one.due_at,
-        "created_at_basis": one.created_at,
-        "scheduled_at": now,
-        "tried": [],
-    }
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat()

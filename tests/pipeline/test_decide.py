@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.admin import queue
+from hub.mail.addresses import check_address
 from hub.pipeline import decide, decisions
-from hub.store import intake, tables
+from hub.store import changes, intake, tables, worlds
 from hub.store.configuration import Role
+from hub.store.engine import Stale
 from tests.clock import NOW, days, seconds
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -316,6 +318,36 @@ def test_other_readable_created_at_moves_a_waiting_invitation(lab):
         "created_at_invalid",
         "created_at_invalid",
     ]
+
+
+def test_retry_keeps_its_time_until_the_due_time_moves(lab):
+    lab.set(min_delay_days=3)
+    lab.decide(identify(createdAt=NOW.isoformat()))
+    retry_at = NOW + days(3) + seconds(60)
+    lab.change(tables.invitation, state="queued", next_attempt_at=retry_at)
+    lab.decide(identify(email="new@acme.example", createdAt=NOW.isoformat()))
+    assert [(row.mailbox, row.next_attempt_at) for row in lab.invitations()] == [("new@acme.example", retry_at)]
+    lab.decide(identify(createdAt=(NOW - days(1)).isoformat()))
+    [moved] = lab.invitations()
+    assert (moved.due_at, moved.next_attempt_at, moved.revision) == (NOW + days(2), NOW + days(2), 2)
+
+
+def test_invitation_that_changed_meanwhile_is_not_written_over(lab):
+    lab.decide(identify("u1"), identify("u2"))
+    with lab.hub.store.read() as connection:
+        world = worlds.new_world(connection, check_address, NOW)
+        named = {row.person_id for row in lab.invitations()}
+        worlds.load(connection, world, ids=named, surveys=lab.hub.registry.current().rules, now=NOW)
+    for id in named:
+        [waiting] = world.invitations(id, "")
+        world.move(waiting, NOW + days(9), NOW, brake=False)
+    assert set(world.changed) == {row.id for row in lab.invitations()}
+    table = tables.invitation
+    with lab.hub.store.write() as connection:
+        connection.execute(table.update().where(table.c.id == waiting.id).values(state="claimed", revision=1))
+    with pytest.raises(Stale), lab.hub.store.write() as connection:
+        changes.save(connection, world, now=NOW)
+    assert {row.due_at for row in lab.invitations()} == {NOW}
 
 
 def test_surge_is_held_beyond_500_in_an_hour(lab: Lab):

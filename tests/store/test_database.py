@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.store import migrate, tables
 from hub.store.engine import Stale, Store
-from hub.store.types import new_id
+from hub.store.types import ids_for_many, new_id
 from tests.clock import NOW
 from tests.lab import Lab, settings_for
 
@@ -75,6 +76,13 @@ def test_json_survives_with_every_character_it_can_name(lab, value):
 def test_number_that_is_none_stays_one(lab):
     lab.change(tables.survey, settings={"delay": math.nan})
     assert math.isnan(lab.rows(tables.survey)[0].settings["delay"])
+
+
+def test_ids_for_many_are_like_others_and_none_comes_twice():
+    made = [new_id(), *islice(ids_for_many(), 1_000), new_id()]
+    assert len(set(made)) == len(made)
+    assert {len(id) for id in made} == {28}
+    assert sorted(id[:12] for id in made) == [id[:12] for id in made]
 
 
 def row(**values):

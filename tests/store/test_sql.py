@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.store import tables
-from hub.store.sql import insert_many, look_up, upsert
+from hub.store.sql import insert_many, look_up, update_many, upsert
 from hub.store.types import new_id
 from tests.clock import NOW
 
@@ -66,6 +66,22 @@ def test_row_that_exists_gets_only_what_is_to_be_updated(lab):
         upsert(connection, tables.setting, [{"name": "b", "value": 5}])
         known = dict(connection.execute(select(tables.setting.c.name, tables.setting.c.value)).all())
     assert {name: known[name] for name in "abc"} == {"a": 3, "b": 2, "c": 4}
+
+
+def test_rows_that_still_are_as_they_were_are_changed_and_counted(lab):
+    first, second, third = event(note="a", reason="x"), event(note="b", reason="y"), event(note=None, reason=None)
+    changes = [
+        {"id": first["id"], "note": "a", "reason": ODD, "payload": b"1", "timestamp": NOW},
+        {"id": second["id"], "note": "not b", "reason": ODD, "payload": b"2", "timestamp": NOW},
+    ]
+    computed = {"outcome": "event.outcome || '!'", "reason": "coalesce(event.reason, '') || {}"}
+    with lab.hub.store.write() as connection:
+        insert_many(connection, tables.event, [first, second, third])
+        assert update_many(connection, tables.event, changes, where=["id", "note"], computed=computed) == 1
+        assert update_many(connection, tables.event, [], where=["id"], computed={}) == 0
+    changed = {**first, "reason": f"x{ODD}", "payload": b"1", "timestamp": NOW, "outcome": "decided!"}
+    found = {row.id: dict(row._mapping) for row in lab.rows(tables.event)}
+    assert found == {changed["id"]: changed, second["id"]: second, third["id"]: third}
 
 
 def test_each_value_is_looked_up(lab):
