@@ -34,9 +34,9 @@ class AccountRole(StrEnum):
     VIEWER = "viewer"
     """Look at everything but secrets."""
     EDITOR = "editor"
-    """Change surveys and what happens to people: the queue, suppressions, imports, erasing."""
+    """Change the settings of surveys and what happens to people: the queue, suppressions, imports, erasing."""
     ADMIN = "admin"
-    """Change connections, accounts and tokens."""
+    """Make surveys and take them out of use; change connections, accounts and tokens."""
 
     def includes(self, needed: AccountRole) -> bool:
         """Return whether whoever has this role may do what takes that one."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from hub.config import ConfigError
 
 
-def by_field(error: ConfigError) -> Mapping[str, Sequence[str]]:
-    """Return the problems by the field that each begins with, for a form; those of no field are under ""."""
+def by_field(error: ConfigError) -> Mapping[str, str]:
+    """Return what is wrong, as a sentence for each field that a problem begins with; "" is for what is of no field."""
     found: dict[str, list[str]] = {}
     for problem in error.problems:
         path, separator, why = problem.partition(": ")
         is_named = separator and " " not in path
-        found.setdefault(path if is_named else "", []).append(why if is_named else problem)
-    return found
+        found.setdefault(path if is_named else "", []).append(_sentence(why if is_named else problem))
+    return {field: " ".join(sentences) for field, sentences in found.items()}
+
+
+def _sentence(problem: str) -> str:
+    return f"{problem[:1].upper()}{problem[1:].removesuffix('.')}."
 
 
 class NotThere(ConfigError):

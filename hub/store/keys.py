@@ -24,6 +24,7 @@ class Keys:
         self._newest = Fernet(_derive(secret_keys[0], "seal"))
         self._fernet = MultiFernet([Fernet(_derive(key, "seal")) for key in secret_keys])
         self._signing = [_derive(key, "sign") for key in secret_keys]
+        self._vouching = [_derive(key, "vouch") for key in secret_keys]
         self.fingerprints = [hashlib.sha256(_derive(key, "fingerprint")).hexdigest()[:16] for key in secret_keys]
 
     def seal(self, text: str) -> str:
@@ -62,6 +63,15 @@ class Keys:
         genuine = any(hmac.compare_digest(_sign(key, raw), signature) for key in self._signing)
         return raw.hex() if genuine else None
 
+    def voucher_for(self, text: str) -> str:
+        """Return what only this hub can say about `text` (hex HMAC-SHA256)."""
+        return _vouch(self._vouching[0], text)
+
+    def vouches(self, text: str, voucher: str) -> bool:
+        """Return whether this hub said so about `text`."""
+        said = voucher.encode(errors="surrogatepass")
+        return any(hmac.compare_digest(_vouch(key, text).encode(), said) for key in self._vouching)
+
     @staticmethod
     def _canonical(decoded: bytes) -> str:
         return base64.urlsafe_b64encode(decoded).rstrip(b"=").decode()
@@ -83,6 +93,10 @@ def _derive(key: str, purpose: str) -> bytes:
 
 def _sign(key: bytes, raw: bytes) -> bytes:
     return hmac.digest(key, raw, "sha256")[:_SIGNATURE_BYTES]
+
+
+def _vouch(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(errors="surrogatepass"), "sha256").hexdigest()
 
 
 def _key_file(path: Path) -> str:

@@ -42,7 +42,7 @@ def test_name_is_taken_once_however_it_is_written(lab: Lab) -> None:
     accounts.add(lab.hub, "straße", PASSWORD, AccountRole.ADMIN)
     with pytest.raises(Conflict) as refused:
         accounts.add(lab.hub, "STRASSE", PASSWORD, AccountRole.ADMIN)
-    assert by_field(refused.value) == {"name": ["there is an account 'strasse' already; choose another name"]}
+    assert by_field(refused.value) == {"name": "There is an account 'strasse' already; choose another name."}
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_all_that_is_wrong_is_said_beside_its_field(lab: Lab, name: str, problem
     with pytest.raises(ConfigError) as refused:
         accounts.add(lab.hub, name, "short", AccountRole.ADMIN)
     assert by_field(refused.value) == {
-        "name": [problem],
-        "password": ["has 5 characters; use 12 or more, a few words for example"],
+        "name": f"{problem[0].upper()}{problem[1:]}.",
+        "password": "Has 5 characters; use 12 or more, a few words for example.",
     }
     assert lab.rows(tables.account) == []
 
@@ -185,7 +185,7 @@ def test_who_is_disabled_or_removed_is_out_at_once(lab: Lab, two: tuple[str, str
 def test_own_password_is_changed_by_whoever_knows_the_current_one(lab: Lab, two: tuple[str, str]) -> None:
     with pytest.raises(ConfigError) as refused:
         accounts.change_password(lab.hub, "ada", "not the password", OTHER)
-    assert by_field(refused.value) == {"current": ["is not your password"]}
+    assert by_field(refused.value) == {"current": "Is not your password."}
     with pytest.raises(ConfigError) as refused:
         accounts.change_password(lab.hub, "ada", PASSWORD, "password1234")
     assert list(by_field(refused.value)) == ["password"]

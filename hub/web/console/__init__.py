@@ -1,0 +1,1 @@
+"""The console: everything an operator sees and changes, in a browser."""
