@@ -32,7 +32,7 @@ _WORDS = (  # noqa: SIM905  a list of fifty lines says no more
     soccer sunshine princess shadow superman batman michael summer winter spring autumn company survey hub nps segment
     """
 ).split()
-_COMMON = re.compile(f"(?>{'|'.join(sorted(_WORDS, reverse=True))})++")
+_COMMON = re.compile(f"(?:{'|'.join(sorted(_WORDS, reverse=True))})++")
 """Without a second try, the longer word first: no password makes it search for long."""
 
 

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """The console: the hub in a browser. Every page calls functions of `hub.admin`, as the API and the commands do."""
 
 from __future__ import annotations
@@ -23,3 +24,6 @@ def add_console(app: Flask, hub: Hub) -> None:
         SESSION_COOKIE_SECURE=hub.settings.base_url.startswith("https://"),
     )
     app.register_blueprint(pages)
+=======
+"""The console: everything an operator sees and changes, in a browser."""
+>>>>>>> c85b5ed5daa9ae90115ac0d07a971d7a1d922fc1

@@ -1,0 +1,227 @@
+"""The pages about surveys: made, steered, understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.admin import connections, surveys
+from hub.pipeline import decide
+from hub.pipeline.hub import Hub
+from hub.store.configuration import Role
+from tests.configured import API_KEY, configured_hub
+from tests.console.browsing import visitor_of
+
+NOTHING = ""
+HOSTILE = '"><script>alert(1)</script>{{7*7}}'
+WANTED = {"min_delay_days": "3", "max_delay_days": "14", "min_interval_weeks": "26"}
+
+
+@pytest.fixture
+def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
+    with configured_hub(tmp_path, database_url) as hub:
+        yield hub
+
+
+@pytest.fixture
+def empty_hub(tmp_path: Path) -> Iterator[Hub]:
+    with configured_hub(tmp_path, f"sqlite:///{tmp_path}/hub.db", toml=NOTHING) as hub:
+        yield hub
+
+
+def settings_of(hub: Hub, name: str = "onboarding") -> dict[str, object]:
+    return dict(surveys.survey_of(hub, name).settings)
+
+
+def typed(hub: Hub, **changed: str) -> dict[str, str]:
+    """Return what the form of the survey holds, with some fields changed."""
+    page = visitor_of(hub, "viewer").get("/surveys/onboarding").text
+    inputs = re.findall(r'<input id="field-(\w+)" name="\w+" type="\w+" value="([^"]*)"', page)
+    return {**dict(inputs), "sources": "product", "channels": "relay", "targets": "product", **changed}
+
+
+# Making one
+
+
+def test_a_survey_is_made_with_its_source_and_target_on_one_page(empty_hub: Hub) -> None:
+    ada = visitor_of(empty_hub)
+    assert "Make a survey" in ada.get("/surveys").text
+    form = {"name": "nps", "source": "+", "channel": "", "target": "+", "write_key": "wk-1", "region": "eu", **WANTED}
+    page = ada.post("/surveys/_new", **form)
+    assert page.request.path == "/surveys/nps"
+    assert "as a draft" in page.text
+    settings = settings_of(empty_hub, "nps")
+    assert (settings["sources"], settings["channels"], settings["targets"]) == (["segment"], [], ["segment"])
+    assert (settings["enabled"], settings["min_delay_days"], settings["max_delay_days"]) == (False, 3.0, 14.0)
+    target = empty_hub.registry.current().named(Role.TARGET, "segment")
+    assert target is not None
+    assert target.stored.config["region"] == "eu"
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(empty_hub: Hub) -> None:
+    ada = visitor_of(empty_hub)
+    form = {"name": "Not a name", "source": "+", "channel": "", "target": "+", "write_key": "", **WANTED}
+    page = ada.post("/surveys/_new", **form)
+    assert page.status_code == 422
+    assert "A name has lower-case letters" in problem(page.text, "name")
+    assert 'value="Not a name"' in page.text
+    page = ada.post("/surveys/_new", **{**form, "name": "nps"})
+    assert "Is missing" in problem(page.text, "write_key")
+    page = ada.post("/surveys/_new", **{**form, "name": "nps", "write_key": "x", "min_delay_days": "20"})
+    assert problem(page.text, "max_delay_days")
+    assert 'value="20"' in page.text
+    assert surveys.surveys(empty_hub) == []
+    assert empty_hub.registry.current().live(Role.SOURCE) == []
+
+
+# Settings
+
+
+def test_settings_are_saved_and_the_switch_stays(hub: Hub) -> None:
+    page = visitor_of(hub, "editor").post("/surveys/onboarding", **typed(hub, min_delay_days="2", brand="Acme & Söhne"))
+    assert "Saved." in page.text
+    settings = settings_of(hub)
+    assert (settings["min_delay_days"], settings["brand"], settings["enabled"]) == (2.0, "Acme & Söhne", True)
+    assert settings["channels"] == ["relay"]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("min_delay_days", "soon", "Write a number."),
+        ("min_interval_weeks", "-1", "Must be 0 to"),
+        ("holdout_percent", "101", "Must be 0 to 100"),
+        ("daily_limit", "1.5", "Write a whole number."),
+        ("brand", "x" * 61, ""),
+    ],
+)
+def test_a_wrong_setting_is_told_beside_its_field_and_kept_as_typed(hub: Hub, field: str, text: str, said: str) -> None:
+    before = settings_of(hub)
+    page = visitor_of(hub).post("/surveys/onboarding", **typed(hub, **{field: text}))
+    assert page.status_code == 422
+    assert problem(page.text, field).startswith(said)
+    assert problem(page.text, field)
+    assert f'value="{text}"' in page.text
+    assert settings_of(hub) == before
+
+
+def test_the_order_of_channels_is_that_of_the_form(hub: Hub) -> None:
+    table = {"kind": "sendgrid", "api_key": "SG.x", "from": "Acme <hello@acme.example>", "host": "http://127.0.0.1:9"}
+    connections.put(hub, Role.CHANNEL, "spare", table)
+    ada = visitor_of(hub)
+    form = {**typed(hub), "channels": ["spare", "relay", "relay", ""]}
+    assert "Saved." in ada.post("/surveys/onboarding", **form).text
+    assert settings_of(hub)["channels"] == ["spare", "relay"]
+
+
+def test_what_settings_mean_is_told_while_they_are_typed(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    part = ada.post("/surveys/_meaning", is_enabled="false", **WANTED).text
+    assert "New customers are asked 3 days after they were created, and up to 14 days after it." in part
+    assert "<html" not in part
+    unclear = ada.post("/surveys/_meaning", is_enabled="true", min_delay_days="x").text
+    assert "min_delay_days: Write a number." in unclear
+
+
+def test_hostile_text_is_shown_as_text(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    ada.post("/surveys/onboarding", **typed(hub, trigger_event=HOSTILE))
+    for path in ("/surveys/onboarding", "/surveys/onboarding/rehearsal", "/surveys/onboarding/readiness"):
+        text = ada.get(path).text
+        assert "<script>alert" not in text
+        assert "49" not in re.findall(r'id="field-trigger_event"[^>]*value="([^"]*)"', text)
+    assert settings_of(hub)["trigger_event"] == HOSTILE
+
+
+# Keys
+
+
+def test_the_key_is_shown_to_admins_when_they_ask(hub: Hub) -> None:
+    ada, eve = visitor_of(hub), visitor_of(hub, "viewer")
+    assert API_KEY not in ada.get("/surveys/onboarding").text
+    assert API_KEY in ada.get("/surveys/onboarding", keys="shown").text
+    assert API_KEY not in eve.get("/surveys/onboarding", keys="shown").text
+
+
+# Rehearsal and readiness
+
+
+def test_edited_rules_are_rehearsed_on_what_was_recorded_and_not_saved(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    assert "Nothing was recorded yet" in ada.get("/surveys/onboarding/rehearsal").text
+    event = {"type": "identify", "userId": "u1", "messageId": "m1", "traits": {"email": "ada@customer.example"}}
+    ada.client.post("/v1/identify", json=event, auth=(API_KEY, ""))
+    decide.drain(hub, until=float("inf"))
+    before = settings_of(hub)
+    page = ada.post("/surveys/onboarding/rehearsal", **typed(hub, on_missing_created_at="skip"))
+    assert "nothing was saved" in page.text
+    assert "1 event since" in page.text
+    assert settings_of(hub) == before
+    page = ada.post("/surveys/onboarding/rehearsal", **typed(hub, min_delay_days="x"))
+    assert page.status_code == 422
+    assert "don't fit together yet" in page.text
+
+
+def test_a_survey_that_lacks_something_cannot_be_switched_on(empty_hub: Hub) -> None:
+    ada = visitor_of(empty_hub)
+    ada.post("/surveys/_new", name="nps", source="+", channel="", target="", **WANTED)
+    report = ada.get("/surveys/nps/readiness").text
+    assert "missing" in report
+    assert '<button class="button" disabled>Switch on</button>' in report
+    page = ada.post("/surveys/nps/switch", on="true")
+    assert "It cannot go on yet" in page.text
+    assert settings_of(empty_hub, "nps")["enabled"] is False
+
+
+def test_a_survey_is_switched_off_and_on(hub: Hub) -> None:
+    ben = visitor_of(hub, "editor")
+    assert "nobody is asked" in ben.post("/surveys/onboarding/switch", on="false").text
+    assert settings_of(hub)["enabled"] is False
+    assert "customers are asked from now on" in ben.post("/surveys/onboarding/switch", on="true").text
+    assert settings_of(hub)["enabled"] is True
+
+
+def test_a_survey_goes_out_of_use_when_its_name_is_typed(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    page = ada.post("/surveys/onboarding/retire", confirm="onboardin")
+    assert page.status_code == 422
+    assert [one.name for one in surveys.surveys(hub)] == ["onboarding"]
+    assert "out of use" in ada.post("/surveys/onboarding/retire", confirm="onboarding").text
+    assert surveys.surveys(hub) == []
+
+
+# Who may what
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "form"),
+    [
+        ("viewer", "/surveys/onboarding", {"min_delay_days": "1"}),
+        ("viewer", "/surveys/onboarding/switch", {"on": "false"}),
+        ("viewer", "/surveys/onboarding/rehearsal", {}),
+        ("editor", "/surveys/_new", {"name": "nps"}),
+        ("editor", "/surveys/onboarding/retire", {"confirm": "onboarding"}),
+    ],
+)
+def test_who_may_not_changes_nothing(hub: Hub, role: str, path: str, form: dict[str, str]) -> None:
+    before = settings_of(hub)
+    assert visitor_of(hub, role).post(path, **form).status_code == 403
+    assert settings_of(hub) == before
+    assert len(surveys.surveys(hub)) == 1
+
+
+@pytest.mark.parametrize("path", ["/surveys/nothing", "/surveys/nothing/rehearsal", "/surveys/nothing/readiness"])
+def test_a_survey_that_is_not_there_is_said_in_a_sentence(hub: Hub, path: str) -> None:
+    page = visitor_of(hub).get(path)
+    assert page.status_code == 404
+    assert "There is no survey" in page.text
+
+
+def problem(page: str, field: str) -> str:
+    """Return what stands beside a field."""
+    found = re.search(rf'<p class="problem" id="field-{field}-problem"[^>]*>([^<]*)</p>', page)
+    assert found is not None
+    return found[1]
