@@ -110,12 +110,15 @@ class Services:
 
     `http` returns the calling thread's `requests.Session`; `now` the current time (aware, UTC); `hub_id` is a short
     lower-case id that no other hub has; `base_url` is the public address of this hub without a trailing slash.
+    `tell` takes a line of the conversation with the other side, for a person who watches a check or a test mail:
+    without credentials. At all other times it is None.
     """
 
     http: Callable[[], requests.Session]
     now: Callable[[], datetime]
     hub_id: str
     base_url: str
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

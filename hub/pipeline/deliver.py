@@ -292,4 +292,9 @@ def brand_of(hub: Hub, configuration: Configuration, survey_id: str, channel_id:
     survey = configuration.surveys.get(survey_id)
     brand = survey.settings.get("brand") if survey else None
     channel = configuration.channel(channel_id) if channel_id else None
-    return str(brand or (channel and _sender_name(channel)) or urlsplit(hub.settings.base_url).hostname)
+    return str(brand or brand_name(hub, channel))
+
+
+def brand_name(hub: Hub, channel: SurveyChannel | None) -> str:
+    """Return whom a mail speaks for where no survey says so: the channel's sender, else this hub's host name."""
+    return str((channel and _sender_name(channel)) or urlsplit(hub.settings.base_url).hostname)

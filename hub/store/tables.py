@@ -202,6 +202,7 @@ attempt = Table(
     Column("outcome", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Index("attempt_invitation", "invitation_id"),
+    Index("attempt_channel", "channel_id", "id"),
 )
 
 suppression = Table(

@@ -76,6 +76,6 @@ class SmtpChannel(SurveyChannel):
         self._sessions.close()
 
     def _connect(self) -> SmtpSession:
-        session = SmtpSession(self._relay)
+        session = SmtpSession(self._relay, tell=self.services.tell)
         logger.debug("channel %s opened a connection to %s:%d", self.name, self._relay.host, self._relay.port)
         return session

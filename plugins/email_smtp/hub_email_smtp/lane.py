@@ -17,7 +17,7 @@ from typing import TypeAlias
 from .letter import Letter
 from .phase import SERVICE_CLOSING, Dropped, Phase, Refused
 from .replies import Garbage, Replies, Reply
-from .session import SmtpSession
+from .session import SmtpSession, reply_lines
 
 RECEIVE_AT_ONCE = 65_536
 """More than a TLS record: what OpenSSL has decrypted must not wait where no selector sees it."""
@@ -58,6 +58,7 @@ class Lane:
         self.can_pipeline = session.offers("pipelining")
         """Whether the beginning of a letter may go out with the dot of another."""
         self.deadline = time.monotonic() + timeout_s
+        self._is_watched = session.is_watched
         self._sender = sender
         self._timeout_s = timeout_s
         self._departed: Letter | None = None
@@ -97,6 +98,7 @@ class Lane:
         self.session.is_in_transaction = False
         self.session.completed += 1
         self._awaited.append(Phase.DOT)
+        self.session.tell("C: .")
         self._write(b".\r\n" + (self._opening(follower) if follower else b""))
         self._listen()
 
@@ -155,6 +157,8 @@ class Lane:
         while self._steps:
             phase, line = self._steps.popleft()
             self._awaited.append(phase)
+            if self._is_watched:
+                self.session.tell(f"C: {line.decode().rstrip()}")
             lines += line
             if not self.can_pipeline:
                 break
@@ -208,6 +212,9 @@ class Lane:
 
     def _hear(self, reply: Reply) -> None:
         phase = self._awaited[0]
+        if self._is_watched:
+            for line in reply_lines(reply.code, reply.words):
+                self.session.tell(line)
         expected = 3 if phase is Phase.DATA else 2
         kind = reply.code // 100
         if kind not in (expected, 4, 5):
@@ -234,6 +241,8 @@ class Lane:
         if self.letter is None:
             self.drop("the server wants the text of a mail that it refused")
         else:
+            if self._is_watched:
+                self.session.tell(f"C: (the mail, {len(self.letter.text):,} bytes)")
             self._write(self.letter.text)
 
     def _tell(self, phase: Phase, said: Said) -> None:

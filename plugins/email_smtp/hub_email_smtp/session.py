@@ -29,13 +29,15 @@ class SmtpSession:
     the newest has to be reset before another begins.
     """
 
-    def __init__(self, relay: Relay) -> None:
-        """Connect; raise `Refused`, `Dropped` or `Unfit` if that fails."""
+    def __init__(self, relay: Relay, *, tell: Callable[[str], None] | None = None) -> None:
+        """Connect; raise `Refused`, `Dropped` or `Unfit` if that fails. `tell` hears what both sides say."""
+        self.is_watched = tell is not None
+        self.tell = tell or _unheard
         self.completed = 0
         self.is_used = False
         self.is_in_transaction = False
         self._relay = relay
-        self._client = smtplib.SMTP(local_hostname=relay.helo or _own_name(), timeout=relay.timeout_s)
+        self._client = _Client(self.tell, local_hostname=relay.helo or _own_name(), timeout=relay.timeout_s)
         self._client.command_encoding = "utf-8"
         try:
             self._open()
@@ -92,6 +94,7 @@ class SmtpSession:
             self._client.sock = socket.create_connection((relay.host, relay.port), relay.timeout_s)
         except (OSError, UnicodeError) as error:
             raise Dropped(Phase.CONNECT, str(error)) from error
+        self.tell(f"*  connected to {relay.host}:{relay.port}")
         # A mail ends with two small writes, the text and the dot: Nagle's delay would hold back the second.
         self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if relay.implicit_tls:
@@ -124,6 +127,8 @@ class SmtpSession:
             self._client.sock = context.wrap_socket(self.sock, server_hostname=self._relay.host)
         except (OSError, ValueError) as error:
             raise Dropped(Phase.TLS, str(error)) from error
+        checked = "certificate checked" if self._relay.verify_tls else "certificate not checked"
+        self.tell(f"*  encrypted with {self._client.sock.version()}, {checked}")
 
     def _greet(self) -> None:
         try:
@@ -135,6 +140,7 @@ class SmtpSession:
 
     def _log_in(self, username: str, password: str) -> None:
         self._client.user, self._client.password = username, password
+        self._client.is_secret = True
         answers: dict[str, Callable[..., Any]] = {
             "PLAIN": self._client.auth_plain,
             "LOGIN": self._client.auth_login,
@@ -151,8 +157,11 @@ class SmtpSession:
             raise Refused(Phase.AUTH, error.smtp_code, _text(error.smtp_error)) from None
         except OSError as error:
             raise Dropped(Phase.AUTH, str(error)) from None
+        finally:
+            self._client.is_secret = False
 
     def _command(self, phase: Phase, line: str, *, expect: int = 2) -> str:
+        self.tell(f"C: {line}")
         self._write(phase, f"{line}\r\n".encode())
         return self._reply(phase, expect=expect)
 
@@ -178,6 +187,40 @@ class SmtpSession:
         if code // 100 != expect:
             raise Refused(phase, code, text)
         return f"{code} {text}"
+
+
+class _Client(smtplib.SMTP):
+    """Tells what it says and hears; while `is_secret`, only what it begins with."""
+
+    def __init__(self, tell: Callable[[str], None], **options: Any) -> None:
+        super().__init__(**options)
+        self.is_secret = False
+        self._tell = tell
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        if not self.is_secret:
+            self._tell(f"C: {cmd} {args}".rstrip())
+        elif cmd == "AUTH":
+            self._tell(f"C: AUTH {args.partition(' ')[0]} (hidden)")
+        else:
+            self._tell("C: (hidden)")
+        super().putcmd(cmd, args)
+
+    def getreply(self) -> tuple[int, bytes]:
+        code, words = super().getreply()
+        for line in reply_lines(code, words):
+            self._tell(line)
+        return code, words
+
+
+def _unheard(line: str) -> None:
+    pass
+
+
+def reply_lines(code: int, words: bytes) -> list[str]:
+    """Return a server's reply as its lines were, to be told."""
+    *first, last = words.decode("utf-8", "replace").split("\n")
+    return [*(f"S: {code}-{line}" for line in first), f"S: {code} {last}".rstrip()]
 
 
 def _text(words: bytes | str) -> str:

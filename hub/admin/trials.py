@@ -1,0 +1,214 @@
+"""Trying a connection: a check as it is stored or as it is edited, and a test mail. Nothing of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub import containment
+from hub.admin import apply as applying
+from hub.admin.names import connection_named
+from hub.config import ConfigError
+from hub.containment import Escaped, Hung, contained
+from hub.logs import masked, visible, without_secrets
+from hub.mail.addresses import check_address
+from hub.mail.message import InvitationMail, render
+from hub.pipeline.deliver import brand_name
+from hub.pipeline.hub import Hub
+from hub.pipeline.links import survey_url, unsubscribe_url
+from hub.plugin import (
+    ChannelPaused,
+    CheckFailed,
+    Message,
+    NotSent,
+    Outcome,
+    Provider,
+    Rejected,
+    Sent,
+    SurveyChannel,
+    Unknown,
+)
+from hub.registry import Connection
+from hub.store.configuration import Role, StoredConnection
+from hub.store.types import new_id, storable
+
+MOST_LINES = 500
+LONGEST_LINE = 1_000
+_TOKEN = "test"  # noqa: S105  no invitation has it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Whether a connection can work right now, and why not; `dialogue` is what its plugin told of the conversation."""
+
+    ok: bool
+    sentence: str
+    dialogue: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestMail:
+    """What became of a test mail: sent, not_sent, rejected or unknown; `words` are the provider's."""
+
+    __test__ = False
+
+    outcome: str
+    sentence: str
+    words: str
+    provider_id: str | None = None
+    dialogue: Sequence[str] = ()
+
+
+def check(hub: Hub, role: Role, name: str) -> Checked:
+    """Ask a connection, as it is stored, whether it can work; sends nothing. Raises NotThere."""
+    return _check(hub, connection_named(hub.registry.current(), role, name).stored)
+
+
+def check_edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Checked:
+    """Ask a connection with the settings of this table, as `hub apply` reads it; sends nothing and stores nothing.
+
+    `(kept)` stands for a stored secret. Raises ConfigError with the path of every problem.
+    """
+    return _check(hub, _edited(hub, role, name, table))
+
+
+def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | None = None) -> TestMail:
+    """Send a survey mail that belongs to no survey over a channel, as stored or with the settings of this table.
+
+    Its links lead to no survey. No state is touched: no interval, no rate, no pause. Raises NotThere for an unknown
+    channel, and ConfigError for an address that cannot be mailed and for wrong settings.
+    """
+    address = check_address(to)
+    if address is None:
+        raise ConfigError([f"to: {to!r} is no address that can be mailed"])
+    if table is None:
+        stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
+    else:
+        stored = _edited(hub, Role.CHANNEL, channel, table)
+    with _made(hub, stored) as (connection, lines):
+        if not isinstance(connection.provider, SurveyChannel):
+            return _told(NotSent(why=connection.problem or "its plugin made no channel"), lines)
+        outcome = _send(connection.provider, stored.id, _message(hub, connection.provider, address))
+    return _told(outcome, lines)
+
+
+def _edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> StoredConnection:
+    known = hub.registry.current().named(role, name)
+    [(wanted, config)] = applying.plan_change(hub, {role.plural: {name: table}}).connections
+    return StoredConnection(
+        id=known.id if known is not None else new_id(),
+        role=role,
+        name=name,
+        kind=wanted.kind,
+        config=config,
+        options=wanted.options,
+        created_at=hub.now(),
+    )
+
+
+@contextmanager
+def _made(hub: Hub, stored: StoredConnection) -> Iterator[tuple[Connection, list[str]]]:
+    """Make a provider of its own for this trial, whose plugin can tell what is said; it is closed at the end."""
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        if len(lines) < MOST_LINES:
+            lines.append(_safe(line))
+
+    services = replace(hub.registry.services(hub.registry.current().hub_id), tell=tell)
+    connection = hub.registry.connect(stored, services)
+    try:
+        yield connection, lines
+    finally:
+        if connection.provider is not None:
+            with suppress(Exception):
+                contained(connection.provider.close, of=stored.id, doing="close", within_s=containment.MADE_WITHIN_S)
+
+
+def _safe(text: str) -> str:
+    return storable(visible(without_secrets(str(text)[: 2 * LONGEST_LINE])))[:LONGEST_LINE]
+
+
+def _check(hub: Hub, stored: StoredConnection) -> Checked:
+    with _made(hub, stored) as (connection, lines):
+        problem = connection.problem
+        if connection.provider is not None:
+            problem = _asked(connection.provider, stored.id)
+    if problem is not None:
+        return Checked(ok=False, sentence=f"{problem.rstrip('.')}.", dialogue=tuple(lines))
+    return Checked(ok=True, sentence="It can work.", dialogue=tuple(lines))
+
+
+def _asked(provider: Provider, connection_id: str) -> str | None:
+    try:
+        contained(provider.check, of=connection_id, doing="check", within_s=containment.CHECKED_WITHIN_S)
+    except (CheckFailed, Hung) as error:
+        return masked(str(error))
+    except Exception as error:  # noqa: BLE001  a plugin may raise anything
+        return masked(f"its check failed: {type(error).__name__}: {error}")
+    return None
+
+
+def _message(hub: Hub, channel: SurveyChannel, address: str) -> Message:
+    base_url = hub.settings.base_url
+    return render(
+        InvitationMail(
+            id=f"test-{new_id()}",
+            to=address,
+            name=None,
+            survey_url=survey_url(base_url, _TOKEN),
+            unsubscribe_url=unsubscribe_url(base_url, _TOKEN),
+            brand=brand_name(hub, channel),
+            language="en",
+            message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",
+            sent_at=hub.now(),
+        )
+    )
+
+
+def _send(channel: SurveyChannel, connection_id: str, message: Message) -> Outcome:
+    """Hand one mail over as the hub does it; without an outcome, whether it departed says what is known."""
+    departed: list[str] = []
+
+    def depart(batch: Sequence[Message]) -> list[str]:
+        departed.extend(one.id for one in batch)
+        return [one.id for one in batch]
+
+    def hand_over() -> list[tuple[str, Outcome]]:
+        return list(channel.send_many(iter([message]), depart))
+
+    try:
+        outcomes = contained(hand_over, of=connection_id, doing="send", within_s=containment.DONE_WITHIN_S)
+    except ChannelPaused as paused:
+        why = paused.why
+    except (Hung, Escaped) as error:
+        why = str(error)
+    except Exception as error:  # noqa: BLE001  a plugin may raise anything
+        why = f"{type(error).__name__}: {error}"
+    else:
+        given = next((outcome for id, outcome in outcomes if id == message.id), None)
+        if isinstance(given, Outcome):
+            return given
+        why = "the channel gave no outcome"
+    return Unknown(why=why) if departed else NotSent(why=why)
+
+
+_OUTCOMES: Mapping[type, tuple[str, str]] = {
+    Sent: ("sent", "The mail system took the test mail."),
+    NotSent: ("not_sent", "The test mail was not sent."),
+    Rejected: ("rejected", "The provider refused the test mail for good."),
+    Unknown: ("unknown", "Nobody can know whether the test mail left."),
+}
+
+
+def _told(outcome: Outcome, lines: Sequence[str]) -> TestMail:
+    name, sentence = _OUTCOMES[type(outcome)]
+    return TestMail(
+        outcome=name,
+        sentence=sentence,
+        words=_safe(outcome.detail if isinstance(outcome, Sent) else outcome.why),
+        provider_id=outcome.provider_id if isinstance(outcome, Sent) else None,
+        dialogue=tuple(lines),
+    )
