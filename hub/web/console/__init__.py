@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from hub.web.console import events, home
+from hub.web.console import events, home, system
 from hub.web.console.frame import pages
 
-__all__ = ["add_console", "events", "home"]
+__all__ = ["add_console", "events", "home", "system"]
 
 
 def add_console(app: Flask) -> None:
