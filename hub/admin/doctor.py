@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, intake, pauses
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
+from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
 from hub.store.tables import decision, event, invitation, outbox
 from hub.store.types import Instant
@@ -34,8 +36,11 @@ class Finding:
     is_note: bool = False
 
 
-def examine(hub: Hub) -> list[Finding]:
-    """Return what was found, broken invariants and things a person should look at included."""
+def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
+    """Return what was found, broken invariants and things a person should look at included.
+
+    With `within_s` looking at what was stored ends after so long, and a note says how far it got.
+    """
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         checks: list[Callable[[], Finding]] = [
@@ -48,8 +53,24 @@ def examine(hub: Hub) -> list[Finding]:
             lambda: _parked(connection),
             lambda: _forgettings(connection, configuration),
         ]
-        findings = [check() for check in checks]
+        findings = _made(checks, connection, within_s)
     return [*findings, _intake_moves(hub), *_notes(hub, configuration)]
+
+
+def _made(checks: Sequence[Callable[[], Finding]], connection: Connection, within_s: float | None) -> list[Finding]:
+    if within_s is None:
+        return [check() for check in checks]
+    until = time.monotonic() + within_s
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            with at_most(connection, until - time.monotonic()):
+                findings.append(check())
+        except TookTooLong:
+            made = f"{len(findings)} of {counted(len(checks), 'check')} were made within {within_s:g} seconds"
+            sentence = f"{made}; `hub doctor` on the command line takes the time it needs."
+            return [*findings, Finding(name="looking at everything", ok=False, sentence=sentence, is_note=True)]
+    return findings
 
 
 def _every_event_is_decided(connection: Connection) -> Finding:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select
 
+from hub.admin.facts import facts_of
 from hub.admin.names import connection_name, survey_names
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
+from hub.domain.identity import IdKind
 from hub.domain.reasons import SENTENCES, Outcome, Reason
+from hub.domain.traits import value_of
+from hub.domain.world import Person
+from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
+from hub.store import worlds
 from hub.store.sql import is_among
 from hub.store.tables import decision, event
 
@@ -51,7 +57,7 @@ _OF_EVENTS = (DECIDED, Outcome.IGNORED, Outcome.REJECTED)
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    """What one survey made of an event."""
+    """What one survey made of an event; `facts` are told of an event that is looked at alone."""
 
     survey: str
     outcome: str
@@ -61,6 +67,7 @@ class Decided:
     due_at: datetime | None
     eligible_again_at: datetime | None
     invitation_id: str | None
+    facts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +87,15 @@ class SeenEvent:
     note: str | None
     decisions: Sequence[Decided]
     payload: Any = field(default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Whom an event is about, by the ids and the address that are known of them by now."""
+
+    user_ids: Sequence[str]
+    anonymous_ids: Sequence[str]
+    email: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +146,25 @@ def event_of(hub: Hub, event_id: str) -> SeenEvent:
         row = connection.execute(select(event).where(event.c.id == event_id)).one_or_none()
         if row is None:
             raise NotThere(f"There is no event {event_id}")
-        made = _decisions(connection, [event_id]).get(event_id, [])
-    return _event(configuration, row, made, payload=_readable(row.payload))
+        people = worlds.load_people(connection, [row.person_id] if row.person_id else [])
+        profile = people[row.person_id].profile if row.person_id in people else {}
+        facts = _decisions(connection, [event_id], lambda one: facts_of(one, row.payload, profile))
+    return _event(configuration, row, facts.get(event_id, []), payload=_readable(row.payload))
+
+
+def senders(hub: Hub, shown: Iterable[SeenEvent]) -> Mapping[str, Sender]:
+    """Return whom events are about, by the ids of the people; who was erased is left out."""
+    with hub.store.read() as connection:
+        people = worlds.load_people(connection, {one.person_id for one in shown if one.person_id is not None})
+    return {id: _sender(person) for id, person in people.items()}
+
+
+def _sender(person: Person) -> Sender:
+    return Sender(
+        user_ids=[one.value for one in person.identities if one.kind is IdKind.USER],
+        anonymous_ids=[one.value for one in person.identities if one.kind is IdKind.ANONYMOUS],
+        email=check_address(value_of(person.profile, "email")),
+    )
 
 
 def _by_reason(wanted: Wanted) -> Iterator[Select[Any]]:
@@ -176,7 +209,9 @@ def _within(moment: ColumnElement[Any], wanted: Wanted) -> list[ColumnElement[bo
 # In words
 
 
-def _decisions(connection: Connection, ids: Sequence[str]) -> dict[str, list[Decided]]:
+def _decisions(
+    connection: Connection, ids: Sequence[str], facts: Callable[[Any], str] = lambda _: ""
+) -> dict[str, list[Decided]]:
     found: dict[str, list[Decided]] = {}
     names = survey_names(connection)
     rows = connection.execute(select(decision).where(is_among(connection, decision.c.event_id, ids)))
@@ -191,6 +226,7 @@ def _decisions(connection: Connection, ids: Sequence[str]) -> dict[str, list[Dec
                 due_at=row.due_at,
                 eligible_again_at=row.eligible_again_at,
                 invitation_id=row.invitation_id,
+                facts=facts(row),
             )
         )
     return found

@@ -25,11 +25,8 @@ class Keys:
         self._fernet = MultiFernet([Fernet(_derive(key, "seal")) for key in secret_keys])
         self._signing = [_derive(key, "sign") for key in secret_keys]
         self._vouching = [_derive(key, "vouch") for key in secret_keys]
-<<<<<<< HEAD
         self.for_cookies = [_derive(key, "cookies").decode() for key in secret_keys]
         """What signs a sentence that a browser carries to its next page."""
-=======
->>>>>>> c85b5ed5daa9ae90115ac0d07a971d7a1d922fc1
         self.fingerprints = [hashlib.sha256(_derive(key, "fingerprint")).hexdigest()[:16] for key in secret_keys]
 
     def seal(self, text: str) -> str:

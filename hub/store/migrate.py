@@ -30,12 +30,22 @@ def upgrade(store: Store) -> None:
 
 def is_current(store: Store) -> bool:
     """Return whether the databases have the schema of this version."""
-    head = _scripts().get_current_head()
+    wanted = head()
+    return all(found == wanted for found in revisions(store))
+
+
+def head() -> str:
+    """Return the version of the schema that this version of the hub brings."""
+    return str(_scripts().get_current_head())
+
+
+def revisions(store: Store) -> list[str | None]:
+    """Return the version of the schema that each database has; None for one that has none."""
+    found = []
     for engine, _ in _parts(store):
         with engine.connect() as connection:
-            if revision(connection) != head:
-                return False
-    return True
+            found.append(revision(connection))
+    return found
 
 
 def newer(store: Store) -> str | None:

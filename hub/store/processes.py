@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
@@ -25,3 +27,8 @@ def last_seen(connection: Connection, role: str) -> datetime | None:
     """Return when any process of a role was last seen."""
     statement = select(process.c.seen_at).where(process.c.role == role).order_by(process.c.seen_at.desc()).limit(1)
     return connection.scalar(statement)
+
+
+def of_role(connection: Connection, role: str) -> Sequence[Any]:
+    """Return the heartbeats of the processes of a role, the newest first; those of the last day at most."""
+    return connection.execute(select(process).where(process.c.role == role).order_by(process.c.seen_at.desc())).all()

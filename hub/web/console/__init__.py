@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """The console: the hub in a browser. Every page calls functions of `hub.admin`, as the API and the commands do."""
 
 from __future__ import annotations
@@ -6,11 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from hub.pipeline.hub import Hub
-from hub.web.console import home, surveys
+from hub.web.console import events, home, surveys, system
 from hub.web.console.access import add_access
 from hub.web.console.frame import pages
 
-__all__ = ["add_console", "home", "surveys"]
+__all__ = ["add_console", "events", "home", "surveys", "system"]
 
 add_access(pages)
 
@@ -24,6 +23,3 @@ def add_console(app: Flask, hub: Hub) -> None:
         SESSION_COOKIE_SECURE=hub.settings.base_url.startswith("https://"),
     )
     app.register_blueprint(pages)
-=======
-"""The console: everything an operator sees and changes, in a browser."""
->>>>>>> c85b5ed5daa9ae90115ac0d07a971d7a1d922fc1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hub.admin.words import counted
+from hub.config import ConfigError
 
 _STEPS = [
     (timedelta(days=365), "year"),
@@ -28,3 +29,17 @@ def relative(moment: datetime, now: datetime) -> str:
 def exactly(moment: datetime) -> str:
     """Return a moment with its day and minute."""
     return moment.strftime("%-d %B %Y, %H:%M UTC")
+
+
+def typed(name: str, text: str) -> datetime | None:
+    """Return the moment that somebody typed or chose, in UTC unless it says a zone; None for none.
+
+    Raises ConfigError naming the field.
+    """
+    if not text.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise ConfigError([f"{name}: {text[:40]!r} is no time; write one such as 2026-03-01T09:30"]) from None

@@ -32,5 +32,12 @@ document.addEventListener("click", async (event) => {
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+// What follows the hub by itself rests while nobody looks, and while somebody marks text in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const live = event.target.closest("[data-live]");
+  const marked = getSelection();
+  if (live && (document.hidden || (!marked.isCollapsed && marked.containsNode(live, true)))) event.preventDefault();
+});
+
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 localise(document);
