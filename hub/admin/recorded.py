@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -108,7 +108,7 @@ def _incoming(source: EventSource, namespace: str, row: Any) -> Incoming | None:
     if read is None:
         return None
     is_echo = row.reason == Reason.ECHO and read.is_active
-    return replace(read, message_id=row.message_id, timestamp=row.timestamp, is_echo=is_echo)
+    return read._replace(message_id=row.message_id, timestamp=row.timestamp, is_echo=is_echo)
 
 
 def _event(source: EventSource, row: Any) -> Event | None:
