@@ -128,6 +128,12 @@ def docs(arguments: Sequence[str]) -> int:
     return become("python", str(ROOT / "docs" / "generate.py"))
 
 
+def gallery(arguments: Sequence[str]) -> int:
+    """Take the pictures of the console."""
+    os.chdir(ROOT)
+    return become("python", "-m", "docs.gallery")
+
+
 def chaos(arguments: Sequence[str]) -> int:
     """Become the harness that injects faults into a real hub."""
     os.chdir(ROOT)
@@ -158,6 +164,7 @@ COMMANDS = {
     "bench": Command(extra="test", run=bench, help="measure the hub beside its floors and the naive ways"),
     "lint": Command(extra="test", run=lint, help="check the source only"),
     "docs": Command(extra="test", run=docs, help="write the pages of docs/ that come from the code"),
+    "gallery": Command(extra="test", run=gallery, help="take the pictures of docs/console.md"),
     "setup": Command(extra="test", run=setup, help="make the environment and do nothing else"),
 }
 

@@ -88,7 +88,7 @@ VARIABLES = {
     "rotation. Default: a key file made in HUB_DATA_DIR",
     "HUB_LOG_FORMAT": "text, or json: one JSON object a line. Default: text",
     "HUB_METRICS_TOKEN": "What your monitoring presents at /metrics as a Bearer token: 32 characters or more. "
-    "Default: /metrics is shown only where the status page is",
+    "Default: /metrics is shown on this machine alone, while the hub is not public",
 }
 
 

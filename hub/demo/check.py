@@ -61,8 +61,8 @@ def _is_up(play: Play) -> str:
     play.patience.wait_for("web, workers and scheduler", lambda: all(check.ok for check in readiness(hub)))
     page = requests.get(play.stage.address, timeout=10)
     if not page.ok:
-        raise Unexpected(f"The status page answered {page.status_code}.")
-    return f"Started {', '.join(play.stage.supervisor.ids())}; the status page answers at {play.stage.address}"
+        raise Unexpected(f"The console answered {page.status_code}.")
+    return f"Started {', '.join(play.stage.supervisor.ids())}; the console answers at {play.stage.address}"
 
 
 def _feed(play: Play) -> str:

@@ -10,7 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.admin import accounts
 from hub.admin import apply as applying
+from hub.admin.accounts import AccountRole
 from hub.cli.common import made_hub
 from hub.cli.up import Supervisor, only_one
 from hub.config import VARIABLES, Settings, load_settings
@@ -53,6 +55,9 @@ min_interval_weeks = 26
 """
 
 
+ACCOUNT = "demo"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """What runs, and where."""
@@ -63,6 +68,8 @@ class Stage:
     segment: StandIn
     pages: str
     write_key: str
+    password: str
+    """Of the console's account `demo`."""
     folder: Path
 
     @property
@@ -88,6 +95,8 @@ def raised(folder: Path, *, port: int, stopping: threading.Event) -> Iterator[St
         hub = stack.enter_context(made_hub(settings))
         with hub.store.write() as connection:
             configuration.write_setting(connection, configuration.DEMO, True)
+        password = secrets.token_urlsafe(12)
+        accounts.add(hub, ACCOUNT, password, AccountRole.ADMIN)
         document = _TOML.format(key=key, host=mailbox.host, smtp_port=mailbox.port, stand_in=pages)
         (folder / DOCUMENT).write_text(document, encoding="utf-8")
         applying.apply(hub, applying.plan(hub, document))
@@ -102,6 +111,7 @@ def raised(folder: Path, *, port: int, stopping: threading.Event) -> Iterator[St
             segment=segment,
             pages=pages,
             write_key=key,
+            password=password,
             folder=folder,
         )
 

@@ -16,7 +16,7 @@ from hub.admin.health import readiness
 from hub.demo.customers import ADA
 from hub.demo.patience import Patience, Unexpected
 from hub.demo.sessions import left_over
-from hub.demo.stage import DOCUMENT, LOG, Stage, raised
+from hub.demo.stage import ACCOUNT, DOCUMENT, LOG, Stage, raised
 from hub.demo.stand_in import Echo
 from hub.demo.story import FIRST_ANSWERS, Play
 
@@ -71,7 +71,7 @@ def tour(play: Play) -> str:
 {_bold("Survey Hub is up.")} {len(play.cast)} customers came in, {count} were due and got a mail,
 {answered} have answered.
 
-  The hub               {_link(stage.address + "/")}
+  The console           {_link(stage.address + "/")}   (name {ACCOUNT}, password {stage.password})
   Mailbox               {_link(stage.pages + "/mails")}
   Synced to Segment     {_link(stage.pages + "/synced")}
 

@@ -1,1 +1,1 @@
-"""What answers over HTTP: intake, survey pages, health, the status page."""
+"""What answers over HTTP: intake, survey pages, health, the console."""

@@ -21,7 +21,7 @@ SHARE = 0.01
 
 
 def add_metrics(app: Flask, hub: Hub, intake: Callable[[], Intake], is_from_this_machine: Callable[[], bool]) -> None:
-    """Answer `/metrics`: with the token of HUB_METRICS_TOKEN, or without one where the status page is shown."""
+    """Answer `/metrics`: with the token of HUB_METRICS_TOKEN, or on this machine, while the hub is not public."""
     current = Remembered(lambda: metrics.current(hub))
     totals = Remembered(lambda: metrics.totals(hub))
 

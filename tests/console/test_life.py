@@ -1,4 +1,4 @@
-"""The life of an installation in a browser, from its first start to the erasure of a customer; no terminal after that."""
+"""The life of an installation in a browser, from its first start to the erasure of a customer."""
 
 from __future__ import annotations
 
