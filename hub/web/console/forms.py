@@ -19,7 +19,17 @@ from hub.plugin import Secret
 from hub.web.console import inputs
 from hub.web.console.inputs import AnyField, Choice, Kind
 
-__all__ = ["Choice", "Field", "Kind", "anew", "by_field", "fields_of", "read", "with_choices", "without_defaults"]
+__all__ = [
+    "Choice",
+    "Field",
+    "Kind",
+    "anew",
+    "by_field",
+    "fields_of",
+    "read",
+    "with_choices",
+    "without_defaults",
+]
 
 UNITS = {
     "_days": "days",
