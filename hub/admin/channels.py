@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from hub.admin.connections import Health, Troubles, troubles_of
+from hub.admin.uses import uses
 from hub.pipeline.hub import Hub
 from hub.plugin import SurveyChannel
 from hub.registry import Configuration, Connection
@@ -49,21 +50,9 @@ def _channel(configuration: Configuration, connection: Connection, troubles: Tro
         paused_until=troubles.paused[stored.id][0] if state is Health.PAUSED else None,
         failures=troubles.failures.get(stored.id, 0),
         rate=str(stored.options.get("rate", "")),
-        surveys=_places(configuration, stored.id),
+        surveys=[str(use) for use in uses(configuration, stored.id)],
         reports_path=f"/channels/{stored.id}/events" if _takes_reports(connection) else None,
     )
-
-
-def _places(configuration: Configuration, channel_id: str) -> list[str]:
-    found = []
-    for survey in configuration.surveys.values():
-        order = survey.connections[Role.CHANNEL]
-        if channel_id in order:
-            found.append(f"{survey.name} ({_ORDINALS.get(order.index(channel_id), 'later')})")
-    return found
-
-
-_ORDINALS: Mapping[int, str] = {0: "first", 1: "second", 2: "third"}
 
 
 def _takes_reports(connection: Connection) -> bool:

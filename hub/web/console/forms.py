@@ -6,19 +6,31 @@ A form never decides what is right: it turns what was typed into the raw table t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
-from marshmallow import Schema, fields, missing, validate
+from marshmallow import Schema, fields, missing
 from werkzeug.datastructures import MultiDict
 
 from hub.admin.document import KEPT
 from hub.plugin import Secret
+from hub.web.console import inputs
+from hub.web.console.inputs import AnyField, Choice, Kind
 
-Kind = Literal["text", "number", "secret", "switch", "select", "choices", "text area"]
+__all__ = [
+    "Choice",
+    "Field",
+    "Kind",
+    "anew",
+    "by_field",
+    "fields_of",
+    "read",
+    "with_choices",
+    "without_defaults",
+]
+
 UNITS = {
     "_days": "days",
     "_weeks": "weeks",
@@ -28,14 +40,16 @@ UNITS = {
     "_percent": "percent",
     "_bytes": "bytes",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """One of several values."""
-
-    value: str
-    label: str
+_JSON, _ANEW = "json:", "anew:"
+"""Before a field's name, in the names of what goes with it: it is JSON; its secret is to be forgotten or made anew."""
+_EXAMPLES: dict[type[AnyField], str] = {
+    fields.DateTime: "2026-03-01T09:30:00Z",
+    fields.Date: "2026-03-01",
+    fields.Time: "09:30",
+    fields.Url: "https://",
+    fields.Email: "ada@example.com",
+}
+_MODES: dict[type[AnyField], str] = {fields.Url: "url", fields.Email: "email"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +68,16 @@ class Field:
     placeholder: str = ""
     autocomplete: str = "off"
     attributes: Mapping[str, str] = field(default_factory=dict)
+    is_json: bool = False
+    anew: str = ""
+    """What a box beside a stored secret does: have it forgotten, or made anew."""
+    is_rare: bool = False
+    """Whether it may be folded away."""
 
     @property
     def id(self) -> str:
         """Its id in the page, which a link may point to."""
-        return f"field-{self.name}"
+        return f"field-{re.sub(r'[^A-Za-z0-9_-]+', '-', self.name)}"
 
     @property
     def input_type(self) -> str:
@@ -68,33 +87,69 @@ class Field:
         return "number" if self.kind == "number" else "text"
 
 
-def fields_of(schema: Schema, values: Mapping[str, Any], problems: Mapping[str, str], *, is_new: bool) -> list[Field]:
-    """Return the fields of a schema with the values of a raw table."""
-    return [_field(one.data_key or name, one, values, problems, is_new=is_new) for name, one in schema.fields.items()]
+def fields_of(
+    schema: Schema, values: Mapping[str, Any], problems: Mapping[str, str], *, is_new: bool, prefix: str = ""
+) -> list[Field]:
+    """Return the fields of a schema with the values of a raw table. `prefix` keeps them apart from a page's own."""
+    return [
+        _field(key, one, values, problems.get(key, ""), is_new=is_new, prefix=prefix) for key, one in _settable(schema)
+    ]
 
 
-def read(schemas: Iterable[Schema], form: MultiDict[str, str], *, is_new: bool) -> dict[str, Any]:
-    """Return the raw table that a form stands for. What was left empty is left out: it gets its default."""
+def read(schemas: Iterable[Schema], form: MultiDict[str, str], *, is_new: bool, prefix: str = "") -> dict[str, Any]:
+    """Return the raw table that a form stands for. What was left empty is left out: it gets its default.
+
+    A secret left empty is kept, unless `is_new`.
+    """
     table: dict[str, Any] = {}
     for schema in schemas:
-        for name, one in schema.fields.items():
-            key = one.data_key or name
-            if key in form:
-                value = _value(one, form.getlist(key), is_new=is_new)
-                if value is not None:
-                    table[key] = value
+        for key, one in _settable(schema):
+            name = f"{prefix}{key}"
+            if name not in form:
+                continue
+            value = inputs.meant(one, form.getlist(name), is_json=f"{_JSON}{name}" in form)
+            if isinstance(one, Secret) and value is missing and not is_new and f"{_ANEW}{name}" not in form:
+                value = KEPT
+            if value is not missing:
+                table[key] = value
     return table
 
 
-def by_field(problems: Iterable[str], path: str) -> tuple[dict[str, str], list[str]]:
-    """Return what is wrong by field of the table at a path ("channels.relay"), and what is about no field."""
+def anew(schemas: Iterable[Schema], form: MultiDict[str, str], *, prefix: str = "") -> list[str]:
+    """Return the secrets of which the hub is to make new ones."""
+    secrets = [key for schema in schemas for key, one in _settable(schema) if isinstance(one, Secret) and one.generate]
+    return [key for key in secrets if f"{_ANEW}{prefix}{key}" in form and not form.get(f"{prefix}{key}", "").strip()]
+
+
+def without_defaults(table: Mapping[str, Any], schemas: Iterable[Schema], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a raw table without what it only has because a form shows every field.
+
+    That is a default that was not written `before`, and a secret to be kept where there was none.
+    """
+    said = dict(table)
+    for schema in schemas:
+        for key, one in _settable(schema):
+            is_unsaid = said.get(key) == (KEPT if isinstance(one, Secret) else inputs.default_of(one))
+            if key in said and key not in before and is_unsaid:
+                del said[key]
+    return said
+
+
+def by_field(
+    problems: Iterable[str], path: str, known: Collection[str] | None = None
+) -> tuple[dict[str, str], list[str]]:
+    """Return what is wrong by field of the table at a path ("channels.relay"), and what is about no field.
+
+    `known` are the fields that there are; what is about another one is about none.
+    """
     found: dict[str, str] = {}
     others: list[str] = []
     for problem in problems:
         place, separator, message = problem.partition(": ")
-        name = place.removeprefix(f"{path}.").partition(".")[0] if place.startswith(f"{path}.") else ""
-        if name and separator:
-            found.setdefault(name, _sentence(message))
+        inside = place.removeprefix(f"{path}.") if separator and place.startswith(f"{path}.") else ""
+        name, below = _split(inside, known)
+        if name:
+            found.setdefault(name, _sentence(_inside(below, message)))
         else:
             others.append(_sentence(message if place == path and separator else problem))
     return found, others
@@ -105,122 +160,110 @@ def with_choices(one: Field, choices: Sequence[Choice], *, several: bool = False
     return replace(one, kind="choices" if several else "select", choices=choices)
 
 
-def _field(
-    name: str, one: fields.Field[Any], values: Mapping[str, Any], problems: Mapping[str, str], *, is_new: bool
-) -> Field:
-    kind, choices = _kind(one)
-    is_given = name in values
+def _settable(schema: Schema) -> Iterator[tuple[str, AnyField]]:
+    for name, one in schema.fields.items():
+        if inputs.is_settable(one):
+            yield one.data_key or name, one
+
+
+def _field(key: str, one: AnyField, values: Mapping[str, Any], problem: str, *, is_new: bool, prefix: str) -> Field:
+    seen = inputs.shown(one, values.get(key, missing))
+    is_stored = not is_new and seen.kind == "secret" and str(values.get(key, "")).startswith((KEPT, "$"))
     return Field(
-        name=name,
-        label=_label(name, one),
-        kind=kind,
-        value=_shown(kind, values[name] if is_given else _default(one)),
-        help=str(one.metadata.get("help", "")),
-        problem=problems.get(name, ""),
+        name=f"{prefix}{key}",
+        label=_label(key, one),
+        kind=seen.kind,
+        value=seen.value,
+        help=_help(one, seen),
+        problem=problem,
         is_required=one.required,
-        choices=choices,
-        unit=str(one.metadata.get("unit", _unit(name) if kind == "number" else "")),
-        placeholder=_placeholder(one, is_new=is_new) if kind == "secret" else "",
-        autocomplete="new-password" if kind == "secret" else "off",
+        choices=_choices(one, seen),
+        unit=str(one.metadata.get("unit", _unit(key) if seen.kind == "number" else "")),
+        placeholder=_placeholder(one, is_stored=is_stored),
+        autocomplete="new-password" if seen.kind == "secret" else "off",
+        attributes=next(({"inputmode": mode} for kind, mode in _MODES.items() if isinstance(one, kind)), {}),
+        is_json=seen.is_json,
+        anew=_anew(one) if is_stored else "",
+        is_rare=bool(one.metadata.get("rare")),
     )
 
 
-def _kind(one: fields.Field[Any]) -> tuple[Kind, list[Choice]]:
-    options = _options(one)
-    if isinstance(one, Secret):
-        return "secret", []
-    if options:
-        nothing = [] if one.required or _default(one) not in (None, "") else [Choice(value="", label="(default)")]
-        return "select", nothing + [Choice(value=str(option), label=str(option)) for option in options]
-    if isinstance(one, fields.Boolean):
-        return "switch", []
-    if isinstance(one, fields.Number):
-        return "number", []
-    if isinstance(one, fields.List | fields.Mapping):
-        return "text area", []
-    return "text", []
+def _choices(one: AnyField, seen: inputs.Shown) -> Sequence[Choice]:
+    """Return what is offered; of several, what is chosen comes first, in its order."""
+    if seen.kind not in ("select", "choices"):
+        return ()
+    offered = inputs.choices_of(one)
+    if seen.kind == "select":
+        return offered
+    labels = {choice.value: choice for choice in offered}
+    return [labels[value] for value in dict.fromkeys([*seen.value, *labels])]
 
 
-def _options(one: fields.Field[Any]) -> Sequence[Any]:
-    if isinstance(one, fields.Enum):
-        return [member.value for member in one.enum]
-    return next((list(rule.choices) for rule in one.validators if isinstance(rule, validate.OneOf)), [])
-
-
-def _label(name: str, one: fields.Field[Any]) -> str:
+def _label(key: str, one: AnyField) -> str:
     given = one.metadata.get("label")
     if given:
         return str(given)
-    plain = name
+    plain = key
     if isinstance(one, fields.Number):
-        plain = name.removesuffix(next((end for end in UNITS if name.endswith(end)), ""))
-    return plain.replace("_", " ").strip().capitalize()
+        plain = key.removesuffix(next((end for end in UNITS if key.endswith(end)), ""))
+    return plain.replace("_", " ").strip().capitalize() or key
 
 
-def _unit(name: str) -> str:
-    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+def _unit(key: str) -> str:
+    return next((unit for end, unit in UNITS.items() if key.endswith(end)), "")
 
 
-def _default(one: fields.Field[Any]) -> Any:
-    value = one.load_default
-    value = value() if callable(value) else value
-    return None if value is missing else value
+def _help(one: AnyField, seen: inputs.Shown) -> str:
+    said = str(one.metadata.get("help") or "")
+    if seen.is_json or (seen.kind == "text area" and not isinstance(one, fields.List | fields.String)):
+        return f"{said} Written as JSON.".strip()
+    return f"{said} One on each line.".strip() if seen.kind == "text area" and isinstance(one, fields.List) else said
 
 
-def _placeholder(one: Secret | Any, *, is_new: bool) -> str:
-    if not is_new:
-        return "kept as it is"
-    return "made by the hub when left empty" if isinstance(one, Secret) and one.generate else ""
-
-
-def _shown(kind: Kind, value: Any) -> Any:
-    value = value.value if isinstance(value, Enum) else value
-    if kind == "switch":
-        return value is True
-    if value is None or (kind == "secret" and value == KEPT):
-        return ""
-    if isinstance(value, list):
-        return "\n".join(str(item) for item in value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, indent=1) if value else ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _value(one: fields.Field[Any], typed: Sequence[str], *, is_new: bool) -> Any:
-    text = typed[0].strip()
+def _placeholder(one: AnyField, *, is_stored: bool) -> str:
     if isinstance(one, Secret):
-        return text or (None if is_new else KEPT)
-    if isinstance(one, fields.Boolean):
-        return text == "true"
-    if isinstance(one, fields.List):
-        lines = [line.strip() for given in typed for line in given.splitlines()]
-        return [_number(line) if isinstance(one.inner, fields.Number) else line for line in lines if line]
-    if not text:
-        return None
-    if isinstance(one, fields.Number):
-        return _number(text)
-    if isinstance(one, fields.Mapping):
-        return _json(text)
-    return text
+        made = "made by the hub when left empty" if one.generate else ""
+        return "stored; leave empty to keep it" if is_stored else made
+    return next((example for kind, example in _EXAMPLES.items() if isinstance(one, kind)), "")
 
 
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _anew(one: AnyField) -> str:
+    if isinstance(one, Secret) and one.generate:
+        return "Make a new one; the one before stops working at once"
+    return "" if one.required else "Forget the stored one"
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+def _split(inside: str, known: Collection[str] | None) -> tuple[str, str]:
+    """Return the field at the beginning of a path, and what follows it."""
+    if known is None:
+        name, _, below = inside.partition(".")
+        return name, below
+    names = [name for name in known if inside == name or inside.startswith(f"{name}.")]
+    name = max(names, key=len, default="")
+    return name, inside[len(name) + 1 :]
+
+
+def _inside(below: str, message: str) -> str:
+    """Return a problem with the place in its field."""
+    if not below:
+        return message
+    return f"entry {int(below) + 1}: {message}" if below.isdecimal() else f"{below}: {message}"
+
+
+_PLAIN = {
+    "is missing": "this is needed",
+    "is empty": "this is needed",
+    'write text in quotes, as in "text"': "write text",
+    "Not a valid mapping type": 'write a table as JSON, as in {"plan": "pro"}',
+    "Invalid input type": 'write a table as JSON, as in {"plan": "pro"}',
+}
+"""What a file is told, in the words of a form."""
 
 
 def _sentence(message: str) -> str:
     """Return a problem as a browser's form says it; quotes are a file's business."""
+    message = next((said for begin, said in _PLAIN.items() if message.removesuffix(".") == begin), message)
+    if message.startswith("is missing. "):
+        message = "this is needed"
     plain = message.removesuffix(", without quotes").removesuffix(".")
     return f"{plain[:1].upper()}{plain[1:]}."
