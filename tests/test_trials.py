@@ -75,7 +75,7 @@ def test_edited_settings_are_checked_and_not_stored(mail_lab: Lab) -> None:
         assert everything(mail_lab) == before
     assert checked.ok
     assert checked.dialogue[:2] == (f"*  connected to 127.0.0.1:{port}", "S: 220 scripted.example ESMTP")
-    assert checked.dialogue[2].startswith("C: EHLO ")
+    assert checked.dialogue[2].startswith("C: ehlo ")
     assert checked.dialogue[-4:] == ("C: NOOP", "S: 250 2.0.0 Ok", "C: QUIT", "S: 221 2.0.0 Bye")
 
 

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import click
 
-from hub import containment
 from hub.admin import apply as applying
+from hub.admin import trials as trying
 from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
 from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub, say
 from hub.config import ConfigError, load_settings, misspelt_settings
-from hub.containment import Hung, contained
-from hub.logs import masked
-from hub.plugin import CheckFailed
+from hub.pipeline.hub import Hub
 from hub.registry import Connection
 from hub.store.configuration import Role
 from hub.store.engine import sqlite_path
@@ -106,25 +104,18 @@ def check(name: str | None) -> None:
         connections = [c for role in Role for c in configuration.live(role) if name in (None, c.stored.name, c.label)]
         if not connections:
             raise ConfigError([f"There is no connection {name!r}" if name else "Nothing is configured yet"])
-        verdicts = [_check(connection) for connection in connections]
+        verdicts = [_check(hub, connection) for connection in connections]
         if sentence := held(hub):
             click.echo(f"NOTE    sending: {sentence}")
     if not all(verdicts):
         raise SystemExit(1)
 
 
-def _check(connection: Connection) -> bool:
-    problem = connection.problem
-    if connection.provider is not None:
-        check_it = connection.provider.check
-        try:
-            contained(check_it, of=connection.id, doing="check", within_s=containment.CHECKED_WITHIN_S)
-        except (CheckFailed, Hung) as error:
-            problem = masked(str(error))
-        except Exception as error:  # noqa: BLE001  a plugin may raise anything
-            problem = masked(f"its check failed: {type(error).__name__}: {error}")
-    say(f"{'ok     ' if problem is None else 'TROUBLE'} {connection.label}{f': {problem}' if problem else ''}")
-    return problem is None
+def _check(hub: Hub, connection: Connection) -> bool:
+    checked = trying.check(hub, connection.stored.role, connection.stored.name)
+    problem = "" if checked.ok else f": {checked.sentence}"
+    say(f"{'ok     ' if checked.ok else 'TROUBLE'} {connection.label}{problem}")
+    return checked.ok
 
 
 @click.group()
