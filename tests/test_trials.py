@@ -162,6 +162,16 @@ def test_every_end_of_a_test_mail_is_told_and_pauses_nothing(
     assert lab.rows(metadata.tables["connection_state"]) == []
 
 
+def test_channel_that_breaks_after_the_mail_left_leaves_it_in_doubt(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_many(self: Any, messages: Any, point_of_no_return: Any) -> Any:
+        point_of_no_return(list(messages))
+        raise OSError("lost")
+
+    monkeypatch.setattr(lab.hub.registry.plugins.kinds[Role.CHANNEL, "fake"], "send_many", send_many)
+    told = send_test(lab.hub, "relay", "me@acme.example")
+    assert (told.outcome, told.words) == ("unknown", "OSError: lost")
+
+
 def test_name_of_the_provider_for_a_test_mail_is_kept(lab: Lab) -> None:
     lab.office.behaviour["relay"] = lambda message, depart: Sent(provider_id="p-1", detail="ok")
     told = send_test(lab.hub, "relay", "me@acme.example")
