@@ -8,8 +8,7 @@ import pytest
 
 from hub.admin.overview import overview, score_sentence
 from hub.store import configuration
-from tests import documents
-from tests.lab import SETUP, Lab, open_lab, survey_lines
+from tests.lab import SETUP, Lab, survey_lines
 
 UNREACHABLE = (
     "Mails would link to http://127.0.0.1:8000, which customers cannot open; set HUB_BASE_URL where the hub runs."
@@ -70,12 +69,3 @@ def test_a_demo_has_no_customers_who_would_have_to_open_links(lab):
 )
 def test_few_answers_are_counted_and_make_no_score(counts, sentence):
     assert score_sentence(counts) == sentence
-
-
-def test_an_empty_hub_names_its_first_step(database_url, tmp_path):
-    lab = open_lab(database_url, tmp_path)
-    (hint,) = [hint for hint in overview(lab.hub).hints if hint.command]
-    assert hint.command == "hub apply hub.toml"
-    assert "Connect Segment" in hint.sentence
-    assert "\n## Connect Segment\n" in documents.read("README.md")
-    lab.hub.close()

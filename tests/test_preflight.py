@@ -46,10 +46,10 @@ def test_survey_with_good_events_is_ready(lab: Lab) -> None:
     assert about(found, "events").sentence == "10 identifies that could start it came since 11 March."
 
 
-def test_survey_that_heard_of_nobody_is_not_ready(lab: Lab) -> None:
+def test_survey_that_heard_of_nobody_may_go_on_and_says_so(lab: Lab) -> None:
     found = preflight(lab.hub, "onboarding")
-    assert not found.is_ready
-    assert about(found, "events").state is State.MISSING
+    assert found.is_ready
+    assert about(found, "events").state is State.ATTENTION
     assert "Send one identify from your product" in about(found, "events").advice
 
 

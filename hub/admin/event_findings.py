@@ -59,7 +59,7 @@ def _events(draft: Draft, events: Sequence[RecordedEvent], starters: Sequence[Re
     if not events:
         return Finding(
             about="events",
-            state=State.MISSING,
+            state=State.ATTENTION,
             sentence="No event came from its sources within the last 30 days.",
             advice=f"Send one {wanted} from your product and watch it arrive under Events.",
         )

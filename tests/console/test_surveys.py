@@ -66,7 +66,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(empty_hub: Hu
     form = {"name": "Not a name", "source": "+", "channel": "", "target": "+", "write_key": "", **WANTED}
     page = ada.post("/surveys/_new", **form)
     assert page.status_code == 422
-    assert "A name has lower-case letters" in problem(page.text, "name")
+    assert "Lower-case letters, digits" in problem(page.text, "name")
     assert 'value="Not a name"' in page.text
     page = ada.post("/surveys/_new", **{**form, "name": "nps"})
     assert "Is missing" in problem(page.text, "write_key")
@@ -156,11 +156,12 @@ def test_edited_rules_are_rehearsed_on_what_was_recorded_and_not_saved(hub: Hub)
     ada.client.post("/v1/identify", json=event, auth=(API_KEY, ""))
     decide.drain(hub, until=float("inf"))
     before = settings_of(hub)
-    page = ada.post("/surveys/onboarding/rehearsal", **typed(hub, on_missing_created_at="skip"))
+    form = typed(hub)
+    page = ada.post("/surveys/onboarding/rehearsal", **{**form, "on_missing_created_at": "skip"})
     assert "nothing was saved" in page.text
     assert "1 event since" in page.text
     assert settings_of(hub) == before
-    page = ada.post("/surveys/onboarding/rehearsal", **typed(hub, min_delay_days="x"))
+    page = ada.post("/surveys/onboarding/rehearsal", **{**form, "min_delay_days": "x"})
     assert page.status_code == 422
     assert "don't fit together yet" in page.text
 

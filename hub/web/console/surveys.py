@@ -15,7 +15,7 @@ from hub.admin.document import problems_of
 from hub.admin.export import connection_table
 from hub.admin.preflight import preflight
 from hub.admin.rehearsal import rehearse
-from hub.admin.schemas import SurveySchema
+from hub.admin.schemas import NAME, SurveySchema
 from hub.admin.scores import scores
 from hub.admin.sentences import meaning
 from hub.config import ConfigError
@@ -222,8 +222,12 @@ def _rehearsal_page(seen: admin.SeenSurvey, raw: Mapping[str, Any]) -> Any:
 
 def _read() -> dict[str, Any]:
     """Return the raw table of a survey that the form stands for."""
-    raw = forms.read([SurveySchema(exclude=("enabled",))], request.form, is_new=False)
-    return {name: list(dict.fromkeys(value)) if name in _CONNECTED else value for name, value in raw.items()}
+    chosen = {
+        name: [value for value in dict.fromkeys(request.form.getlist(name)) if value]
+        for name in _CONNECTED
+        if name in request.form
+    }
+    return {**forms.read([SurveySchema(exclude=_APART)], request.form, is_new=False), **chosen}
 
 
 def _without_connections(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -312,14 +316,16 @@ def _free_name(role: Role) -> str:
 
 
 def _problems_of_new(error: ConfigError, name: str) -> tuple[dict[str, str], list[str]]:
-    if not name:
-        return {"name": "Give it a name."}, []
-    found, others = forms.by_field(error.problems, f"surveys.{name}")
-    for role in (Role.SOURCE, Role.TARGET):
-        more, others = forms.by_field(others, f"{role.plural}.{_free_name(role)}")
-        found = {**more, **found}
-    if others and others[0].startswith("A name has"):
-        found["name"] = others.pop(0)
+    if not NAME.fullmatch(name):
+        return {"name": "Lower-case letters, digits, - and _, 63 characters at most."}, []
+    found: dict[str, str] = {}
+    others: list[str] = []
+    paths = [f"surveys.{name}", *(f"{role.plural}.{_free_name(role)}" for role in (Role.SOURCE, Role.TARGET))]
+    for problem in error.problems:
+        path = next((one for one in paths if problem.startswith((f"{one}.", f"{one}: "))), "")
+        about, rest = forms.by_field([problem], path)
+        found = {**about, **found}
+        others += rest
     return found, others
 
 
