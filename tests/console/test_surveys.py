@@ -69,7 +69,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(empty_hub: Hu
     assert "Lower-case letters, digits" in problem(page.text, "name")
     assert 'value="Not a name"' in page.text
     page = ada.post("/surveys/_new", **{**form, "name": "nps"})
-    assert "Is missing" in problem(page.text, "write_key")
+    assert problem(page.text, "write_key") == "This is needed."
     page = ada.post("/surveys/_new", **{**form, "name": "nps", "write_key": "x", "min_delay_days": "20"})
     assert problem(page.text, "max_delay_days")
     assert 'value="20"' in page.text
