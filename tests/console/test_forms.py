@@ -240,7 +240,7 @@ def test_a_list_can_be_emptied_where_its_default_is_not_empty():
 
 def test_a_stored_secret_is_not_shown_and_kept_when_left_empty():
     (field,) = form_of(only(Secret()), {"it": KEPT})
-    assert (field.value, field.input_type, field.placeholder) == ("", "password", "stored; leave empty to keep it")
+    assert (field.value, field.is_masked, field.placeholder) == ("", True, "stored; leave empty to keep it")
     assert saved(only(Secret()), {"it": KEPT}) == {"it": KEPT}
 
 
@@ -252,7 +252,7 @@ def test_a_secret_that_is_not_stored_is_not_said_to_be():
 
 def test_the_name_of_a_variable_is_shown():
     (field,) = form_of(only(Secret()), {"it": "$SMTP_PASSWORD"})
-    assert (field.value, field.input_type) == ("$SMTP_PASSWORD", "text")
+    assert (field.value, field.is_masked) == ("$SMTP_PASSWORD", False)
 
 
 def test_a_stored_secret_can_be_forgotten():
@@ -329,7 +329,7 @@ def test_problems_stand_beside_their_fields_in_the_words_of_a_form():
         "number": "Write a whole number.",
         "numbers": "Entry 2: write a whole number.",
         "table": 'Write a table as JSON, as in {"plan": "pro"}.',
-        "address": "Street: is missing.",
+        "address": "street: is missing.",
         "one_of": "Must be one of: 25, 587.",
         "maybe": "Write true or false.",
     }
@@ -345,7 +345,7 @@ def test_a_problem_with_a_setting_of_no_field_is_not_lost():
     ]
     found, others = forms.by_field(problems, "channels.relay", ["a.b", "a"])
     assert found == {"a.b": "Is wrong."}
-    assert others == ["Channels.relay.gone: is unknown.", "Is odd.", "All is odd."]
+    assert others == ["channels.relay.gone: is unknown.", "Is odd.", "All is odd."]
 
 
 def test_what_is_missing_is_needed():

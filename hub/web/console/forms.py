@@ -81,10 +81,15 @@ class Field:
 
     @property
     def input_type(self) -> str:
-        """What a browser makes of it. A variable's name is no secret."""
-        if self.kind == "secret":
-            return "text" if str(self.value).startswith("$") else "password"
+        """What a browser makes of it. A connection's secret is no password of the person who types it."""
+        if self.kind == "secret" and self.autocomplete.endswith("password"):
+            return "password"
         return "number" if self.kind == "number" else "text"
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether nobody may read it from the screen. A variable's name is no secret."""
+        return self.kind == "secret" and not str(self.value).startswith("$")
 
 
 def fields_of(
@@ -180,7 +185,6 @@ def _field(key: str, one: AnyField, values: Mapping[str, Any], problem: str, *, 
         choices=_choices(one, seen),
         unit=str(one.metadata.get("unit", _unit(key) if seen.kind == "number" else "")),
         placeholder=_placeholder(one, is_stored=is_stored),
-        autocomplete="new-password" if seen.kind == "secret" else "off",
         attributes=next(({"inputmode": mode} for kind, mode in _MODES.items() if isinstance(one, kind)), {}),
         is_json=seen.is_json,
         anew=_anew(one) if is_stored else "",
@@ -266,4 +270,5 @@ def _sentence(message: str) -> str:
     if message.startswith("is missing. "):
         message = "this is needed"
     plain = message.removesuffix(", without quotes").removesuffix(".")
-    return f"{plain[:1].upper()}{plain[1:]}."
+    first, separator, rest = plain.partition(" ")
+    return f"{first.capitalize() if first.isalpha() and first.islower() else first}{separator}{rest}."

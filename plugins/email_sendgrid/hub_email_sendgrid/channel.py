@@ -34,7 +34,10 @@ RETRY_AFTER_S = 60.0
 
 
 class SendGridChannel(SurveyChannel):
-    """Sends survey mails through SendGrid. Thread-safe; connections are the threads' own."""
+    """Sends survey mails through SendGrid.
+
+    Thread-safe; connections are the threads' own.
+    """
 
     kind = "sendgrid"
     config_schema = SendGridSchema

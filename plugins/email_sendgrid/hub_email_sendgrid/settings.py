@@ -21,12 +21,18 @@ class SendGridSchema(Schema):
     api_key = Secret(
         required=True,
         validate=validate.Regexp(r"[!-~]+\Z", error="Give the key as SendGrid showed it, without spaces."),
-        metadata={"help": "An API key with the scope mail.send (Settings > API Keys > Restricted Access)."},
+        metadata={
+            "label": "API key",
+            "help": "An API key with the scope mail.send (Settings > API Keys > Restricted Access).",
+        },
     )
     sender = fields.String(
         data_key="from",
         required=True,
-        metadata={"help": 'The sender that customers see, verified at SendGrid: "Acme <hello@acme.example>".'},
+        metadata={
+            "label": "Sender",
+            "help": 'The sender that customers see, verified at SendGrid: "Acme <hello@acme.example>".',
+        },
     )
     region = fields.String(
         load_default="global",
@@ -38,13 +44,16 @@ class SendGridSchema(Schema):
         allow_none=True,
         schemes={"http", "https"},
         require_tld=False,
-        metadata={"help": "Another address than the region's, for a proxy."},
+        metadata={"help": "Another address than the region's, for a proxy.", "rare": True},
     )
     connections = fields.Integer(
         strict=True,
         load_default=16,
         validate=validate.Range(1, 100),
-        metadata={"help": "Mails handed over at once by each worker process; as many may be in doubt after a kill."},
+        metadata={
+            "help": "Mails handed over at once by each worker process; as many may be in doubt after a kill.",
+            "rare": True,
+        },
     )
     webhook_public_key = fields.String(
         load_default=None,
@@ -53,7 +62,10 @@ class SendGridSchema(Schema):
     )
     sandbox_mode = fields.Boolean(
         load_default=False,
-        metadata={"help": "Have SendGrid check every mail and deliver none: they count as sent. For rehearsals."},
+        metadata={
+            "rare": True,
+            "help": "Have SendGrid check every mail and deliver none: they count as sent. For rehearsals.",
+        },
     )
 
     @validates_schema

@@ -20,7 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 class SmtpChannel(SurveyChannel):
-    """Sends survey mails through a mail server. Thread-safe; connections are kept and reused."""
+    """Sends survey mails through a mail server.
+
+    Thread-safe; connections are kept and reused.
+    """
 
     kind = "smtp"
     config_schema = SmtpSchema

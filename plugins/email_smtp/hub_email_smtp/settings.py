@@ -44,7 +44,10 @@ class SmtpSchema(Schema):
         truthy={True},
         falsy={False},
         load_default=True,
-        metadata={"help": "Whether the server's certificate must be valid. With auto, this machine is believed."},
+        metadata={
+            "label": "Check the certificate",
+            "help": "Whether the server's certificate must be valid. With auto, this machine is believed.",
+        },
     )
     username = fields.String(
         load_default=None, allow_none=True, metadata={"help": "Login name, when the server wants one."}
@@ -53,24 +56,28 @@ class SmtpSchema(Schema):
     sender = fields.String(
         data_key="from",
         required=True,
-        metadata={"help": 'The sender that customers see: "Acme <hello@acme.example>".'},
+        metadata={"label": "Sender", "help": 'The sender that customers see: "Acme <hello@acme.example>".'},
     )
     timeout_s = fields.Float(
         load_default=30.0,
         validate=validate.Range(min=0, min_inclusive=False, max=60),
-        metadata={"help": "Seconds to wait for each answer of the server."},
+        metadata={"help": "Seconds to wait for each answer of the server.", "rare": True},
     )
     helo = fields.String(
         load_default=None,
         allow_none=True,
         validate=validate.Regexp(r"[!-~]+\Z", error="Give a host name or an address literal in ASCII."),
-        metadata={"help": "Name to greet the server with. Default: this machine's full name."},
+        metadata={
+            "label": "Greeting name",
+            "help": "Name to greet the server with. Default: this machine's full name.",
+            "rare": True,
+        },
     )
     messages_per_connection = fields.Integer(
         strict=True,
         load_default=100,
         validate=validate.Range(min=1),
-        metadata={"help": "Messages after which a connection is replaced by a new one."},
+        metadata={"help": "Messages after which a connection is replaced by a new one.", "rare": True},
     )
     connections = fields.Integer(
         strict=True,
@@ -78,7 +85,8 @@ class SmtpSchema(Schema):
         validate=validate.Range(1, 100),
         metadata={
             "help": "Connections at once of each worker process, and the most mails in doubt after it was killed. "
-            "Many servers limit them for one client (Postfix: 50)."
+            "Many servers limit them for one client (Postfix: 50).",
+            "rare": True,
         },
     )
 

@@ -46,7 +46,10 @@ class SourceSettings(Schema):
     api_key = Secret(
         generate=True,
         lookup=True,
-        metadata={"help": "The write key that SDKs and functions present. Made by the hub when left out."},
+        metadata={
+            "label": "API key",
+            "help": "The write key that SDKs and functions present. Made by the hub when left out.",
+        },
     )
     shared_secret = Secret(
         load_default=None,
@@ -54,7 +57,9 @@ class SourceSettings(Schema):
         metadata={"help": "The Shared Secret of Segment's Webhooks destination, which signs what it sends."},
     )
     previous_shared_secret = Secret(
-        load_default=None, allow_none=True, metadata={"help": "The one before it, good as well during a change."}
+        load_default=None,
+        allow_none=True,
+        metadata={"help": "The one before it, good as well during a change.", "rare": True},
     )
     header_secret = Secret(
         load_default=None,
@@ -66,18 +71,23 @@ class SourceSettings(Schema):
         load_default=None,
         allow_none=True,
         validate=_VISIBLE_ASCII,
-        metadata={"help": "The one before it, good as well during a change."},
+        metadata={"help": "The one before it, good as well during a change.", "rare": True},
     )
     header_name = fields.String(
         load_default="X-Hub-Secret",
         validate=validate.Regexp(r"[A-Za-z0-9-]{1,64}\Z", error="Only letters, digits and hyphens, 64 at most."),
-        metadata={"help": "The name of that header."},
+        metadata={"help": "The name of that header.", "rare": True},
     )
     max_webhook_bytes = fields.Integer(
         strict=True,
         load_default=20_000_000,
         validate=validate.Range(min=1_000_000, max=100_000_000),
-        metadata={"help": "The largest body that `/sources/NAME` takes."},
+        metadata={
+            "label": "Largest body",
+            "unit": "bytes",
+            "help": "The largest body that `/sources/NAME` takes.",
+            "rare": True,
+        },
     )
 
 

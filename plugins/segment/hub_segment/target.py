@@ -37,7 +37,7 @@ def _trait(default: str, what: str) -> fields.String:
     return fields.String(
         load_default=default,
         validate=validate.Length(min=1, max=100),
-        metadata={"help": f"The trait that gets {what}."},
+        metadata={"help": f"The trait that gets {what}.", "rare": True},
     )
 
 
@@ -59,7 +59,7 @@ class TargetSettings(Schema):
         allow_none=True,
         schemes={"http", "https"},
         require_tld=False,
-        metadata={"help": "Another address than the region's, for a proxy."},
+        metadata={"help": "Another address than the region's, for a proxy.", "rare": True},
     )
     rating_trait = _trait("NPS_rating", "the score, 0 to 10")
     comment_trait = _trait("NPS_comment", "the comment, empty when there is none")
