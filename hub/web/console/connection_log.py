@@ -14,13 +14,13 @@ from hub.web.console.frame import pages, show
 
 _RUNS = Slice(limit=5)
 ATTEMPTS = {
-    "sent": ("good", "taken by the mail system"),
-    "not_sent": ("attention", "not sent, tried again"),
-    "rejected": ("bad", "refused for good"),
-    "unknown": ("unknown", "nobody knows"),
-    "delivered": ("good", "in the mailbox"),
-    "deferred": ("attention", "not yet in the mailbox"),
-    "dropped": ("bad", "dropped by the provider"),
+    "sent": ("good", "sent"),
+    "not_sent": ("attention", "not sent"),
+    "rejected": ("bad", "refused"),
+    "unknown": ("unknown", "in doubt"),
+    "delivered": ("good", "delivered"),
+    "deferred": ("attention", "deferred"),
+    "dropped": ("bad", "dropped"),
     "bounced": ("bad", "bounced"),
     "complained": ("bad", "called spam"),
     "unsubscribed": ("held", "unsubscribed"),
@@ -29,8 +29,8 @@ SYNCS = {
     "pending": ("", "waits"),
     "leased": ("", "on its way"),
     "done": ("good", "written"),
-    "parked": ("bad", "refused for good"),
-    "superseded": ("", "a newer answer went instead"),
+    "parked": ("bad", "refused"),
+    "superseded": ("", "overtaken"),
 }
 
 
