@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePath
 from typing import IO, Any, NoReturn
 
 from hub.admin.trouble import CutOff
@@ -27,6 +28,14 @@ class Format(StrEnum):
     CSV = "text/csv"
     LINES = "application/x-ndjson"
     ARRAY = "application/json"
+
+
+_FORMATS = {".csv": Format.CSV, ".json": Format.ARRAY, ".jsonl": Format.LINES, ".ndjson": Format.LINES}
+
+
+def format_of(file_name: str) -> Format:
+    """Return how a file of this name is written: CSV unless its ending says otherwise."""
+    return _FORMATS.get(PurePath(file_name).suffix.lower(), Format.CSV)
 
 
 @dataclass(frozen=True, kw_only=True)

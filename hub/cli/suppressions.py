@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hub.admin import suppressions as suppressing
-from hub.admin.records import Format, read_records
+from hub.admin.records import format_of, read_records
 from hub.admin.spreadsheets import rearmed
 from hub.admin.suppressions import ADDABLE
 from hub.cli.common import explains_trouble, opened_hub, say
@@ -15,7 +15,6 @@ from hub.config import ConfigError
 from hub.domain.reasons import Stop
 
 REASONS = click.Choice([reason.value for reason in ADDABLE])
-_FORMATS = {".csv": Format.CSV, ".json": Format.ARRAY, ".jsonl": Format.LINES, ".ndjson": Format.LINES}
 
 
 @click.group()
@@ -54,10 +53,9 @@ def import_file(file: Path, reason: str | None) -> None:
 
     `reason`, `note` and `created_at` are read where they are. Ends with 1 when a line was not taken.
     """
-    written = _FORMATS.get(file.suffix.lower(), Format.CSV)
     try:
         with opened_hub() as hub, file.open("rb") as stream:
-            records = read_records(stream, written, any_of=["email"], cell=rearmed)
+            records = read_records(stream, format_of(file.name), any_of=["email"], cell=rearmed)
             done = suppressing.import_records(hub, records, reason=Stop(reason) if reason else None)
     except OSError as error:
         raise ConfigError([f"{file} cannot be read: {error.strerror}"]) from None

@@ -9,27 +9,34 @@ from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
-from hub.web.app import HubApp
+from hub.admin import accounts, sessions
+from hub.admin.accounts import AccountRole
+from hub.pipeline.hub import Hub
+from hub.web.app import create_app
 
 _ELSEWHERE = {
     "account": "/account",
     "connections": "/connections",
-    "log_in": "/login",
-    "log_out": "/logout",
     "person": "/people/<person_id>",
-    "survey": "/surveys/<name>",
 }
 
 
-class Page:
-    """Gets pages and sends forms."""
+PASSWORD = "four yellow teapots"
 
-    def __init__(self, app: HubApp) -> None:
-        self._client = Client(app)
+
+class Page:
+    """Gets pages and sends forms as somebody who is logged in."""
+
+    def __init__(self, client: Client, cookie_name: str, name: str, secret: str) -> None:
+        self._client = client
+        self.name = name
+        self.secret = secret
+        self._cookie = f"{cookie_name}={secret}"
 
     def get(self, path: str, *, headers: dict[str, str] | None = None, **query: str) -> TestResponse:
         """Return what a GET answers."""
-        return self._client.get(path, query_string=query or None, headers=headers)
+        sent = {"Cookie": self._cookie, **(headers or {})}
+        return self._client.get(path, query_string=query or None, headers=sent)
 
     def text(self, path: str, **query: str) -> str:
         """Return what a person reads on a page."""
@@ -37,9 +44,14 @@ class Page:
         assert answer.status_code == 200, answer.text
         return readable(answer.text)
 
-    def post(self, path: str, *, follow: bool = True, **form: Any) -> TestResponse:
-        """Return the page that a form leads to."""
-        return self._client.post(path, data=form, follow_redirects=follow)
+    def post(self, path: str, **form: Any) -> TestResponse:
+        """Return what a form is answered with, or the page that it leads to."""
+        headers = {"Cookie": self._cookie, "Sec-Fetch-Site": "same-origin"}
+        answer = self._client.post(path, data=form, headers=headers)
+        if answer.status_code != 303:
+            return answer
+        said = [one.partition(";")[0] for one in answer.headers.getlist("Set-Cookie")]
+        return self.get(answer.location, headers={"Cookie": "; ".join([self._cookie, *said])})
 
     def link(self, path: str, words: str) -> str:
         """Return where a link of a page leads to."""
@@ -53,11 +65,14 @@ def readable(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
-def opened(app: HubApp, role: str = "admin") -> Iterator[Page]:
-    """Yield the pages of an application as somebody of this role gets them."""
-    app.secret_key = "x"
-    for name, rule in _ELSEWHERE.items():
-        if f"console.{name}" not in app.view_functions:
-            app.add_url_rule(rule, f"console.{name}", lambda **_: "")
-    yield Page(app)
+def opened(hub: Hub, role: AccountRole = AccountRole.ADMIN) -> Iterator[Page]:
+    """Yield the console of a hub as somebody of this role gets it."""
+    name = f"{role}@acme.example"
+    account = accounts.add(hub, name, PASSWORD, role)
+    app = create_app(hub)
+    for endpoint, rule in _ELSEWHERE.items():
+        if f"console.{endpoint}" not in app.view_functions:
+            app.add_url_rule(rule, f"console.{endpoint}", lambda **_: "")
+    cookie_name = "__Host-hub" if hub.settings.base_url.startswith("https://") else "hub"
+    yield Page(Client(app, use_cookies=False), cookie_name, name, sessions.begin(hub, account))
     app.intake.close()

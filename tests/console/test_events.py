@@ -22,7 +22,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 @pytest.fixture
 def page(lab: Lab) -> Iterator[Page]:
-    yield from opened(create_app(lab.hub))
+    yield from opened(lab.hub)
 
 
 def ids(hub: Hub) -> list[str]:
@@ -122,7 +122,7 @@ def test_the_first_event_opens_the_page_that_waits_for_it(lab: Lab, page: Page) 
 
 def test_before_the_first_event_the_page_says_where_to_send(tmp_path: Path) -> None:
     with configured_hub(tmp_path, f"sqlite:///{tmp_path}/hub.db") as hub:
-        for page in opened(create_app(hub)):
+        for page in opened(hub):
             text = page.text("/events")
     assert "https://hub.acme.example/v1" in text
     assert "curl https://hub.acme.example/v1/identify -u KEY:" in text

@@ -19,7 +19,6 @@ from hub.pipeline.hub import Hub
 from hub.plugins import Plugin
 from hub.store import processes, tables
 from hub.wake import QUEUE, Wake
-from hub.web.app import create_app
 from hub.web.console import system
 from hub.work.worker import make_worker
 from tests.configured import configured_hub
@@ -30,7 +29,7 @@ from tests.lab import Lab, identify
 @pytest.fixture
 def page(lab: Lab) -> Iterator[Page]:
     """The pages of a hub whose Redis is away."""
-    yield from opened(create_app(lab.hub))
+    yield from opened(lab.hub)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def hub(tmp_path: Path, redis_url: str) -> Iterator[Hub]:
 
 @pytest.fixture
 def page_with_redis(hub: Hub) -> Iterator[Page]:
-    yield from opened(create_app(hub))
+    yield from opened(hub)
 
 
 def queue(hub: Hub) -> Queue:

@@ -5,11 +5,40 @@ from __future__ import annotations
 from flask import Flask
 
 from hub.pipeline.hub import Hub
-from hub.web.console import connection, connection_log, connections, events, home, surveys, system
+from hub.web.console import (
+    account,
+    accounts,
+    audit,
+    connection,
+    connection_log,
+    connections,
+    events,
+    home,
+    settings,
+    suppressions,
+    surveys,
+    system,
+    tokens,
+)
 from hub.web.console.access import add_access
 from hub.web.console.frame import pages
 
-__all__ = ["add_console", "connection", "connection_log", "connections", "events", "home", "surveys", "system"]
+__all__ = [
+    "account",
+    "accounts",
+    "add_console",
+    "audit",
+    "connection",
+    "connection_log",
+    "connections",
+    "events",
+    "home",
+    "settings",
+    "suppressions",
+    "surveys",
+    "system",
+    "tokens",
+]
 
 add_access(pages)
 

@@ -1,0 +1,152 @@
+"""Who is never mailed: found, added, taken out, imported from a file and exported to one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import replace
+from typing import IO, Any
+
+from flask import Response, flash, redirect, request, stream_with_context, url_for
+
+from hub.admin import suppressions as admin
+from hub.admin.records import Format, format_of, read_records
+from hub.admin.spreadsheets import rearmed
+from hub.admin.suppressions import ADDABLE, Imported, Wanted
+from hub.admin.trouble import Conflict, NotThere, TooLarge, by_field
+from hub.config import ConfigError
+from hub.domain.reasons import Stop
+from hub.web import guard
+from hub.web.backing import hub
+from hub.web.console import queries
+from hub.web.console.forms import Choice, Field
+from hub.web.console.frame import pages, show
+
+LARGEST_FILE = 64_000_000
+LARGEST_ARRAY = 10_000_000
+"""Bytes of a JSON array, which is held in memory whole."""
+SHOWN_PROBLEMS = 100
+WORDS = {
+    Stop.UNSUBSCRIBED: "Unsubscribed",
+    Stop.HARD_BOUNCED: "Bounced for good",
+    Stop.COMPLAINED: "Called it spam",
+    Stop.ERASED: "Erased",
+}
+
+
+@pages.get("/settings/suppressions")
+def suppressions() -> Any:
+    """Show a page of the list; with `email` the entry of this address."""
+    reason = queries.one_of("reason", list(Stop))
+    wanted = Wanted(email=queries.text("email"), reason=Stop(reason) if reason else None)
+    page = admin.suppressions(hub(), wanted, queries.part())
+    reasons = [Choice(value="", label="Any"), *(Choice(value=str(one), label=words) for one, words in WORDS.items())]
+    return show(
+        "settings_suppressions.html",
+        page=page,
+        words=WORDS,
+        is_filtered=wanted != Wanted(),
+        reason=queries.select("reason", "Reason", reasons),
+    )
+
+
+@pages.get("/settings/suppressions/new")
+@guard.needs("editor")
+def new_suppression() -> Any:
+    """Ask for an address, or a file of them."""
+    return _new({}, {})
+
+
+@pages.post("/settings/suppressions")
+@guard.needs("editor")
+def add_suppression() -> Any:
+    """Never mail an address again."""
+    typed = {name: request.form.get(name, "").strip() for name in ("email", "reason", "note")}
+    try:
+        reason = _reason(typed["reason"])
+        found, is_new = admin.add(hub(), typed["email"], reason, typed["note"] or None)
+    except ConfigError as error:
+        return _new(typed, dict(by_field(error)))
+    if is_new:
+        flash(f"{found.email} is never mailed again.")
+    else:
+        flash(
+            f"{found.email} was on the list already, and stays as it was: {WORDS[found.reason].lower()}.", "attention"
+        )
+    return redirect(url_for("console.suppressions", email=found.email), 303)
+
+
+@pages.post("/settings/suppressions/<string:suppression_id>/remove")
+@guard.needs("editor")
+def remove_suppression(suppression_id: str) -> Any:
+    """Let an address be mailed again."""
+    try:
+        admin.remove(hub(), suppression_id)
+        flash("The address may be mailed again, under the rules of each survey.")
+    except (Conflict, NotThere) as error:
+        flash(f"{error.problems[0]}.", "attention")
+    return redirect(url_for("console.suppressions"), 303)
+
+
+@pages.post("/settings/suppressions/import")
+@guard.needs("editor")
+def import_suppressions() -> Any:
+    """Suppress the addresses of a file, and tell which lines were not taken."""
+    request.max_content_length = LARGEST_FILE
+    default = request.form.get("reason", "").strip()
+    upload = request.files.get("file")
+    if upload is None or not upload.filename:
+        return _new({"import_reason": default}, {"file": "Choose a file."})
+    try:
+        with closing(upload):
+            done = _import(upload.stream, format_of(upload.filename), _reason(default))
+    except ConfigError as error:
+        return _new({"import_reason": default}, {"file": " ".join(by_field(error).values())})
+    return _imported(done, upload.filename)
+
+
+@pages.get("/settings/suppressions/export")
+def export_suppressions() -> Any:
+    """Hand the list out as a file."""
+    written = queries.one_of("format", ["csv", "json"]) or "csv"
+    parts = admin.export_json(hub()) if written == "json" else admin.export_csv(hub())
+    media = Format.ARRAY if written == "json" else Format.CSV
+    headers = {"Content-Disposition": f'attachment; filename="never-mailed.{written}"'}
+    return Response(stream_with_context(parts), mimetype=media, headers=headers)
+
+
+def _import(stream: IO[bytes], written: Format, reason: Stop) -> Imported:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    if written is Format.ARRAY and size > LARGEST_ARRAY:
+        raise TooLarge("A JSON array may have 10 MB; write JSON lines (.jsonl) for more")
+    return admin.import_records(hub(), read_records(stream, written, any_of=["email"], cell=rearmed), reason=reason)
+
+
+def _reason(typed: str) -> Stop:
+    if typed not in list(ADDABLE):
+        raise ConfigError(["reason: choose one of those that are offered"])
+    return Stop(typed)
+
+
+def _imported(done: Imported, name: str) -> Any:
+    return show("settings_imported.html", done=done, name=name, problems=done.problems[:SHOWN_PROBLEMS])
+
+
+def _new(typed: dict[str, str], problems: dict[str, str]) -> Any:
+    reasons = [Choice(value=str(reason), label=WORDS[reason]) for reason in ADDABLE]
+    fields = [
+        Field(name="email", label="Address", is_required=True, help="A mail address."),
+        Field(name="reason", label="Reason", kind="select", choices=reasons),
+        Field(name="note", label="Note", help="Something to remember about it."),
+    ]
+    shown = [replace(one, value=typed.get(one.name, ""), problem=problems.get(one.name, "")) for one in fields]
+    return show(
+        "settings_suppress.html",
+        422 if problems else 200,
+        fields=shown,
+        other=problems.get("", ""),
+        file_problem=problems.get("file", ""),
+        import_reasons=reasons,
+        import_reason=typed.get("import_reason", ""),
+    )
