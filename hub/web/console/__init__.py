@@ -5,11 +5,23 @@ from __future__ import annotations
 from flask import Flask
 
 from hub.pipeline.hub import Hub
-from hub.web.console import connection, connections, events, home, surveys, system
+from hub.web.console import connection, connections, events, home, people, queue, responses, surveys, system, tones
 from hub.web.console.access import add_access
 from hub.web.console.frame import pages
 
-__all__ = ["add_console", "connection", "connections", "events", "home", "surveys", "system"]
+__all__ = [
+    "add_console",
+    "connection",
+    "connections",
+    "events",
+    "home",
+    "people",
+    "queue",
+    "responses",
+    "surveys",
+    "system",
+    "tones",
+]
 
 add_access(pages)
 
