@@ -149,7 +149,7 @@ def event_of(hub: Hub, event_id: str) -> SeenEvent:
         people = worlds.load_people(connection, [row.person_id] if row.person_id else [])
         profile = people[row.person_id].profile if row.person_id in people else {}
         facts = _decisions(connection, [event_id], lambda one: facts_of(one, row.payload, profile))
-    return _event(configuration, row, facts.get(event_id, []), payload=_readable(row.payload))
+    return _event(configuration, row, facts.get(event_id, []), payload=readable(row.payload))
 
 
 def senders(hub: Hub, shown: Iterable[SeenEvent]) -> Mapping[str, Sender]:
@@ -250,7 +250,7 @@ def _event(configuration: Configuration, row: Any, made: Sequence[Decided], payl
     )
 
 
-def _readable(payload: bytes | None) -> Any:
+def readable(payload: bytes | None) -> Any:
     """Return a payload as JSON, or as the text that it is; None when it was erased."""
     if payload is None:
         return None

@@ -12,15 +12,17 @@ from sqlalchemy import Connection, Select, select, update
 
 from hub.admin import audit
 from hub.admin.names import connection_name, survey_named, survey_names
-from hub.admin.paging import Page, Slice, newest_first
+from hub.admin.paging import Page, Slice, newest_first, soonest_first
 from hub.admin.responses import survey_ids
 from hub.admin.trouble import Conflict, NotThere
 from hub.domain.reasons import SENTENCES, Reason
 from hub.domain.states import IN_HAND, MOVABLE, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
+from hub.store.sql import in_states
 from hub.store.tables import attempt
 from hub.store.tables import invitation as table
+from hub.store.types import is_storable
 
 Values = Mapping[str, Any]
 
@@ -45,6 +47,8 @@ FROM: Mapping[Action, frozenset[State]] = {
     Action.NEVER_LEFT: frozenset({State.UNKNOWN}),
 }
 """In which states an action is possible."""
+LEAVES_BY_ITSELF = in_states(table.c.state, State.SCHEDULED, State.QUEUED)
+"""As the index of what is due has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,17 @@ def invitations(hub: Hub, wanted: Wanted, part: Slice) -> Page[SeenInvitation]:
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         page = newest_first(connection, _streams(connection, configuration, wanted), (table.c.id,), part)
+        names = survey_names(connection)
+    return page.map(lambda row: _seen(configuration, names, row))
+
+
+def next_to_leave(hub: Hub, part: Slice, *, survey: str | None = None) -> Page[SeenInvitation]:
+    """Return what leaves by itself, the soonest first. Raises NotThere for an unknown survey."""
+    configuration = hub.registry.current()
+    with hub.store.read() as connection:
+        ids = survey_ids(connection, configuration, survey)
+        streams = [select(table).where(table.c.survey_id == id, LEAVES_BY_ITSELF) for id in ids]
+        page = soonest_first(connection, streams, (table.c.next_attempt_at, table.c.id), part)
         names = survey_names(connection)
     return page.map(lambda row: _seen(configuration, names, row))
 
@@ -187,10 +202,13 @@ def _check(row: Any, action: Action, revision: int | None) -> None:
 
 
 def _row(connection: Connection, invitation_id: str, *, lock: bool = False) -> Any:
+    missing = NotThere(f"There is no invitation {invitation_id}")
+    if not is_storable(invitation_id):
+        raise missing
     statement = select(table).where(table.c.id == invitation_id)
     row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
-        raise NotThere(f"There is no invitation {invitation_id}")
+        raise missing
     return row
 
 

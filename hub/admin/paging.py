@@ -1,4 +1,4 @@
-"""Long lists, a page at a time, newest first: stable while rows are added, the last page as quick as the first.
+"""Long lists, a page at a time, in one order: stable while rows are added, the last page as quick as the first.
 
 A list may be put together from *streams*: selections of which each is given in the list's order by an index.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, asc, desc, literal, tuple_
 
 from hub.config import ConfigError
 from hub.store.types import EPOCH, Instant, is_storable
@@ -50,16 +51,32 @@ def newest_first(connection: Connection, streams: Iterable[Select[Any]], keys: K
 
     The keys are columns of the selections: moments, then texts. Raises ConfigError for a cursor that is none.
     """
+    return _page(connection, streams, keys, wanted, desc, operator.lt)
+
+
+def soonest_first(connection: Connection, streams: Iterable[Select[Any]], keys: Keys, wanted: Slice) -> Page[Any]:
+    """Return what `newest_first` does, by ascending `keys`."""
+    return _page(connection, streams, keys, wanted, asc, operator.gt)
+
+
+def _page(
+    connection: Connection,
+    streams: Iterable[Select[Any]],
+    keys: Keys,
+    wanted: Slice,
+    direction: Callable[[ColumnElement[Any]], ColumnElement[Any]],
+    is_past: Callable[[Any, Any], ColumnElement[bool]],
+) -> Page[Any]:
     after = None if wanted.cursor is None else _position(wanted.cursor, keys)
     found: dict[tuple[Any, ...], Any] = {}
     for stream in streams:
         if after is not None:
             bound = tuple_(*(literal(value, key.type) for value, key in zip(after, keys, strict=True)))
-            stream = stream.where(tuple_(*keys) < bound)
-        ordered = stream.order_by(*(key.desc() for key in keys)).limit(wanted.limit + 1)
+            stream = stream.where(is_past(tuple_(*keys), bound))
+        ordered = stream.order_by(*(direction(key) for key in keys)).limit(wanted.limit + 1)
         for row in connection.execute(ordered):
             found[tuple(row._mapping[key] for key in keys)] = row
-    positions = sorted(found, reverse=True)
+    positions = sorted(found, reverse=direction is desc)
     shown = positions[: wanted.limit]
     is_more = len(positions) > len(shown)
     return Page(items=[found[key] for key in shown], next_cursor=_cursor(shown[-1]) if is_more and shown else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
 from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_people
+from hub.pipeline.forget import who_keep_something
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, tables, worlds
@@ -59,17 +60,15 @@ def why(hub: Hub, who: str) -> list[Story]:
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         people = _find(connection, who)
-        return [_story(connection, configuration, person) for person in people]
+        return [story_of(connection, configuration, person) for person in people]
 
 
 def why_id(hub: Hub, person_id: str) -> Story:
     """Return the newest thousand entries of the story of the person with this id of the hub's own. Raises NotThere."""
     configuration = hub.registry.current()
     with hub.store.read() as connection:
-        person = worlds.load_people(connection, [person_id]).get(person_id)
-        if person is None:
-            raise NotThere(f"There is no person {person_id}")
-        story = _story(connection, configuration, person)
+        person = person_of(connection, person_id)
+        story = story_of(connection, configuration, person, longest=LONGEST_STORY)
         return replace(story, entries=story.entries[-LONGEST_STORY:])
 
 
@@ -78,18 +77,43 @@ def people(hub: Hub, part: Slice, *, who: str | None = None) -> Page[Story]:
     with hub.store.read() as connection:
         if who is not None:
             found = _find(connection, who)[: part.limit]
-            return Page(items=[_portrait(person, stops=_stops(connection, person)) for person in found])
+            stops = _stops(connection, found)
+            return Page(items=[_portrait(person, stops=stops[person.id]) for person in found])
         page = newest_first(connection, [select(tables.person.c.id)], (tables.person.c.id,), part)
         loaded = worlds.load_people(connection, [row.id for row in page.items])
-        return page.map(lambda row: _portrait(loaded[row.id], stops=_stops(connection, loaded[row.id])))
+        stops = _stops(connection, loaded.values())
+    return page.map(lambda row: _portrait(loaded[row.id], stops=stops[row.id]))
+
+
+def names_of(hub: Hub, person_ids: Collection[str]) -> dict[str, str]:
+    """Return what to call each of these people: their name, else their address, else an id of theirs."""
+    with hub.store.read() as connection:
+        loaded = worlds.load_people(connection, set(person_ids)).values()
+    return {person.id: name_of(_portrait(person)) for person in loaded}
+
+
+def name_of(one: Story) -> str:
+    """Return what to call a person: their name, else their address, else an id of theirs."""
+    return one.name or one.email or next(iter([*one.user_ids, *one.anonymous_ids]), one.id)
 
 
 def erase(hub: Hub, who: str) -> dict[str, int] | None:
     """Erase everybody known by this userId, anonymousId or address; return what was deleted, None if nobody is."""
+    return _erase(hub, lambda connection: _find(connection, who))
+
+
+def erase_id(hub: Hub, person_id: str) -> dict[str, int]:
+    """Erase the person with this id of the hub's own; return what was deleted. Raises NotThere."""
+    deleted = _erase(hub, lambda connection: [person_of(connection, person_id)])
+    assert deleted is not None, "somebody was found"
+    return deleted
+
+
+def _erase(hub: Hub, find: Callable[[Connection], Sequence[Person]]) -> dict[str, int] | None:
     with hub.store.alone("decide", wait=True) as lock:
         assert lock is not None, "waited for"
         with hub.store.read() as connection:
-            people = _find(connection, who)
+            people = find(connection)
         if not people:
             return None
 
@@ -100,11 +124,25 @@ def erase(hub: Hub, who: str) -> dict[str, int] | None:
         return erase_people(hub, [identity for person in people for identity in person.identities], note=note)
 
 
+def keepers(hub: Hub) -> list[str]:
+    """Return the connections that may keep something about people, and have to forget whoever is erased."""
+    configuration = hub.registry.current()
+    return sorted(configuration.connections[id].label for id in who_keep_something(configuration))
+
+
 def still_to_forget(hub: Hub) -> list[str]:
     """Return the connections that still have to forget somebody."""
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         return [configuration.connections[id].label for id in sorted(forgettings.open_by_connection(connection))]
+
+
+def person_of(connection: Connection, person_id: str) -> Person:
+    """Return the person with this id of the hub's own. Raises NotThere."""
+    person = worlds.load_people(connection, [person_id]).get(person_id) if is_storable(person_id) else None
+    if person is None:
+        raise NotThere(f"There is no person {person_id}")
+    return person
 
 
 def _find(connection: Connection, who: str) -> list[Person]:
@@ -128,14 +166,17 @@ def _namespaces(connection: Connection) -> Iterator[str]:
         found = connection.scalar(select(func.min(namespace)).where(namespace > found))
 
 
-def _story(connection: Connection, configuration: Configuration, person: Person) -> Story:
+def story_of(
+    connection: Connection, configuration: Configuration, person: Person, *, longest: int | None = None
+) -> Story:
+    """Return a person's story; of very many events the newest."""
     teller = _Teller(connection, configuration, person)
-    stops = _stops(connection, person)
-    entries = sorted([*teller.entries(), *stops], key=lambda entry: entry.at)
+    stops = _stops(connection, [person])[person.id]
+    entries = sorted([*teller.entries(longest), *stops], key=lambda entry: entry.at)
     return _portrait(person, stops=stops, entries=entries)
 
 
-def _portrait(person: Person, *, stops: Sequence[Entry], entries: Sequence[Entry] = ()) -> Story:
+def _portrait(person: Person, *, stops: Sequence[Entry] = (), entries: Sequence[Entry] = ()) -> Story:
     address = check_address(value_of(person.profile, "email"))
     return Story(
         id=person.id,
@@ -149,13 +190,23 @@ def _portrait(person: Person, *, stops: Sequence[Entry], entries: Sequence[Entry
     )
 
 
-def _stops(connection: Connection, person: Person) -> list[Entry]:
-    """Return since when and why this person or their mailbox is never mailed."""
+def _stops(connection: Connection, people: Collection[Person]) -> Mapping[str, list[Entry]]:
+    """Return by person since when and why they or their mailbox are never mailed."""
+    keys = {person.id: suppression_keys(person) for person in people}
+    table = tables.suppression
+    wanted = {key for theirs in keys.values() for key in theirs}
+    found = {row.key: row for row in connection.execute(select(table).where(is_among(connection, table.c.key, wanted)))}
+    return {id: _stop_entries(found[key] for key in theirs if key in found) for id, theirs in keys.items()}
+
+
+def suppression_keys(person: Person) -> list[str]:
+    """Return the keys that a suppression of this person or of their mailbox has."""
     address = check_address(value_of(person.profile, "email"))
     keys = [fingerprint(one.kind, one.namespace, one.value) for one in person.identities]
-    keys += [fingerprint("mailbox", mailbox_of(address))] if address is not None else []
-    table = tables.suppression
-    rows = connection.execute(select(table).where(is_among(connection, table.c.key, keys)))
+    return [*keys, fingerprint("mailbox", mailbox_of(address))] if address is not None else keys
+
+
+def _stop_entries(rows: Iterable[Any]) -> list[Entry]:
     found = {row.reason: row for row in rows}
     return [
         Entry(at=row.created_at, what="stopped", sentence=f"Never mailed again: {_STOPS[Stop(reason)]}.", code=reason)
@@ -172,15 +223,16 @@ class _Teller:
         survey = tables.survey
         self._surveys = {row.id: row.name for row in self._rows(select(survey.c.id, survey.c.name))}
 
-    def entries(self) -> Iterator[Entry]:
-        yield from self._events()
+    def entries(self, longest: int | None) -> Iterator[Entry]:
+        yield from self._events(longest)
         yield from self._mails()
         yield from self._answers()
         yield from self._syncs()
 
-    def _events(self) -> Iterator[Entry]:
+    def _events(self, longest: int | None) -> Iterator[Entry]:
         event, decision = tables.event, tables.decision
-        rows = self._rows(select(event).where(event.c.person_id == self._person_id).order_by(event.c.arrived_at))
+        theirs = select(event).where(event.c.person_id == self._person_id)
+        rows = self._rows(theirs.order_by(event.c.arrived_at.desc()).limit(longest))[::-1]
         made: dict[str, list[Any]] = {}
         for row in self._rows(
             select(decision).where(is_among(self._connection, decision.c.event_id, [r.id for r in rows]))
@@ -190,14 +242,15 @@ class _Teller:
             sentence = f"{row.type or 'event'} from {self._connection_name(row.source_id)}"
             if row.reason:
                 sentence += f". {SENTENCES[Reason(row.reason)]}"
-            details = {"message_id": row.message_id, "timestamp": row.timestamp}
+            details = {"event_id": row.id, "message_id": row.message_id, "timestamp": row.timestamp}
             yield Entry(at=row.arrived_at, what="event", sentence=sentence, code=row.reason or "", details=details)
             for one in made.get(row.id, []):
                 yield self._decision(one, row.payload)
 
     def _decision(self, row: Any, payload: bytes | None) -> Entry:
         sentence = f"Survey {self._survey_name(row.survey_id)}: {SENTENCES[Reason(row.reason)]}"
-        details: dict[str, Any] = {"outcome": row.outcome, "inputs": row.inputs, "rules_version": row.rules_version}
+        details: dict[str, Any] = {"event_id": row.event_id, "outcome": row.outcome}
+        details |= {"inputs": row.inputs, "rules_version": row.rules_version}
         if row.due_at is not None:
             sentence += f" Due {day_and_time(row.due_at)}."
             details["due_at"] = row.due_at

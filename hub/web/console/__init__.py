@@ -14,11 +14,15 @@ from hub.web.console import (
     connections,
     events,
     home,
+    people,
+    queue,
+    responses,
     settings,
     suppressions,
     surveys,
     system,
     tokens,
+    tones,
 )
 from hub.web.console.access import add_access
 from hub.web.console.frame import pages
@@ -33,11 +37,15 @@ __all__ = [
     "connections",
     "events",
     "home",
+    "people",
+    "queue",
+    "responses",
     "settings",
     "suppressions",
     "surveys",
     "system",
     "tokens",
+    "tones",
 ]
 
 add_access(pages)

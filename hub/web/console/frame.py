@@ -55,8 +55,8 @@ class Link:
 
 
 def show(template: str, status: int = 200, **values: Any) -> tuple[str, int]:
-    """Return a page of the console."""
-    return render_template(f"console/{template}", **values), status
+    """Return a page of the console; half a surrogate pair, which JSON may hold, is shown as a question mark."""
+    return render_template(f"console/{template}", **values).encode(errors="replace").decode(), status
 
 
 def is_part() -> bool:
