@@ -25,6 +25,7 @@ from hub.registry import Configuration
 from hub.store import worlds
 from hub.store.sql import is_among
 from hub.store.tables import decision, event
+from hub.store.types import is_storable
 
 DECIDED = "decided"
 REASONS: dict[str, tuple[Reason | None, ...]] = {
@@ -142,6 +143,8 @@ def events(hub: Hub, wanted: Wanted, part: Slice) -> Page[SeenEvent]:
 def event_of(hub: Hub, event_id: str) -> SeenEvent:
     """Return one event, with its payload as it came. Raises NotThere."""
     configuration = hub.registry.current()
+    if not is_storable(event_id):
+        raise NotThere("There is no event of this id")
     with hub.store.read() as connection:
         row = connection.execute(select(event).where(event.c.id == event_id)).one_or_none()
         if row is None:

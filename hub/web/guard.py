@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from flask import abort, after_this_request, g, redirect, request, url_for
+from flask import abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from hub.admin import audit, sessions
@@ -26,7 +26,8 @@ FIELD = "csrf"
 """The form's field for browsers that do not say where a request comes from; `X-CSRF` as a header."""
 OPEN = frozenset({"login", "log_in", "log_out", "setup", "set_up", "assets"})
 """The views of the console that are there for everybody."""
-LARGEST_FORM_OF_A_STRANGER = 16_384
+LARGEST_FORM, LARGEST_FORM_OF_A_STRANGER = 1_000_000, 16_384
+"""Bytes."""
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _FOREIGN = "This came from another page than one of this hub. Reload the page you were on, and send it again."
 
@@ -43,8 +44,9 @@ def let_in(hub: Hub) -> Response | None:
     g.secret = request.cookies.get(_cookie_name(hub))
     g.account = sessions.account_of(hub, g.secret) if g.secret else None
     audit.act_as(g.account.name if g.account else audit.STRANGER)
-    if g.account is None:
-        request.max_content_length = LARGEST_FORM_OF_A_STRANGER
+    view = current_app.view_functions.get(str(request.endpoint))
+    largest = getattr(view, "largest", LARGEST_FORM)
+    request.max_content_length = largest if g.account else LARGEST_FORM_OF_A_STRANGER
     if not _is_looking() and not _is_from_here(hub):
         _refusals.count("a change came from a page of somebody else")
         abort(403, _FOREIGN)
@@ -58,8 +60,11 @@ def may(role: str) -> bool:
     return account is not None and account.role.includes(AccountRole(role))
 
 
-def needs(role: str) -> Callable[[View], View]:
-    """Let only those into a view whose role includes this one. Raises Forbidden for the others."""
+def needs(role: str, *, largest: int = LARGEST_FORM) -> Callable[[View], View]:
+    """Let only those into a view whose role includes this one. Raises Forbidden for the others.
+
+    `largest` is how many bytes the view takes.
+    """
     needed = AccountRole(role)
 
     def add(view: View) -> View:
@@ -70,6 +75,7 @@ def needs(role: str) -> Callable[[View], View]:
             return view(*args, **kwargs)
 
         guarded.role = needed  # type: ignore[attr-defined]
+        guarded.largest = largest  # type: ignore[attr-defined]
         return cast("View", guarded)
 
     return add

@@ -90,9 +90,21 @@ PATHS = (
     "new connection",
     "new channel",
     "system",
+    "doctor",
     "settings",
+    "account of somebody",
+    "new account",
+    "tokens",
+    "suppressions",
+    "new suppression",
+    "audit log",
+    "retention",
+    "appearance",
     "components",
     "account",
+    "keys",
+    "channel log",
+    "target log",
 )
 
 
@@ -121,6 +133,7 @@ def paths_of(hub: Hub) -> dict[str, str]:
     with hub.store.read() as connection:
         person = connection.scalar(select(tables.response.c.person_id).order_by(tables.response.c.id))
         event = connection.scalar(select(tables.event.c.id).where(tables.event.c.person_id == person))
+        account = connection.scalar(select(tables.account.c.id))
         invitation = connection.scalar(select(tables.invitation.c.id).where(tables.invitation.c.person_id == person))
     return {
         "home": "/",
@@ -143,7 +156,19 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "new channel": "/connections/new/channel/smtp",
         "system": "/system",
         "settings": "/settings",
+        "doctor": "/system/doctor",
+        "account of somebody": f"/settings/accounts/{account}",
+        "new account": "/settings/accounts/_new",
+        "tokens": "/settings/tokens",
+        "suppressions": "/settings/suppressions",
+        "new suppression": "/settings/suppressions/new",
+        "audit log": "/settings/audit",
+        "retention": "/settings/retention",
+        "appearance": "/settings/appearance",
         "components": "/settings/components",
+        "keys": "/connections/source/product?keys=shown",
+        "channel log": "/connections/channel/relay/log",
+        "target log": "/connections/target/product/log",
         "account": "/account",
     }
 

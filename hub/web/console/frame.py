@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, current_app, g, render_template, request, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
 from hub.config import ConfigError
@@ -119,8 +120,6 @@ def _navigation() -> list[Link]:
     first = request.path.split("/")[1]
     found = []
     for name, endpoint in _NAVIGATION:
-        if endpoint not in current_app.view_functions:
-            continue
         url = url_for(endpoint)
         found.append(Link(name=name, url=url, is_current=url.strip("/") == first))
     return found
@@ -128,8 +127,8 @@ def _navigation() -> list[Link]:
 
 def _same_page(**changed: str | None) -> str:
     """Return the address of this page with some of its query changed; None takes a parameter away."""
-    query = {**request.args.to_dict(), **changed}
-    return url_for(str(request.endpoint), **{**(request.view_args or {}), **{k: v for k, v in query.items() if v}})
+    query = {name: value for name, value in {**request.args.to_dict(), **changed}.items() if value}
+    return f"{quote(request.path)}?{urlencode(query)}" if query else quote(request.path)
 
 
 pages.add_url_rule("/assets/<digest>/<name>", "assets", assets.serve)

@@ -89,10 +89,9 @@ def remove_suppression(suppression_id: str) -> Any:
 
 
 @pages.post("/settings/suppressions/import")
-@guard.needs("editor")
+@guard.needs("editor", largest=LARGEST_FILE)
 def import_suppressions() -> Any:
     """Suppress the addresses of a file, and tell which lines were not taken."""
-    request.max_content_length = LARGEST_FILE
     default = request.form.get("reason", "").strip()
     upload = request.files.get("file")
     if upload is None or not upload.filename:

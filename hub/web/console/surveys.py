@@ -9,8 +9,8 @@ from flask import flash, redirect, request, url_for
 from marshmallow import EXCLUDE, ValidationError
 
 from hub.admin import apply as applying
-from hub.admin import queue
 from hub.admin import surveys as admin
+from hub.admin.ahead import Count, outlook
 from hub.admin.document import problems_of
 from hub.admin.export import connection_table
 from hub.admin.preflight import preflight
@@ -39,9 +39,7 @@ _NEW = "+"
 @pages.get("/surveys")
 def surveys() -> Any:
     """All surveys, with their score and what waits."""
-    waiting: dict[str, int] = {}
-    for row in queue.waiting(hub()):
-        waiting[row.survey] = waiting.get(row.survey, 0) + row.count
+    waiting = {one.survey: sum(one.counts.values(), Count(number=0)) for one in outlook(hub()).standing}
     scored = {one.survey: one for one in scores(hub())}
     return show("surveys.html", surveys=admin.surveys(hub()), scores=scored, waiting=waiting)
 
