@@ -6,6 +6,7 @@ A form never decides what is right: it turns what was typed into the raw table t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -84,7 +85,7 @@ class Field:
         """What a browser makes of it. A connection's secret is no password of the person who types it."""
         if self.kind == "secret" and self.autocomplete.endswith("password"):
             return "password"
-        return "number" if self.kind == "number" else "text"
+        return "number" if self.kind == "number" and _is_number(str(self.value)) else "text"
 
     @property
     def is_masked(self) -> bool:
@@ -272,3 +273,10 @@ def _sentence(message: str) -> str:
     plain = message.removesuffix(", without quotes").removesuffix(".")
     first, separator, rest = plain.partition(" ")
     return f"{first.capitalize() if first.isalpha() and first.islower() else first}{separator}{rest}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return not text or math.isfinite(float(text))
+    except ValueError:
+        return False
