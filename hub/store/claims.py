@@ -15,7 +15,7 @@ from hub.domain.reasons import Reason
 from hub.domain.states import State
 from hub.store.given import as_given, given
 from hub.store.leases import CLAIM_LEASE
-from hub.store.sql import in_states
+from hub.store.sql import in_states, is_also
 from hub.store.tables import invitation as table
 from hub.store.types import Instant
 
@@ -148,7 +148,7 @@ def release(connection: Connection, claimed: Iterable[Claimed], *, tried: bool) 
 @cache
 def _releasing(dialect: str) -> Update:
     rows = given(dialect, id=Text, claim=Text, tried=Text)
-    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, table.c.state == State.CLAIMED)
+    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, is_also(table.c.state, State.CLAIMED))
     values = {
         "state": State.QUEUED,
         "claim": None,

@@ -14,7 +14,7 @@ from hub.domain.states import ANSWERABLE, State
 from hub.store.claims import Claimed
 from hub.store.given import as_given, given
 from hub.store.leases import SENDING_LEASE
-from hub.store.sql import in_states
+from hub.store.sql import in_states, is_also
 from hub.store.suppressions import suppressed_among
 from hub.store.tables import invitation as table
 from hub.store.tables import suppression
@@ -85,7 +85,7 @@ def _departing(dialect: str, *, has_interval: bool) -> Update:
     conditions = [
         table.c.id == rows.c.id,
         table.c.claim == rows.c.claim,
-        table.c.state == State.CLAIMED,
+        is_also(table.c.state, State.CLAIMED),
         ~exists().where(suppression.c.key == rows.c.key),
     ]
     if has_interval:
@@ -103,7 +103,7 @@ def _rivals() -> list[ColumnElement[bool]]:
     """Return the conditions that another invitation of the survey left for the same person or mailbox since then."""
     other = table.alias("other")
     left = and_(
-        other.c.survey_id == table.c.survey_id,
+        is_also(other.c.survey_id, table.c.survey_id),
         other.c.id != table.c.id,
         in_states(other.c.state, *_DEPARTED),
         other.c.sent_at > bindparam("since", type_=Instant()),
@@ -132,5 +132,5 @@ def _cancelling(dialect: str) -> Update:
         "claim": None,
         "revision": table.c.revision + 1,
     }
-    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, table.c.state == State.CLAIMED)
+    mine = (table.c.id == rows.c.id, table.c.claim == rows.c.claim, is_also(table.c.state, State.CLAIMED))
     return update(table).where(*mine).values(**values)

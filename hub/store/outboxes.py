@@ -25,12 +25,14 @@ from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
 from hub.plugin import Done, Parked, Retry
 from hub.store.pauses import asked_s
-from hub.store.sql import in_states, insert_missing, is_among
+from hub.store.sql import in_states, insert_missing, is_also, is_among
 from hub.store.tables import identity, outbox, person, response, survey, sync_run
 from hub.store.types import Instant, note_of
 from hub.store.worlds import read_profile
 
-OPEN = in_states(outbox.c.state, "pending", "leased")
+_PENDING = in_states(outbox.c.state, "pending")
+_LEASED = in_states(outbox.c.state, "leased")
+_IS_PENDING = is_also(outbox.c.state, "pending")
 LEASE = timedelta(minutes=5)
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=6)
@@ -86,9 +88,9 @@ def lease(
     _expire(connection, target_id, now)
     first = connection.execute(
         select(outbox.c.message_id, outbox.c.person_id)
-        .where(outbox.c.target_id == target_id, OPEN, outbox.c.state == "pending", outbox.c.next_attempt_at <= now)
+        .where(outbox.c.target_id == target_id, _PENDING, outbox.c.next_attempt_at <= now)
         .where(outbox.c.created_at <= before)
-        .order_by(outbox.c.next_attempt_at, outbox.c.message_id)
+        .order_by(outbox.c.next_attempt_at)
         .limit(limit)
     ).all()
     waiting = _under_way(connection, target_id, {person_id for _, person_id in first})
@@ -96,9 +98,9 @@ def lease(
     mine = (outbox.c.target_id == target_id, is_among(connection, outbox.c.message_id, ids))
     supersede(connection, *mine, now=now)
     values = {"state": "leased", "claim": claim, "lease_until": now + LEASE, "attempts": outbox.c.attempts + 1}
-    connection.execute(update(outbox).where(*mine, outbox.c.state == "pending").values(**values))
+    connection.execute(update(outbox).where(*mine, _IS_PENDING).values(**values))
     statement = (
-        select(*_PENDING)
+        select(*_COLUMNS)
         .join(response, response.c.id == outbox.c.response_id)
         .join(survey, survey.c.id == response.c.survey_id)
         .outerjoin(person, person.c.id == outbox.c.person_id)
@@ -120,7 +122,7 @@ def lease(
     ]
 
 
-_PENDING = (
+_COLUMNS = (
     outbox.c.message_id,
     outbox.c.person_id,
     type_coerce(person.c.profile, Text).label("profile"),
@@ -134,12 +136,13 @@ _PENDING = (
 
 def _under_way(connection: Connection, target_id: str, person_ids: Collection[str]) -> set[str]:
     """Return which of some people have an answer in somebody's hands."""
-    theirs = (outbox.c.target_id == target_id, is_among(connection, outbox.c.person_id, person_ids))
-    return set(connection.scalars(select(outbox.c.person_id).where(*theirs, outbox.c.state == "leased")))
+    in_hand = (outbox.c.target_id == target_id, _LEASED)
+    theirs = is_among(connection, outbox.c.person_id, person_ids)
+    return set(connection.scalars(select(outbox.c.person_id).where(*in_hand, theirs)))
 
 
 def _expire(connection: Connection, target_id: str, now: datetime) -> None:
-    condition = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "leased", outbox.c.lease_until < now)
+    condition = (outbox.c.target_id == target_id, _LEASED, outbox.c.lease_until < now)
     connection.execute(update(outbox).where(*condition).values(state="pending", claim=None, lease_until=None))
 
 
@@ -188,7 +191,7 @@ def _overtaken() -> ColumnElement[bool]:
 
 _SUPERSEDING = (
     update(outbox)
-    .where(OPEN, outbox.c.state == "pending", _overtaken())
+    .where(_IS_PENDING, _overtaken())
     .values(state="superseded", done_at=bindparam("now", type_=Instant()))
 )
 _SUPERSEDING_OF = _SUPERSEDING.where(outbox.c.person_id == bindparam("of"))
@@ -215,14 +218,14 @@ def conclude(
 
 def release(connection: Connection, target_id: str, claim: str) -> None:
     """Put back what was leased and never tried."""
-    mine = (outbox.c.target_id == target_id, OPEN, outbox.c.state == "leased", outbox.c.claim == claim)
+    mine = (outbox.c.target_id == target_id, _LEASED, outbox.c.claim == claim)
     values = {"state": "pending", "claim": None, "lease_until": None, "attempts": outbox.c.attempts - 1}
     connection.execute(update(outbox).where(*mine).values(**values))
 
 
 def end_leases(connection: Connection, claim: str, now: datetime) -> None:
     """Have the leases of a claim run out now: the process that had it is known to be gone."""
-    mine = (outbox.c.claim == claim, OPEN, outbox.c.state == "leased", outbox.c.lease_until > now)
+    mine = (outbox.c.claim == claim, _LEASED, outbox.c.lease_until > now)
     connection.execute(update(outbox).where(*mine).values(lease_until=now))
 
 
@@ -241,21 +244,33 @@ def _conclusion(pending: Pending, result: Done | Retry | Parked, now: datetime) 
 
 def is_due(connection: Connection, target_id: str, before: datetime, now: datetime) -> bool:
     """Return whether anything of a run that started at `before` could be pushed right now."""
-    free = (outbox.c.state == "pending") & (outbox.c.next_attempt_at <= now)
-    expired = (outbox.c.state == "leased") & (outbox.c.lease_until < now)
-    return bool(
-        connection.scalar(
-            select(
-                exists().where(outbox.c.target_id == target_id, OPEN, outbox.c.created_at <= before, or_(free, expired))
-            )
-        )
-    )
+    free, expired = outbox.c.next_attempt_at <= now, outbox.c.lease_until < now
+    return _is_any(connection, target_id, before, waiting=[free], in_hand=[expired])
 
 
 def is_open(connection: Connection, target_id: str, before: datetime) -> bool:
     """Return whether anything of a run that started at `before` still has to reach its target."""
-    open_rows = exists().where(outbox.c.target_id == target_id, OPEN, outbox.c.created_at <= before)
-    return bool(connection.scalar(select(open_rows)))
+    return _is_any(connection, target_id, before)
+
+
+def _is_any(
+    connection: Connection,
+    target_id: str,
+    before: datetime,
+    *,
+    waiting: Sequence[ColumnElement[bool]] = (),
+    in_hand: Sequence[ColumnElement[bool]] = (),
+) -> bool:
+    """Return whether any row of a run waits or is in hand, and these conditions hold for it.
+
+    Rows are asked for in the order of their index: PostgreSQL would otherwise read the table from its start, past all
+    that is done, where it thinks that it soon meets one that is not.
+    """
+    of_run = select(outbox.c.message_id).where(outbox.c.target_id == target_id, outbox.c.created_at <= before)
+    first_waiting = of_run.where(_PENDING, *waiting).order_by(outbox.c.next_attempt_at).limit(1)
+    first_in_hand = of_run.where(_LEASED, *in_hand).order_by(outbox.c.lease_until).limit(1)
+    either = func.coalesce(first_waiting.scalar_subquery(), first_in_hand.scalar_subquery())
+    return connection.scalar(select(either)) is not None
 
 
 def counts_by_state(connection: Connection, target_ids: Collection[str]) -> dict[str, dict[str, int]]:

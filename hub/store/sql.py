@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     TableValuedAlias,
     TypeDecorator,
+    cast,
     func,
     literal_column,
     select,
@@ -27,9 +28,14 @@ T = TypeVar("T", str, int)
 
 
 def is_among(connection: Connection, column: Column[T], values: Collection[T]) -> ColumnElement[bool]:
-    """Return the condition that a column holds one of `values`: one parameter, however many there are."""
+    """Return the condition that a column holds one of `values`: one parameter, however many there are.
+
+    PostgreSQL is not shown how many: it walks an index for each. Of a table that it has not looked at yet it would
+    believe that hundreds of values are half of it, and read it all.
+    """
     if connection.dialect.name == "postgresql":
-        return column == func.any(type_coerce(list(values), ARRAY(column.type)))
+        unseen = select(type_coerce(list(values), ARRAY(column.type))).scalar_subquery()
+        return column == func.any(cast(unseen, ARRAY(column.type)))
     return column.in_(select(_table_of(connection, column, values).c.value))
 
 
@@ -55,6 +61,15 @@ def _table_of(connection: Connection, column: Column[T], values: Collection[T]) 
 def in_states(column: Column[str], *states: str) -> ColumnElement[bool]:
     """Return the condition that a state is one of some, in the words of a partial index, so that it is used."""
     return column.in_([literal_column(f"'{state}'") for state in states])
+
+
+def is_also(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Return the condition that a column equals `value`, for rows that are found by others of their columns.
+
+    PostgreSQL finds no row by it. Where it has not looked at a table yet, it takes any index for a good one, and
+    would as soon read all that is in a state, or all of a survey.
+    """
+    return column.is_not_distinct_from(value)
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -208,8 +208,16 @@ def upgrade_hub() -> None:
         "outbox",
         ["target_id", "next_attempt_at"],
         unique=False,
-        sqlite_where=sa.text("state IN ('pending', 'leased')"),
-        postgresql_where=sa.text("state IN ('pending', 'leased')"),
+        sqlite_where=sa.text("state IN ('pending')"),
+        postgresql_where=sa.text("state IN ('pending')"),
+    )
+    op.create_index(
+        "outbox_lease",
+        "outbox",
+        ["target_id", "lease_until"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('leased')"),
+        postgresql_where=sa.text("state IN ('leased')"),
     )
     op.create_index("outbox_person", "outbox", ["person_id"], unique=False)
     op.create_table(
