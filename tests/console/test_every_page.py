@@ -94,8 +94,8 @@ def visit(chromium: Browser, site: Site, request: pytest.FixtureRequest) -> Iter
 
 @pytest.mark.parametrize(
     "visit",
-    [("light", WIDE), ("dark", WIDE), ("light", PHONE), ("dark", PHONE)],
-    ids=["light-wide", "dark-wide", "light-phone", "dark-phone"],
+    [("light", WIDE), ("dark", PHONE)],
+    ids=["light-wide", "dark-phone"],
     indirect=True,
 )
 @pytest.mark.parametrize("name", PATHS)
