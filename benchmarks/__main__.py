@@ -21,6 +21,7 @@ STAGES = {
     "mail": "mails that are due, sent",
     "whole": "identifies by HTTP until their mails have arrived",
     "sync": "answers told to Segment",
+    "pages": "pages of the console among many people",
     "growth": "what a piece of work costs among many people",
 }
 """Each is a module here whose `measure(options)` returns the rows of its table."""

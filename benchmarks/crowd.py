@@ -172,7 +172,7 @@ def _decision(event_id: str, survey_id: str, now: datetime) -> dict[str, Any]:
         "outcome": "scheduled",
         "reason": "scheduled",
         "due_at": now,
-        "inputs": {"created_at": now.isoformat(), "settings": {"min_delay_days": 30, "max_delay_days": 60}},
+        "inputs": {"created_at": now.isoformat(), "min_delay_days": 30, "max_delay_days": 60},
         "rules_version": 1,
         "decided_at": now,
     }
