@@ -74,8 +74,8 @@ MUTANTS = (
             Edit(path=CLAIMS, old='        "state": State.CLAIMED,\n', new='        "state": State.SENT,\n'),
             Edit(
                 path=DEPARTURES,
-                old="        table.c.state == State.CLAIMED,\n",
-                new="        table.c.state == State.SENT,\n",
+                old="        is_also(table.c.state, State.CLAIMED),\n",
+                new="        is_also(table.c.state, State.SENT),\n",
             ),
             Edit(path=DEPARTURES, old='"state": State.SENDING,\n', new='"state": State.SENT,\n'),
         ],
@@ -112,7 +112,7 @@ MUTANTS = (
         edits=[
             Edit(
                 path=DEPARTURES,
-                old="        table.c.claim == rows.c.claim,\n        table.c.state == State.CLAIMED,\n",
+                old="        table.c.claim == rows.c.claim,\n        is_also(table.c.state, State.CLAIMED),\n",
                 new="",
             )
         ],
