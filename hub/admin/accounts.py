@@ -23,7 +23,6 @@ from hub.store.engine import lock_until_commit
 from hub.store.tables import account as table
 from hub.store.types import new_id
 
-LONGEST_NAME = 254
 LOCK = "accounts"
 """Held by whatever must not leave a hub without an admin, or with two first ones."""
 
@@ -34,7 +33,7 @@ class AccountRole(StrEnum):
     VIEWER = "viewer"
     """Look at everything but secrets."""
     EDITOR = "editor"
-    """Change the settings of surveys and what happens to people: the queue, suppressions, imports, erasing."""
+    """Change the settings of surveys and what happens to people: the queue, suppressions, imports."""
     ADMIN = "admin"
     """Make surveys and take them out of use; change connections, accounts and tokens."""
 
@@ -101,6 +100,9 @@ def change_password(hub: Hub, name: str, current: str, password: str, *, keep: s
 
     Raises Conflict after too many wrong ones, as at the login.
     """
+    problem = passwords.problem_of(password, name)
+    if problem is not None:
+        raise ConfigError([f"password: {problem}"])
     again_at = guesses.begin(hub, name)
     if again_at is not None:
         raise Conflict(f"current: {guesses.sentence(again_at)}")
@@ -200,8 +202,8 @@ def account_of_row(row: Any) -> Account:
 def _problem_of(name: str) -> str | None:
     if not name:
         return "is missing; write a name or a mail address"
-    if len(name) > LONGEST_NAME:
-        return f"has {len(name)} characters; {LONGEST_NAME} are the most"
+    if len(name) > guesses.LONGEST_NAME:
+        return f"has {len(name)} characters; {guesses.LONGEST_NAME} are the most"
     if not name.isprintable() or " " in name or ":" in name:
         return "is a word or a mail address: no spaces, no colons"
     return None
@@ -226,6 +228,8 @@ def _row(connection: Connection, name: str, *, lock: bool = False) -> Any:
 
 def row_named(connection: Connection, name: str, *, lock: bool = False) -> Any:
     """Return the row of the account of this name, or None; locked, so that a login at this moment has to wait."""
+    if len(name) > guesses.LONGEST_NAME:
+        return None
     name = mailbox_of(name)
     if _problem_of(name) is not None:
         return None

@@ -28,6 +28,7 @@ from hub.store.sql import is_among
 from hub.store.types import is_storable
 
 LONGEST_STORY = 1_000
+LONGEST_ID = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ def person_of(connection: Connection, person_id: str) -> Person:
 
 
 def _find(connection: Connection, who: str) -> list[Person]:
-    if not is_storable(who):
+    if not is_storable(who) or len(who) > LONGEST_ID:
         return []
     person = tables.person
     known = [

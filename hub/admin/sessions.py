@@ -21,7 +21,7 @@ from hub.store import tables
 from hub.store.keys import hash_key
 from hub.store.sessions import LONGEST, end_all, is_over
 from hub.store.tables import session as table
-from hub.store.types import storable
+from hub.store.types import is_storable, storable
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,8 @@ def sessions_of(hub: Hub, account: Account, *, current: str | None = None) -> Se
 
 def end(hub: Hub, account: Account, session_id: str) -> None:
     """End one session of an account. Raises NotThere."""
+    if not is_storable(session_id):
+        raise NotThere("There is no such session")
 
     def work(connection: Connection) -> None:
         statement = delete(table).where(table.c.account_id == account.id, table.c.key_hash == session_id)

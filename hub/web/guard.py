@@ -19,6 +19,7 @@ from hub.admin import audit, sessions
 from hub.admin.accounts import Account, AccountRole
 from hub.pipeline.hub import Hub
 from hub.store.sessions import LONGEST
+from hub.store.types import is_storable
 from hub.web.backing import hub as current_hub
 from hub.web.refusals import Refusals
 
@@ -44,14 +45,23 @@ def let_in(hub: Hub) -> Response | None:
     g.secret = request.cookies.get(_cookie_name(hub))
     g.account = sessions.account_of(hub, g.secret) if g.secret else None
     audit.act_as(g.account.name if g.account else audit.STRANGER)
-    view = current_app.view_functions.get(str(request.endpoint))
-    largest = getattr(view, "largest", LARGEST_FORM)
-    request.max_content_length = largest if g.account else LARGEST_FORM_OF_A_STRANGER
+    request.max_content_length = _largest()
+    if not all(is_storable(str(value)) for value in (request.view_args or {}).values()):
+        abort(404, "Check the address: it holds characters that nothing here is called by.")
     if not _is_looking() and not _is_from_here(hub):
         _refusals.count("a change came from a page of somebody else")
         abort(403, _FOREIGN)
     is_open = str(request.endpoint).rpartition(".")[2] in OPEN
     return None if g.account or is_open else _to_login()
+
+
+def _largest() -> int:
+    """Return how many bytes the sender may send: a view's own limit holds for those who may use it."""
+    if g.account is None:
+        return LARGEST_FORM_OF_A_STRANGER
+    view = current_app.view_functions.get(str(request.endpoint))
+    role = getattr(view, "role", None)
+    return int(getattr(view, "largest", LARGEST_FORM)) if role and may(role) else LARGEST_FORM
 
 
 def may(role: str) -> bool:
@@ -121,7 +131,9 @@ def _is_from_here(hub: Hub) -> bool:
         return site == "same-origin"
     origin = request.headers.get("Origin", "null")
     if origin != "null":  # which is also what a browser says that was told to keep addresses to itself
-        here = (hub.settings.base_url, request.host_url, f"https://{request.host}")
+        here = [hub.settings.base_url, f"https://{request.host}"]
+        if not _is_https(hub):
+            here.append(request.host_url)
         return origin.lower() in map(_origin_of, here)
     said = request.headers.get("X-CSRF") or request.form.get(FIELD, "")
     return bool(g.secret) and hub.keys.vouches(g.secret, said)
@@ -136,7 +148,10 @@ def _to_login() -> Response:
     """Return the way to the login and back to the page; a change is not made by itself afterwards."""
     is_part = "HX-Request" in request.headers
     seen = request.headers.get("HX-Current-URL", "") if is_part else request.full_path if _is_looking() else ""
-    parts = urlsplit(seen)
+    try:
+        parts = urlsplit(seen)
+    except ValueError:
+        parts = urlsplit("")
     address = f"{url_for('.login')}?{urlencode({'next': own_path(urlunsplit(('', '', parts.path, parts.query, '')))})}"
     return Response(status=401, headers={"HX-Redirect": address}) if is_part else redirect(address, code=303)
 

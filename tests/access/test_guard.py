@@ -52,6 +52,7 @@ def app_of(lab: Lab) -> HubApp:
     """Return an application with the pages of the access alone, and one view for each role."""
     app = HubApp("hub.web", static_folder=None)
     app.jinja_env.loader = DictLoader(PAGES)
+    app.secret_key = "of a test"
     put_behind(app, Backing(hub=lab.hub, wake=lambda _job: None, receive=lambda *_: None))
     pages = Blueprint("console", __name__)
     pages.before_request(lambda: guard.let_in(lab.hub))
@@ -285,8 +286,27 @@ def test_a_change_is_taken_from_pages_of_this_hub_alone(
 @pytest.mark.usefixtures("people")
 def test_hub_behind_another_address_than_its_own_takes_what_that_address_says(lab: Lab) -> None:
     browser = Browser(app_of(lab), "http://10.0.0.7:8000")
-    said = {"Origin": "http://10.0.0.7:8000"}
-    assert browser("POST", "/login", headers=said, name="ada", password=PASSWORD).status_code == 303
+    login = {"name": "ada", "password": PASSWORD}
+    assert browser("POST", "/login", headers={"Origin": "https://10.0.0.7:8000"}, **login).status_code == 303
+
+
+@pytest.mark.usefixtures("people")
+def test_hub_that_is_reached_by_tls_takes_no_change_from_a_page_without(lab: Lab) -> None:
+    browser = Browser(app_of(lab), "http://hub.acme.example")
+    login = {"name": "ada", "password": PASSWORD}
+    assert browser("POST", "/login", headers={"Origin": "http://hub.acme.example"}, **login).status_code == 403
+
+
+def test_an_address_that_nothing_is_called_by_is_not_there(lab: Lab, browser: Browser) -> None:
+    browser.log_in()
+    assert browser("POST", "/tokens/a%00b").status_code == 404
+    assert lab.rows(tables.api_token) == []
+
+
+def test_where_somebody_says_to_have_been_may_be_anything(lab: Lab) -> None:
+    browser = Browser(app_of(lab), "https://hub.acme.example")
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://[x"}
+    assert browser("GET", "/viewer", headers=headers).status_code == 401
 
 
 def test_browser_that_says_nothing_is_taken_by_the_field_of_its_form(lab: Lab, browser: Browser) -> None:

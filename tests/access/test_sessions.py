@@ -209,13 +209,23 @@ def test_who_was_locked_out_may_try_at_once_with_a_new_password(lab: Lab) -> Non
     assert isinstance(sessions.log_in(lab.hub, "ada", "four yellow teapots"), str)
 
 
-def test_guesses_of_many_names_have_an_end_together(lab: Lab) -> None:
-    found = [sessions.log_in(lab.hub, f"name-{number}", "a wrong password") for number in range(51)]
-    assert [one == WRONG for one in found] == [True] * 50 + [False]
-    assert len(lab.rows(tables.wrong_login)) == 50
+def test_guesses_of_many_names_have_an_end_and_keep_nobody_else_out(lab: Lab) -> None:
+    accounts.add(lab.hub, "grace", PASSWORD, AccountRole.VIEWER)
+    found = [sessions.log_in(lab.hub, f"name-{number}", "a wrong password") for number in range(50)]
+    assert found == [WRONG] * 50
+    refused = sessions.log_in(lab.hub, "name-7", "a wrong password")
+    assert isinstance(refused, sessions.Refused)
+    assert refused.again_at is not None
+    assert isinstance(sessions.log_in(lab.hub, "grace", PASSWORD), str)
     lab.clock.advance(timedelta(minutes=15))
-    assert sessions.log_in(lab.hub, "name-50", "a wrong password") == WRONG
+    assert sessions.log_in(lab.hub, "name-7", "a wrong password") == WRONG
     assert len(lab.rows(tables.wrong_login)) == 1
+
+
+def test_a_name_or_password_without_end_costs_no_more_than_a_wrong_one(lab: Lab) -> None:
+    endless = "\u0301\u0323" * 100_000
+    assert sessions.log_in(lab.hub, endless, endless) == WRONG
+    assert sessions.log_in(lab.hub, "ada", endless) == WRONG
 
 
 @pytest.mark.usefixtures("ada")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from hub.admin import sessions, setup
@@ -47,6 +47,7 @@ def log_out() -> Page:
     secret = session_secret()
     if secret is not None:
         sessions.log_out(hub(), secret)
+    session.clear()
     return end_session(redirect(url_for(".login"), code=303))
 
 

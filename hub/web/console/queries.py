@@ -9,6 +9,7 @@ from flask import request
 from hub.admin.paging import Slice
 from hub.admin.surveys import surveys
 from hub.config import ConfigError
+from hub.store.types import storable
 from hub.web.backing import hub
 from hub.web.console.forms import Choice, Field
 
@@ -19,8 +20,11 @@ def part() -> Slice:
 
 
 def text(name: str) -> str | None:
-    """Return a filter without the blanks around it, None when it is left empty."""
-    return request.args.get(name, "").strip() or None
+    """Return a filter without the blanks around it, None when it is left empty.
+
+    What no database keeps is replaced by U+FFFD, and so finds nothing.
+    """
+    return storable(request.args.get(name, "")).strip() or None
 
 
 def one_of(name: str, values: Iterable[str]) -> str | None:

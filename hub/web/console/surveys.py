@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -13,11 +15,12 @@ from hub.admin import surveys as admin
 from hub.admin.ahead import Count, outlook
 from hub.admin.document import problems_of
 from hub.admin.export import connection_table
-from hub.admin.preflight import preflight
+from hub.admin.preflight import Preflight, preflight
 from hub.admin.rehearsal import rehearse
 from hub.admin.schemas import NAME, SurveySchema
 from hub.admin.scores import scores
 from hub.admin.sentences import meaning
+from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.store.configuration import Role
 from hub.web import guard
@@ -32,6 +35,8 @@ _CONNECTED = tuple(role.plural for role in Role)
 _APART = (*_CONNECTED, "enabled")
 _KIND = "segment"
 _TARGET_FIRST = ("write_key", "region")
+PATIENCE_S = 3.0
+_looking = threading.Lock()
 _NEW = "+"
 """Stands for a connection that is made together with the survey."""
 
@@ -117,7 +122,7 @@ def rehearse_edited(name: str) -> Any:
 def survey_readiness(name: str) -> Any:
     """Whether a survey can go on, and what it would do on its first days."""
     seen = admin.survey_of(hub(), name)
-    return show("survey_readiness.html", survey=seen, report=preflight(hub(), name))
+    return show("survey_readiness.html", survey=seen, report=_preflight(name))
 
 
 @pages.post("/surveys/<name>/switch")
@@ -125,7 +130,7 @@ def survey_readiness(name: str) -> Any:
 def switch_survey(name: str) -> Any:
     """Switch a survey on or off."""
     on = request.form.get("on") == "true"
-    if on and not preflight(hub(), name).is_ready:
+    if on and not _preflight(name).is_ready:
         flash("It cannot go on yet: something is missing.", "bad")
         return redirect(url_for("console.survey_readiness", name=name), 303)
     admin.switch(hub(), name, on=on)
@@ -208,9 +213,28 @@ def _new_page(typed: Mapping[str, Any], problems: Mapping[str, str], others: Seq
     )
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one page look at ten thousand events, so that the others, senders and customers are answered meanwhile."""
+    if not _looking.acquire(timeout=PATIENCE_S):
+        raise Conflict("Somebody else is looking at what was recorded right now; try again in a few seconds")
+    try:
+        yield
+    finally:
+        _looking.release()
+
+
+def _preflight(name: str) -> Preflight:
+    with _one_at_a_time():
+        return preflight(hub(), name)
+
+
 def _rehearsal_page(seen: admin.SeenSurvey, raw: Mapping[str, Any]) -> Any:
     try:
-        found, problems = rehearse(hub(), seen.name, _without_connections(raw)), []
+        with _one_at_a_time():
+            found, problems = rehearse(hub(), seen.name, _without_connections(raw)), []
+    except Conflict:
+        raise
     except ConfigError as error:
         found, problems = None, error.problems
     template = "survey_rehearsed.html" if request.headers.get("HX-Request") else "survey_rehearsal.html"
