@@ -27,7 +27,7 @@ from hub.web import guard
 from hub.web.backing import hub, wake
 from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
-from hub.web.console.frame import pages, show
+from hub.web.console.frame import is_part, pages, show
 
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
@@ -237,7 +237,7 @@ def _rehearsal_page(seen: admin.SeenSurvey, raw: Mapping[str, Any]) -> Any:
         raise
     except ConfigError as error:
         found, problems = None, error.problems
-    template = "survey_rehearsed.html" if request.headers.get("HX-Request") else "survey_rehearsal.html"
+    template = "survey_rehearsed.html" if is_part() else "survey_rehearsal.html"
     is_edited = request.method == "POST"
     return show(template, 422 if problems else 200, survey=seen, found=found, problems=problems, is_edited=is_edited)
 
