@@ -11,13 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import node, processes, servers
 from tests.lab import Lab, make_schema, open_lab
 
-settings.register_profile("local", print_blob=True)
-settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
+# How long an example takes to be made says how busy the machine is, not whether the test is a good one.
+settings.register_profile("local", print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci", derandomize=True, print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

@@ -74,7 +74,7 @@ class SurveySchema(Schema):
         keys=fields.String(),
         values=fields.Raw(validate=_is_plain),
         load_default=dict,
-        metadata={"help": 'What properties of that event have to be, as in `{ plan = "pro" }`.'},
+        metadata={"help": "Which values properties of that event must have, by their names: plan is pro, say."},
     )
     min_delay_days = _number(
         _DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.", "Ask at the earliest"

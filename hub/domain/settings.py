@@ -81,7 +81,7 @@ class SurveyRules:
             return [
                 (
                     "max_delay_days",
-                    f"max_delay_days ({self.max_delay_days:g}) is less than min_delay_days ({self.min_delay_days:g}), "
+                    f"must not be less than min_delay_days ({self.min_delay_days:g}), "
                     "so nobody could ever be asked; raise it, or set 0 for no maximum",
                 )
             ]
