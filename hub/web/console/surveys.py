@@ -12,6 +12,7 @@ from flask import flash, redirect, request, url_for
 from hub.admin import surveys as admin
 from hub.admin.ahead import Count, outlook
 from hub.admin.export import connection_table
+from hub.admin.people import names_of
 from hub.admin.preflight import Preflight, preflight
 from hub.admin.rehearsal import rehearse
 from hub.admin.schemas import SurveySchema
@@ -167,8 +168,16 @@ def _rehearsal_page(seen: admin.SeenSurvey, raw: Mapping[str, Any]) -> Any:
     except ConfigError as error:
         found, problems = None, error.problems
     template = "survey_rehearsed.html" if is_part() else "survey_rehearsal.html"
-    is_edited = request.method == "POST"
-    return show(template, 422 if problems else 200, survey=seen, found=found, problems=problems, is_edited=is_edited)
+    names = names_of(hub(), {one.person_id for one in found.examples}) if found else {}
+    return show(
+        template,
+        422 if problems else 200,
+        survey=seen,
+        found=found,
+        names=names,
+        problems=problems,
+        is_edited=request.method == "POST",
+    )
 
 
 def _read() -> dict[str, Any]:
