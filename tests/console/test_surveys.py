@@ -43,6 +43,11 @@ def typed(hub: Hub, **changed: str) -> dict[str, str]:
     return {**dict(inputs), "sources": "product", "channels": "relay", "targets": "product", **changed}
 
 
+def test_what_a_saved_survey_lacks_is_said_in_words(hub: Hub) -> None:
+    page = visitor_of(hub).post("/surveys/onboarding", **{**typed(hub), "channels": ""}).text
+    assert "<p>onboarding is on, but has no channel: its invitations wait.</p>" in page
+
+
 # Making one
 
 

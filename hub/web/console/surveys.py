@@ -59,7 +59,7 @@ def save_survey(name: str) -> Any:
         return _survey_page(seen, raw, problems, others, status=422)
     flash("Saved. It holds for every event and every mail from now on." if made.lines else "Nothing was different.")
     for warning in made.warnings:
-        flash(warning, "attention")
+        flash(f"{warning.replace(f'surveys.{name}: ', f'{name} ')}.", "attention")
     return redirect(url_for("console.survey", name=name), 303)
 
 
