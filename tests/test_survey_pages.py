@@ -58,7 +58,7 @@ def client(surveys: InMemorySurveys) -> Iterator[FlaskClient]:
 
 
 def checked_score(answer: TestResponse) -> list[str]:
-    return re.findall(r'value="(\d+)" class="\w+" checked', answer.text)
+    return re.findall(r'value="(\d+)" class="score \w+" checked', answer.text)
 
 
 def question_shown_first(answer: TestResponse) -> list[str]:
@@ -166,7 +166,7 @@ def test_comment_over_the_limit_is_refused_and_nothing_of_it_lost(
 ) -> None:
     answer = client.post("/s/fresh", data={"score": "2", "comment": "x" * 5_001})
     assert answer.status_code == 422
-    assert "longer than 5,000 characters" in answer.text
+    assert "longer than 5000 characters" in answer.text
     assert "x" * 5_001 + "</textarea>" in answer.text
     assert checked_score(answer) == ["2"]
     assert surveys.calls == []

@@ -14,6 +14,8 @@ DEFAULT = "#2451b3"
 """The accent of whoever chose no colour."""
 
 _TEXT, _EDGE = 4.5, 3.0
+_CALM = 6.0
+"""Coloured text on dark grounds is easier on the eye somewhat lighter than it has to be."""
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _STEPS = 256
 
@@ -88,7 +90,7 @@ def _dark(brand: str) -> Palette:
         **_DARK,
         tint=tint,
         edge=_readable(_mixed("#7e8aa6", brand, 0.3), (_DARK["card"], tint), _EDGE, darker=False),
-        accent=_readable(brand, grounds, _TEXT, darker=False),
+        accent=_readable(brand, grounds, _CALM, darker=False),
         fill=fill,
         fill_strong=_further(fill, on_fill),
         on_fill=on_fill,

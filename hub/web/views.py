@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rating:
+    """A further question with a scale from 1 to 5; `chosen` is the answer so far, or None. `name` is an identifier."""
+
+    name: str
+    label: str
+    chosen: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SurveyView:
     """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
 
-    `change_until` is when an answer stands for good (aware, UTC); None while there is none.
+    `change_until` is when an answer stands for good (aware, UTC); None while there is none. `colour` is the brand's
+    `#rrggbb`, `logo_url` an image that stands in place of its name; None for neither.
     """
 
     brand: str
@@ -20,6 +31,9 @@ class SurveyView:
     comment: str
     can_change: bool
     change_until: datetime | None = None
+    colour: str | None = None
+    logo_url: str | None = None
+    ratings: Sequence[Rating] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +43,8 @@ class UnsubscribeView:
     brand: str
     language: str
     done: bool
+    colour: str | None = None
+    logo_url: str | None = None
 
 
 class Answering(Protocol):
