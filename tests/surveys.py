@@ -25,14 +25,18 @@ INVITATION = InvitationMail(
 
 @dataclass
 class InMemorySurveys:
-    """Answers links by token; `calls` are the changes that were asked for."""
+    """Answers links by token; `calls` are the changes that were asked for, `openings` the links that were opened."""
 
     views: dict[str, SurveyView] = field(default_factory=dict)
     unsubscribed: set[str] = field(default_factory=set)
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    openings: list[tuple[str, int | None]] = field(default_factory=list)
 
     def open(self, token: str) -> SurveyView | None:
         return self.views.get(token)
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        self.openings.append((token, score))
 
     def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
         self.calls.append(("answer", token, score, comment))

@@ -1,6 +1,7 @@
 """The pages behind the links of a survey mail: answering at `/s/<token>`, unsubscribing at `/u/<token>`.
 
-A GET changes nothing, whatever its query says: programs that scan mail open every link in it.
+A GET changes nothing that counts, whatever its query says: programs that scan mail open every link in it. That a link
+was opened is kept for people to see.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ class _Pages:
 
     def survey(self, token: str) -> Page:
         view = self._open(token)
+        chosen = read_score(request.args.get("score"))
+        if request.method == "GET" and "thanks" not in request.args:
+            self._surveys.note_opening(token, chosen)
         if not view.can_change:
             return _closed(view)
         if "thanks" in request.args and view.score is not None:
             return _thanks(view, view.score, token)
-        chosen = read_score(request.args.get("score"))
         return _form(view, score=view.score if chosen is None else chosen, comment=view.comment)
 
     def answer(self, token: str) -> Page:

@@ -53,6 +53,12 @@ class Answering(Protocol):
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link, or None when it is not a live one. Changes nothing."""
 
+    def note_opening(self, token: str, score: int | None) -> None:
+        """Keep, for people to see, that a live survey link was opened, by a button's `score` or by none.
+
+        It is no answer, and it neither waits nor fails.
+        """
+
     def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
         """Record an answer and return how it now stands; None when the link is not a live one.
 
