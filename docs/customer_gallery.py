@@ -1,27 +1,22 @@
 """What customers see, in every language: the mail and its pages, light and dark, from 320 px to wide.
 
-`python3 run.py gallery --customers FOLDER` takes the pictures; docs/mail.md shows some of them.
+`python3 run.py gallery --customers FOLDER` takes the pictures; docs/console.md shows some of them.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from flask import Flask
 from playwright.sync_api import Browser
-from werkzeug.serving import make_server
 
 from hub.mail.message import render
 from hub.mail.words import WORDS
-from hub.web.survey_pages import blueprint
-from tests.surveys import INVITATION, OPEN, InMemorySurveys
+from hub.web.views import SurveyView
+from tests.surveys import INVITATION, OPEN, pages_for_customers
 
 Scheme = Literal["light", "dark"]
 
@@ -46,12 +41,20 @@ def take_all(browser: Browser, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, html in mails().items():
         _take(browser, folder, name, html=html)
-    with _served() as url:
+    with pages_for_customers(_views()) as site:
         for language in WORDS:
             for name, path in _PAGES.items():
-                _take(browser, folder, f"{name}-{language}", url=url + path.format(language))
+                _take(browser, folder, f"{name}-{language}", url=site.url + path.format(language))
         for brand in BRANDS:
-            _take(browser, folder, f"survey-{brand}", url=f"{url}/s/{brand}?score=9")
+            _take(browser, folder, f"survey-{brand}", url=f"{site.url}/s/{brand}?score=9")
+
+
+def take_some(browser: Browser, folder: Path) -> None:
+    """Take the pictures that the documentation shows."""
+    _shoot(browser, folder / "mail.png", "light", 700, html=mails()["mail-en"])
+    _shoot(browser, folder / "mail-arabic.png", "dark", 390, html=mails()["mail-ar"])
+    with pages_for_customers(_views()) as site:
+        _shoot(browser, folder / "survey-page.png", "light", 390, url=f"{site.url}/s/fresh-en?score=9")
 
 
 def mails() -> dict[str, str]:
@@ -68,38 +71,31 @@ def mails() -> dict[str, str]:
     return found
 
 
-def _take(browser: Browser, folder: Path, name: str, *, html: str | None = None, url: str | None = None) -> None:
+def _take(browser: Browser, folder: Path, name: str, *, html: str = "", url: str | None = None) -> None:
     for scheme in SCHEMES:
         for width in WIDTHS:
-            context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": HEIGHT})
-            page = context.new_page()
-            if url is None:
-                page.route("**", lambda route: route.abort())
-                page.set_content(html or "")
-            else:
-                page.goto(url)
-            page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=width < HEIGHT)
-            context.close()
+            _shoot(browser, folder / f"{name}-{scheme}-{width}.png", scheme, width, html=html, url=url)
 
 
-@contextmanager
-def _served() -> Iterator[str]:
-    surveys = InMemorySurveys()
+def _shoot(browser: Browser, file: Path, scheme: Scheme, width: int, *, html: str = "", url: str | None = None) -> None:
+    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": HEIGHT})
+    if url is None:
+        page.route("**", lambda route: route.abort())  # the logo of the mail, whose host is nobody's
+        page.set_content(html)
+    else:
+        page.goto(url)
+    page.screenshot(path=file, full_page=width < HEIGHT)
+    page.close()
+
+
+def _views() -> dict[str, SurveyView]:
+    views = {brand: replace(OPEN, colour=colour) for brand, colour in BRANDS.items()}
     for language in WORDS:
         asked = replace(OPEN, language=language)
         answered = replace(asked, score=6, comment="Exports are slow on Mondays.", change_until=_UNTIL)
-        surveys.views |= {
+        views |= {
             f"fresh-{language}": asked,
             f"answered-{language}": answered,
             f"closed-{language}": replace(answered, can_change=False),
         }
-    surveys.views |= {brand: replace(OPEN, colour=colour) for brand, colour in BRANDS.items()}
-    app = Flask("pages")
-    app.register_blueprint(blueprint(surveys))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    return views

@@ -17,8 +17,10 @@ from markupsafe import escape
 
 import hub.mail
 from hub.mail.addresses import check_address, wire_address
+from hub.mail.colours import colours_of
 from hub.mail.gaps import quoted_printable
 from hub.mail.message import InvitationMail, render
+from hub.mail.words import WORDS
 from tests.surveys import INVITATION
 
 SENDER = "Acme <hello@acme.example>"
@@ -178,6 +180,56 @@ def test_every_score_has_its_link_in_both_parts() -> None:
 def test_question_is_the_first_thing_a_preview_shows() -> None:
     words = " ".join(Reader(render(INVITATION).html).text)
     assert words.startswith("How likely are you to recommend Acme to a friend or colleague?")
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_mail_speaks_a_language_in_its_direction_also_where_its_head_is_dropped(language: str) -> None:
+    html = render(replace(INVITATION, language=language)).html
+    direction = "rtl" if language == "ar" else "ltr"
+    body = html.partition("<body")[2]
+    assert f' lang="{language}" dir="{direction}">' in html.partition("<head>")[0]
+    assert f' lang="{language}" dir="{direction}"' in body.partition("</table>")[0]
+    assert len(html.encode()) < 30_000
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_question_is_the_first_thing_read_in_every_language(language: str) -> None:
+    words = " ".join(Reader(render(replace(INVITATION, language=language)).html).text)
+    assert words.startswith(" ".join(WORDS[language].question.format(brand="Acme").split()))
+
+
+def test_button_says_more_than_a_number_to_who_hears_it() -> None:
+    html = render(replace(INVITATION, language="de")).html
+    assert re.findall(r'aria-label="([^"]+)"', html) == [f"{score} von 10" for score in range(11)]
+
+
+def test_mail_wears_its_brands_colour() -> None:
+    yellow = colours_of("#ffcc00")
+    html = render(replace(INVITATION, colour="#ffcc00")).html
+    body = html.partition("<body")[2]
+    assert f"border-top:6px solid {yellow.light.fill}" in body
+    assert yellow.dark.accent in html
+    assert colours_of(None).light.accent not in html
+
+
+def test_logo_stands_in_place_of_the_brands_name_and_says_it() -> None:
+    html = render(replace(INVITATION, logo_url="https://acme.example/a.png?x=1&y=2")).html
+    assert '<img src="https://acme.example/a.png?x=1&amp;y=2" alt="Acme" height="40"' in html
+    assert "<bdi>Acme</bdi>" not in html
+
+
+def test_text_part_has_the_numbers_of_its_links_between_their_ends() -> None:
+    text = render(INVITATION).text
+    places = [text.index(part) for part in ("0 = not", "   0  https", "   9  https", "  10  https", "10 = extremely")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_no_line_of_the_text_part_is_broken_inside_a_word(language: str) -> None:
+    message = render(replace(INVITATION, language=language))
+    words = WORDS[language]
+    for told in (words.question.format(brand="Acme"), words.request_in_text, words.unsubscribe_in_text):
+        assert " ".join(told.split()) in " ".join(message.text.split())
 
 
 def test_mail_needs_no_image_and_nothing_from_elsewhere_and_is_small() -> None:
