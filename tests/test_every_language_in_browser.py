@@ -75,7 +75,7 @@ def test_score_is_chosen_changed_and_sent_in_every_language(site: Site, browser:
     page = browser.new_page(viewport={"width": 360, "height": 640}, java_script_enabled=False, has_touch=True)
     page.goto(f"{site.url}/s/{language}?score=9")
     expect(page.locator(".ask:visible")).to_have_text(words.ask_promoter)
-    page.get_by_role("radio", name="2", exact=True).tap()
+    page.locator("input.score[value='2']").tap()
     expect(page.locator(".ask:visible")).to_have_text(words.ask_detractor)
     page.get_by_role("button", name=words.send).tap()
     expect(page.get_by_role("heading")).to_have_text(words.thanks)
