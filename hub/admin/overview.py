@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from hub.admin.health import Check, address_warning, gaps, readiness
 from hub.admin.restore import held
 from hub.admin.words import counted
-from hub.domain.scores import Band, band_of, net_promoter_score
+from hub.domain.scores import FEW, Band, band_of, net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import pauses, responses
+from hub.store import pauses, score_counts
 from hub.store.configuration import Role, StoredSurvey
-
-FEW = 10
-"""Answers below which a score says little."""
+from hub.store.score_counts import Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ def overview(hub: Hub) -> Overview:
     checks = readiness(hub)
     with hub.store.read() as connection:
         paused = pauses.paused(connection, hub.now())
-        scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
+        scores = score_counts.by_score(connection, list(configuration.surveys), Part())
     return Overview(
         hints=_hints(hub, configuration, checks),
         surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
@@ -89,7 +87,9 @@ def score_sentence(counts: Mapping[int, int]) -> str:
         return "No answers yet."
     if number >= FEW:
         return f"NPS {score:.0f} from {number} answers."
-    in_band = Counter(band_of(given) for given, count in counts.items() for _ in range(count))
+    in_band = Counter[Band]()
+    for given, count in counts.items():
+        in_band[band_of(given)] += count
     bands = ", ".join(counted(in_band[band], band) for band in reversed(Band))
     return f"{counted(number, 'answer')}: {bands}; too few for a score."
 

@@ -80,9 +80,7 @@ def counts_of(by_score: Mapping[int, int]) -> Counts:
     bands = dict.fromkeys(Band, 0)
     for score, count in by_score.items():
         bands[band_of(score)] += count
-    return Counts(
-        promoters=bands[Band.PROMOTER], passives=bands[Band.PASSIVE], detractors=bands[Band.DETRACTOR]
-    )
+    return Counts(promoters=bands[Band.PROMOTER], passives=bands[Band.PASSIVE], detractors=bands[Band.DETRACTOR])
 
 
 def net_promoter_score(counts: Mapping[int, int]) -> float | None:

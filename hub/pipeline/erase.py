@@ -66,7 +66,9 @@ def erase_within(
         .values(person_id="", response_id="", state="done", note=None, code=None, claim=None, lease_until=None)
     ).rowcount
     answers = connection.execute(
-        select(*(tables.response.c[name] for name in _COUNTED)).where(is_among(connection, tables.response.c.person_id, ids))
+        select(*(tables.response.c[name] for name in _COUNTED)).where(
+            is_among(connection, tables.response.c.person_id, ids)
+        )
     ).all()
     responses = [one.id for one in answers]
     for name, table, column, values in (

@@ -35,8 +35,8 @@ class Answer:
 def asked(connection: Connection, invitation_id: str) -> Any:
     """Return an invitation with all that an answer to it depends on, in one row, or None.
 
-    `response_id`, `score`, `comment`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language) and `segments`
-    are of the answer so far, if any;
+    `response_id`, `score`, `comment`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language) and
+    `segments` are of the answer so far, if any;
     `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
     `configuration` is its revision.
     """

@@ -104,9 +104,10 @@ def take_out(connection: Connection, keys: Iterable[Key]) -> None:
         connection.execute(_FORGET[connection.dialect.name], as_given(sorted(changes)))
 
 
-def drop_segments(connection: Connection, names: Collection[str]) -> None:
-    """Forget how the answers of some traits were counted."""
-    connection.execute(delete(score_count).where(is_among(connection, score_count.c.segment, names)))
+def forget_segments(connection: Connection, *, but: Collection[str]) -> None:
+    """Forget the values of traits that no answer is counted under any more, other than those of some traits."""
+    others = score_count.c.segment.not_in([ALL, LANGUAGE, *but])
+    connection.execute(delete(score_count).where(others, score_count.c.number == 0))
 
 
 def by_score(connection: Connection, survey_ids: Collection[str], part: Part) -> dict[str, dict[int, int]]:

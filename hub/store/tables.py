@@ -255,8 +255,6 @@ response_tag = Table(
     metadata,
     Column("response_id", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
-    Column("by", Text, nullable=False),
-    Column("at", Instant, nullable=False),
     Index("response_tag_tag", "tag", "response_id"),
     comment="What people put on answers to find them again",
 )
@@ -281,7 +279,7 @@ asking_count = Table(
     Column("sent", Integer, nullable=False),
     Column("answered", Integer, nullable=False),
     Column("counted_at", Instant, nullable=False),
-    comment="How many mails that fell due on a UTC day (days since 1970) were sent, and answered, as it was counted last",
+    comment="Mails that fell due on a UTC day (days since 1970): how many were sent, and answered, when it was counted",
 )
 
 outbox = Table(

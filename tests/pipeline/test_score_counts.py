@@ -10,11 +10,11 @@ from sqlalchemy import update
 
 from hub.admin import people
 from hub.admin.doctor import examine
+from hub.domain.traits import Trait
 from hub.pipeline.respond import answer
 from hub.store import score_counts, tables
 from hub.store.configuration import SEGMENT_TRAITS, raise_revision, write_setting
 from hub.store.score_counts import segments_of
-from hub.domain.traits import Trait
 from tests.clock import NOW
 from tests.lab import Lab, identify
 

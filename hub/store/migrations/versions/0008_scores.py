@@ -30,8 +30,6 @@ def upgrade() -> None:
         "response_tag",
         sa.Column("response_id", sa.Text(), nullable=False),
         sa.Column("tag", sa.Text(), nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
-        sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("response_id", "tag"),
         comment="What people put on answers to find them again",
     )
@@ -55,8 +53,8 @@ def upgrade() -> None:
         sa.Column("answered", sa.Integer(), nullable=False),
         sa.Column("counted_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("survey_id", "day"),
-        comment="How many mails that fell due on a UTC day (days since 1970) were sent, and answered, "
-        "as it was counted last",
+        comment="Mails that fell due on a UTC day (days since 1970): how many were sent, and answered, "
+        "when it was counted",
     )
     op.execute(_FILL[op.get_bind().dialect.name])
 
