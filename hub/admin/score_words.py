@@ -58,3 +58,12 @@ def share_words(share: Share, of: str, did: str) -> str:
     interval = share.interval
     sure = f" ({range_of(interval, ' %')})" if interval else ""
     return f"{share.part:,} of {many(share.whole, of)} {did}{sure}."
+
+
+def reach_words(coverage: Share) -> str:
+    """Return how many people with an address were never asked."""
+    left = coverage.whole - coverage.part
+    if not left:
+        return f"Everybody with an address was asked: {coverage.whole:,}."
+    who = "1 person" if left == 1 else f"{left:,} people"
+    return f"{who} with an address {'was' if left == 1 else 'were'} never asked, of {coverage.whole:,}."

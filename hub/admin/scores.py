@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +18,6 @@ from hub.domain.scores import Interval, counts_of, interval_of
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import responses, score_counts
-from hub.store.configuration import StoredSurvey
 from hub.store.score_counts import Part
 
 
@@ -74,15 +74,8 @@ def scores(
     wanted = list(configuration.surveys.values()) if survey is None else [survey_named(configuration, survey)]
     check_segment(configuration, segment)
     with hub.store.read() as connection:
-        days = _days(connection, wanted, segment, since, until)
-    found = []
-    for one in wanted:
-        by_start = _gathered(days[one.id], period)
-        if period is None:
-            found.append(_score(one.name, None, by_start.get(None, {})))
-        else:
-            found += [_score(one.name, start, counts) for start, counts in by_start.items()]
-    return found
+        found = _counted(connection, [one.id for one in wanted], segment, since, until, period)
+    return [_score(one.name, start, counts) for one in wanted for start, counts in found[one.id].items()]
 
 
 def check_segment(configuration: Configuration, segment: Segment | None) -> None:
@@ -111,32 +104,35 @@ def part_of(segment: Segment | None, first: date | None, last: date | None) -> P
     return Part(segment=segment.name, value=segment.value, first=first, last=last)
 
 
-Days = Mapping[date, Mapping[int, int]]
-
-
-def _days(
+def _counted(
     connection: Connection,
-    surveys: Sequence[StoredSurvey],
+    ids: Sequence[str],
     segment: Segment | None,
     since: datetime | None,
     until: datetime | None,
-) -> dict[str, Days]:
-    """Return by survey how many answers gave each score, by day: whole days as counted, parts of days counted anew."""
+    period: Period | None,
+) -> dict[str, dict[date | None, Counter[int]]]:
+    """Return by survey and period how many answers gave each score: whole days as counted, parts counted anew."""
     first, begun = _whole_from(since)
     last, cut = _whole_until(until)
-    ids = [one.id for one in surveys]
-    whole: dict[str, dict[date, Mapping[int, int]]] = {id: {} for id in ids}
+    found: dict[str, dict[date | None, Counter[int]]] = {id: {} if period else {None: Counter()} for id in ids}
     if first is None or last is None or first <= last:
-        for id, days in score_counts.by_day(connection, ids, part_of(segment, first, last)).items():
-            whole[id].update(days)
+        part = part_of(segment, first, last)
+        if period is None:
+            for id, counts in score_counts.by_score(connection, ids, part).items():
+                found[id][None].update(counts)
+        else:
+            for id, days in score_counts.by_day(connection, ids, part).items():
+                for day, counts in days.items():
+                    found[id].setdefault(start_of(day, period), Counter()).update(counts)
     for start, end in _parts(since, until, begun, cut):
+        of = (segment.name, segment.value) if segment else None
         for id in ids:
-            counted = responses.counts_by_score(
-                connection, id, since=start, until=end, segment=(segment.name, segment.value) if segment else None
-            )
-            if counted:
-                whole[id][start.date()] = counted
-    return {id: dict(sorted(days.items())) for id, days in whole.items()}
+            anew = responses.counts_by_score(connection, id, since=start, until=end, segment=of)
+            if anew:
+                key = start_of(start.date(), period) if period else None
+                found[id].setdefault(key, Counter()).update(anew)
+    return {id: dict(sorted(periods.items())) if period else periods for id, periods in found.items()}
 
 
 def _whole_from(since: datetime | None) -> tuple[date | None, datetime | None]:
@@ -168,15 +164,6 @@ def _parts(
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _gathered(days: Days, period: Period | None) -> dict[date | None, dict[int, int]]:
-    found: dict[date | None, dict[int, int]] = {}
-    for day, counts in days.items():
-        total = found.setdefault(None if period is None else start_of(day, period), {})
-        for score, number in counts.items():
-            total[score] = total.get(score, 0) + number
-    return found
 
 
 def start_of(day: date, period: Period) -> date:

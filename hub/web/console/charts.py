@@ -33,7 +33,7 @@ class Scale:
     @property
     def width(self) -> float:
         """How long the interval is."""
-        return max(self.high - self.low, 2.0)
+        return round(max(self.high - self.low, 2.0), 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,12 @@ def share_scale(share: Share) -> Scale:
     interval = share.interval or Interval(low=share.percent, high=share.percent)
     at, low, high = (_along(value, 0, 100) for value in (share.percent, interval.low, interval.high))
     return Scale(at=at, low=low, high=high, zero=0)
+
+
+def part_scale(share: Share) -> Scale:
+    """Return a share that is known, not estimated, on the scale from nothing to all: as a bar."""
+    at = _along(share.percent, 0, 100)
+    return Scale(at=at, low=0, high=at, zero=0)
 
 
 def _along(value: float, first: float, last: float) -> float:

@@ -15,7 +15,7 @@ from hub.admin import segments
 from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
 from hub.admin.people import names_of
-from hub.admin.score_words import UNITS, change_words, many, range_of, score_words, share_words, signed
+from hub.admin.score_words import UNITS, change_words, many, range_of, reach_words, score_words, share_words, signed
 from hub.admin.scores import Segment, segment_of
 from hub.config import ConfigError
 from hub.store.score_counts import LANGUAGE
@@ -44,11 +44,13 @@ class Period:
 def home() -> Any:
     """What needs attention, then the score with all that belongs to it, then the hub's parts."""
     period, span = asked_span()
+    known = overview(hub())
     looked = Looked(survey=queries.text("survey"), span=span, segment=asked_segment())
     seen = admin.dashboard(hub(), looked)
     return show(
         "home.html",
-        overview=overview(hub()),
+        overview=known,
+        states_of={one.name: one.state for one in known.surveys},
         seen=seen,
         looked=looked,
         periods=[Period(key=key, label=label, is_current=key == period) for key, label in DAYS.items()],
@@ -60,6 +62,7 @@ def home() -> Any:
         charts=charts,
         unit=UNITS[seen.unit],
         share_words=share_words,
+        reach_words=reach_words,
         answers_url=f"{url_for('console.responses')}?{urlencode(_for_responses(looked))}",
     )
 

@@ -56,10 +56,10 @@ def upgrade() -> None:
         comment="Mails that fell due on a UTC day (days since 1970): how many were sent, and answered, "
         "when it was counted",
     )
-    op.execute(_FILL[op.get_bind().dialect.name])
+    op.execute(FILL[op.get_bind().dialect.name])
 
 
-_FILL = {
+FILL = {
     dialect: f"""
         INSERT INTO score_count (survey_id, segment, value, day, score, number)
         SELECT survey_id, '', '', {day}, score, count(*) FROM response GROUP BY survey_id, {day}, score
