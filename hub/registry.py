@@ -60,6 +60,7 @@ class Configuration:
         self.hub_id = snapshot.hub_id
         self.connections = {connection.id: connection for connection in connections}
         self.surveys = {survey.id: survey for survey in snapshot.surveys}
+        self.segment_traits = tuple(snapshot.segment_traits)
         self.rules = [_survey_rules(survey) for survey in snapshot.surveys]
         self.source_of_key = _keys_of(connections)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from hub.admin.overview import overview, score_sentence
+from hub.admin.overview import overview
 from hub.store import configuration
 from tests.lab import SETUP, Lab, survey_lines
 
@@ -53,19 +51,3 @@ def test_a_demo_has_no_customers_who_would_have_to_open_links(lab):
     with lab.hub.store.write() as connection:
         configuration.write_setting(connection, configuration.DEMO, True)
     assert UNREACHABLE not in hints(local(lab))
-
-
-@pytest.mark.parametrize(
-    ("counts", "sentence"),
-    [
-        ({}, "No answers yet."),
-        ({9: 1}, "1 answer: 1 promoter, 0 passives, 0 detractors; too few for a score."),
-        (
-            {0: 2, 6: 1, 7: 1, 8: 1, 9: 1, 10: 3},
-            "9 answers: 4 promoters, 2 passives, 3 detractors; too few for a score.",
-        ),
-        ({0: 3, 8: 2, 10: 5}, "NPS 20 from 10 answers."),
-    ],
-)
-def test_few_answers_are_counted_and_make_no_score(counts, sentence):
-    assert score_sentence(counts) == sentence

@@ -48,6 +48,10 @@ class Action(StrEnum):
     CONNECTION_RESUMED = "connection.resumed"
     PARKED_RETRIED = "parked.retried"
     SENDING_RESUMED = "sending.resumed"
+    SCORE_TRAITS = "scores.traits"
+    RESPONSE_TAGGED = "response.tagged"
+    RESPONSE_UNTAGGED = "response.untagged"
+    RESPONSES_EXPORTED = "response.exported"
     TOKEN_ADDED = "token.added"  # noqa: S105  no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  no secret
     ACCOUNT_ADDED = "account.added"
@@ -81,6 +85,10 @@ WORDS: Mapping[Action, str] = {
     Action.CONNECTION_RESUMED: "resumed a paused connection",
     Action.PARKED_RETRIED: "had parked answers tried again",
     Action.SENDING_RESUMED: "resumed sending after a restore",
+    Action.SCORE_TRAITS: "chose the traits that scores are counted by",
+    Action.RESPONSE_TAGGED: "put a tag on an answer",
+    Action.RESPONSE_UNTAGGED: "took a tag off an answer",
+    Action.RESPONSES_EXPORTED: "exported answers",
     Action.TOKEN_ADDED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
     Action.ACCOUNT_ADDED: "added an account",

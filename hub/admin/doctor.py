@@ -16,7 +16,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, intake, pauses
+from hub.store import forgettings, intake, pauses, score_counts
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
@@ -49,6 +49,7 @@ def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
             lambda: _nobody_was_mailed_twice(connection, configuration),
             lambda: _nothing_stays_in_hand(hub, connection),
             lambda: _newest_answer_wins(connection),
+            lambda: _scores_are_counted(connection),
             lambda: _unknown(connection),
             lambda: _parked(connection),
             lambda: _forgettings(connection, configuration),
@@ -143,6 +144,11 @@ def _newest_answer_wins(connection: Connection) -> Finding:
     return _finding(
         "the newest answer of everybody is synced or waits", lost, "newest answer", "that would never be synced"
     )
+
+
+def _scores_are_counted(connection: Connection) -> Finding:
+    name = "scores are counted as they were given"
+    return _finding(name, score_counts.wrong(connection), "count", "that the answers do not bear out")
 
 
 def _unknown(connection: Connection) -> Finding:

@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "deliver": "Sending mails",
     "sync": "Pushing answers to targets",
     "sweep": "Putting back what lost workers had in hand",
+    "count": "Counting who was asked and who answered",
 }
 """What each job of the hub does."""
 

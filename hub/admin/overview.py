@@ -1,31 +1,24 @@
-"""The hub at a glance: what is connected, what each survey found out, what to do next."""
+"""The hub at a glance: what is connected, whether each survey asks anybody, what to do next."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.admin.health import Check, address_warning, gaps, readiness
 from hub.admin.restore import held
-from hub.admin.words import counted
-from hub.domain.scores import Band, band_of, net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import pauses, responses
+from hub.store import pauses
 from hub.store.configuration import Role, StoredSurvey
-
-FEW = 10
-"""Answers below which a score says little."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurveyRow:
-    """Two sentences about a survey."""
+    """A survey, and whether it asks anybody."""
 
     name: str
     state: str
-    score: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +45,9 @@ def overview(hub: Hub) -> Overview:
     checks = readiness(hub)
     with hub.store.read() as connection:
         paused = pauses.paused(connection, hub.now())
-        scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
     return Overview(
         hints=_hints(hub, configuration, checks),
-        surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
+        surveys=[SurveyRow(name=one.name, state=_state(one)) for one in configuration.surveys.values()],
         connections=_connections(configuration, {id: why for id, (_, why) in paused.items()}),
         parts=checks,
     )
@@ -71,27 +63,11 @@ def _connections(configuration: Configuration, paused: Mapping[str, str]) -> lis
     return rows
 
 
-def _survey(survey: StoredSurvey, counts: Mapping[int, int]) -> SurveyRow:
-    return SurveyRow(name=survey.name, state=_state(survey), score=score_sentence(counts))
-
-
 def _state(survey: StoredSurvey) -> str:
     if not survey.enabled:
         return "Off: asks nobody."
     missing = gaps(survey.connections)
     return f"On, but {'; '.join(missing)}." if missing else "Asks its customers."
-
-
-def score_sentence(counts: Mapping[int, int]) -> str:
-    """Return the score of answers counted by score, with their number."""
-    score, number = net_promoter_score(counts), sum(counts.values())
-    if score is None:
-        return "No answers yet."
-    if number >= FEW:
-        return f"NPS {score:.0f} from {number} answers."
-    in_band = Counter(band_of(given) for given, count in counts.items() for _ in range(count))
-    bands = ", ".join(counted(in_band[band], band) for band in reversed(Band))
-    return f"{counted(number, 'answer')}: {bands}; too few for a score."
 
 
 def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:

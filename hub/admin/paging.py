@@ -79,10 +79,11 @@ def _page(
     positions = sorted(found, reverse=direction is desc)
     shown = positions[: wanted.limit]
     is_more = len(positions) > len(shown)
-    return Page(items=[found[key] for key in shown], next_cursor=_cursor(shown[-1]) if is_more and shown else None)
+    return Page(items=[found[key] for key in shown], next_cursor=cursor_at(shown[-1]) if is_more and shown else None)
 
 
-def _cursor(position: Sequence[Any]) -> str:
+def cursor_at(position: Sequence[Any]) -> str:
+    """Return the cursor of what comes after a row, given the values of its keys."""
     plain = [(value - EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in position]
     return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).rstrip(b"=").decode()
 

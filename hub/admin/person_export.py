@@ -77,12 +77,9 @@ class _Rows:
 
     def answers(self) -> list[dict[str, Any]]:
         answers, version = self.of(tables.response, "first_rated_at"), tables.response_version
-        return _with(
-            answers,
-            "versions",
-            self.among(version, version.c.response_id, [one["id"] for one in answers]),
-            "response_id",
-        )
+        ids, tag = [one["id"] for one in answers], tables.response_tag
+        answers = _with(answers, "versions", self.among(version, version.c.response_id, ids), "response_id")
+        return _with(answers, "tags", self.among(tag, tag.c.response_id, ids), "response_id")
 
     def _selected(self, table: Table, condition: ColumnElement[bool], *order: str) -> list[dict[str, Any]]:
         rows = self._connection.execute(select(table).where(condition).order_by(*order)).mappings()

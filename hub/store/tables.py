@@ -232,8 +232,12 @@ response = Table(
     Column("first_rated_at", Instant, nullable=False),
     Column("rated_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("language", Text),
+    Column("segments", Json, nullable=False, server_default="{}"),
     Index("response_person", "person_id"),
-    Index("response_survey", "survey_id", "rated_at", "id", "score"),
+    Index("response_rated", "rated_at", "id"),
+    Index("response_survey", "survey_id", "rated_at", "id"),
+    Index("response_score", "survey_id", "score", "rated_at", "id"),
 )
 
 response_version = Table(
@@ -255,6 +259,38 @@ opening = Table(
     Column("at", Instant, nullable=False),
     Index("opening_invitation", "invitation_id"),
     comment="Times that survey links were opened, for people to see; nothing is decided by them",
+)
+
+response_tag = Table(
+    "response_tag",
+    metadata,
+    Column("response_id", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("response_tag_tag", "tag", "response_id"),
+    comment="What people put on answers to find them again",
+)
+
+score_count = Table(
+    "score_count",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("score", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    comment="How many answers gave each score, by the UTC day of rating (days since 1970) and segment",
+)
+
+asking_count = Table(
+    "asking_count",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("sent", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+    comment="Mails that fell due on a UTC day (days since 1970): how many were sent, and answered, when it was counted",
 )
 
 outbox = Table(

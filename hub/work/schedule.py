@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.pipeline import sync
+from hub.pipeline import count, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
@@ -70,7 +70,7 @@ class Schedule:
         started = sync.start_daily_runs(self._hub)
         if started:
             log.info("Daily sync started for %s", ", ".join(started))
-        names = due_jobs(self._hub)
+        names = [*due_jobs(self._hub), *background_jobs(self._hub)]
         for name in names:
             self._wake(name)
         return names
@@ -120,6 +120,12 @@ def due_jobs(hub: Hub) -> list[str]:
         if any(_has_work(connection, run, now) for run in runs):
             names.append("sync")
     return names
+
+
+def background_jobs(hub: Hub) -> list[str]:
+    """Return the names of the jobs that would find something to do for which nobody waits."""
+    with hub.store.read() as connection:
+        return ["count"] if count.is_due(connection, hub.now()) else []
 
 
 def _has_to_sweep(connection: Connection, now: datetime) -> bool:

@@ -83,6 +83,8 @@ PATHS = (
     "queue",
     "invitation",
     "responses",
+    "answers looked through",
+    "response",
     "events",
     "event",
     "connections",
@@ -98,6 +100,7 @@ PATHS = (
     "suppressions",
     "new suppression",
     "audit log",
+    "scores",
     "retention",
     "appearance",
     "components",
@@ -131,7 +134,9 @@ def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
 def paths_of(hub: Hub) -> dict[str, str]:
     """Return where the pages are that have to be seen, by name."""
     with hub.store.read() as connection:
-        person = connection.scalar(select(tables.response.c.person_id).order_by(tables.response.c.id))
+        answer, person = connection.execute(
+            select(tables.response.c.id, tables.response.c.person_id).order_by(tables.response.c.id).limit(1)
+        ).one()
         event = connection.scalar(select(tables.event.c.id).where(tables.event.c.person_id == person))
         account = connection.scalar(select(tables.account.c.id))
         invitation = connection.scalar(select(tables.invitation.c.id).where(tables.invitation.c.person_id == person))
@@ -148,6 +153,8 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "queue": "/queue",
         "invitation": f"/queue/{invitation}",
         "responses": "/responses",
+        "answers looked through": "/responses?said=survey",
+        "response": f"/responses/{answer}",
         "events": "/events",
         "event": f"/events/{event}",
         "connections": "/connections",
@@ -163,6 +170,7 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "suppressions": "/settings/suppressions",
         "new suppression": "/settings/suppressions/new",
         "audit log": "/settings/audit",
+        "scores": "/settings/scores",
         "retention": "/settings/retention",
         "appearance": "/settings/appearance",
         "components": "/settings/components",
