@@ -96,6 +96,7 @@ def test_score_of_parts_of_days_counts_these_parts(api: Api) -> None:
     assert counted("2026-03-21T09:00:00Z", "2026-03-21T10:00:00Z") == 1
     assert counted("2026-03-21T09:31:00Z", "2026-03-21T10:00:00Z") == 0
     assert counted("2026-03-22T00:00:00Z", "2026-03-21T00:00:00Z") == 0
+    assert counted("0001-01-01T00:00:01Z", "9999-12-31T23:59:59Z") == 5
     assert counted("2026-03-21T00:00:00Z", "2026-03-22T00:00:00Z") == 1
 
 

@@ -109,6 +109,7 @@ def test_response_rate_and_coverage_come_with_their_time(lab: Lab) -> None:
     [
         ({"period": "8"}, 422, "period: 8 is none of"),
         ({"from": "yesterday"}, 422, "from: &#39;yesterday&#39; is no day"),
+        ({"to": "9999-12-31"}, 422, "to: &#39;9999-12-31&#39; is no day"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, 422, "to: lies before from"),
         ({"trait": "plan"}, 422, "trait: is written as a name and a value"),
         ({"trait": "plan=pro"}, 404, "Scores are not counted by"),
