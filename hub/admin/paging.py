@@ -67,7 +67,7 @@ def _page(
     direction: Callable[[ColumnElement[Any]], ColumnElement[Any]],
     is_past: Callable[[Any, Any], ColumnElement[bool]],
 ) -> Page[Any]:
-    after = None if wanted.cursor is None else _position(wanted.cursor, keys)
+    after = None if wanted.cursor is None else position(wanted.cursor, keys)
     found: dict[tuple[Any, ...], Any] = {}
     for stream in streams:
         if after is not None:
@@ -88,7 +88,8 @@ def cursor_at(position: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).rstrip(b"=").decode()
 
 
-def _position(cursor: str, keys: Keys) -> list[Any]:
+def position(cursor: str, keys: Keys) -> list[Any]:
+    """Return the values of the keys that a cursor stands for. Raises ConfigError for a cursor that is none."""
     try:
         plain = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         return [_read(value, key) for value, key in zip(plain, keys, strict=True)]

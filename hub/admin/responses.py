@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_
 
 from hub.admin.names import survey_named, survey_names
-from hub.admin.paging import Page, Slice, cursor_at, newest_first
+from hub.admin.paging import Page, Slice, cursor_at, newest_first, position
 from hub.admin.scores import Segment, check_segment
 from hub.domain.scores import Band, band_of
 from hub.pipeline.hub import Hub
@@ -19,9 +19,10 @@ from hub.store.score_counts import LANGUAGE
 from hub.store.sql import is_among
 from hub.store.tables import response, response_tag, survey
 
-LOOKED_THROUGH = 10_000
+LOOKED_THROUGH = 5_000
 """Answers that one look goes through where no index helps."""
-AT_ONCE = 1_000
+AT_FIRST, MORE_EACH_TIME = 200, 5
+"""How many are read first, for most looks soon find enough; and how many times as many then."""
 SEARCHED = 10_000
 """Characters of a comment that are searched."""
 _KEYS = (response.c.rated_at, response.c.id)
@@ -106,11 +107,10 @@ def responses(hub: Hub, wanted: Wanted, part: Slice) -> Found:
 def batches(hub: Hub, wanted: Wanted, at_once: int) -> Iterator[Sequence[GivenResponse]]:
     """Yield all answers, some at a time, each time in a transaction of its own: nobody has to wait for it.
 
-    What is rated anew meanwhile is left out of what comes after. Raises as `responses` does.
+    What is given or rated anew after the first is newer, and not looked at. Raises as `responses` does.
     """
     configuration = hub.registry.current()
     check_segment(configuration, wanted.segment)
-    wanted = replace(wanted, until=min(hub.now(), wanted.until or hub.now()))
     cursor: str | None = None
     while True:
         with hub.store.read() as connection:
@@ -197,37 +197,44 @@ def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
 
 def _look_through(connection: Connection, configuration: Configuration, wanted: Wanted, part: Slice) -> Found:
     found: list[Any] = []
-    cursor, looked_at = part.cursor, 0
-    ways = _streams(connection, configuration, _by_time_alone(wanted), _LOOKED_AT)
-    while looked_at < LOOKED_THROUGH:
-        page = newest_first(connection, ways, _KEYS, Slice(limit=AT_ONCE, cursor=cursor))
-        for row in page.items:
+    after = None if part.cursor is None else position(part.cursor, _KEYS)
+    left, at_once = LOOKED_THROUGH, min(AT_FIRST, LOOKED_THROUGH)
+    while True:
+        rows = connection.execute(_next(connection, configuration, wanted, after, at_once)).all()
+        for row in rows:
             if not _is_wanted(wanted, row):
                 continue
             if len(found) == part.limit:
                 cursor = cursor_at((found[-1].rated_at, found[-1].id))
                 return Found(items=_whole(connection, found), next_cursor=cursor)
             found.append(row)
-        cursor, looked_at = page.next_cursor, looked_at + len(page.items)
-        if cursor is None:
+        left -= len(rows)
+        if len(rows) < at_once:
             return Found(items=_whole(connection, found))
-    back_to = page.items[-1].rated_at
-    return Found(items=_whole(connection, found), next_cursor=cursor, looked_back_to=back_to)
+        after = (rows[-1].rated_at, rows[-1].id)
+        if not left:
+            back_to = rows[-1].rated_at
+            return Found(items=_whole(connection, found), next_cursor=cursor_at(after), looked_back_to=back_to)
+        at_once = min(MORE_EACH_TIME * at_once, left)
+
+
+def _next(
+    connection: Connection, configuration: Configuration, wanted: Wanted, after: Sequence[Any] | None, at_once: int
+) -> Select[Any]:
+    """Return the next answers to look at, with no more of each than is looked at."""
+    columns: list[Any] = [response.c.id, response.c.rated_at, response.c.score, response.c.language]
+    columns += [response.c.segments] if wanted.segment is not None else []
+    columns += [func.substr(response.c.comment, 1, SEARCHED).label("comment")]
+    [way] = _streams(connection, configuration, _by_time_alone(wanted), columns)
+    if after is not None:
+        bound = tuple_(*(literal(value, key.type) for value, key in zip(after, _KEYS, strict=True)))
+        way = way.where(tuple_(*_KEYS) < bound)
+    return way.order_by(*(key.desc() for key in _KEYS)).limit(at_once)
 
 
 def _by_time_alone(wanted: Wanted) -> Wanted:
-    """Return what gives answers in one stream: a stream a score would be read as far ahead for each."""
+    """Return what gives answers in one stream; by score there would be many, each read ahead."""
     return replace(wanted, band=None, score=None)
-
-
-_LOOKED_AT = (
-    response.c.id,
-    response.c.rated_at,
-    response.c.score,
-    response.c.language,
-    response.c.segments,
-    func.substr(response.c.comment, 1, SEARCHED).label("comment"),
-)
 
 
 def _is_wanted(wanted: Wanted, row: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import responses, score_counts
 from hub.store.score_counts import Part
+from hub.store.types import EPOCH
 
 
 class Period(StrEnum):
@@ -113,6 +114,7 @@ def _counted(
     period: Period | None,
 ) -> dict[str, dict[date | None, Counter[int]]]:
     """Return by survey and period how many answers gave each score: whole days as counted, parts counted anew."""
+    since, until = _within_reach(since), _within_reach(until)
     first, begun = _whole_from(since)
     last, cut = _whole_until(until)
     found: dict[str, dict[date | None, Counter[int]]] = {id: {} if period else {None: Counter()} for id in ids}
@@ -133,6 +135,14 @@ def _counted(
                 key = start_of(start.date(), period) if period else None
                 found[id].setdefault(key, Counter()).update(anew)
     return {id: dict(sorted(periods.items())) if period else periods for id, periods in found.items()}
+
+
+def _within_reach(moment: datetime | None) -> datetime | None:
+    """Return a moment that has days before and after it; nobody answered beyond."""
+    return None if moment is None else min(max(moment, EPOCH), _LATEST)
+
+
+_LATEST = datetime(2999, 12, 31, tzinfo=UTC)
 
 
 def _whole_from(since: datetime | None) -> tuple[date | None, datetime | None]:

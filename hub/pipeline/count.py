@@ -27,7 +27,7 @@ from hub.store.worlds import read_profile
 
 EVERY = timedelta(minutes=5)
 PEOPLE_EVERY = timedelta(hours=1)
-ANSWERS_AT_ONCE = 1_000
+ANSWERS_AT_ONCE = 250
 DAYS_AT_ONCE = 50
 STRAGGLERS = timedelta(minutes=1)
 """Answers that were on their way when a trait was chosen have arrived after so long."""
@@ -95,7 +95,9 @@ def _people(hub: Hub, until: float) -> bool:
         if not asking_counts.reach_is_due(connection, hub.now(), PEOPLE_EVERY):
             return True
     while not _is_over(until):
-        if hub.store.transact(lambda connection: asking_counts.count_people(connection, hub.now())):
+        if hub.store.prepare_and_write(
+            lambda connection: asking_counts.count_people(connection, hub.now()), asking_counts.keep_people
+        ):
             return True
         time.sleep(_BREATH_S)
     return False

@@ -120,8 +120,8 @@ def is_old(at: str, now: datetime, every: timedelta) -> bool:
     return now - datetime.fromisoformat(at) >= every
 
 
-def count_people(connection: Connection, now: datetime) -> bool:
-    """Count some more people; return whether all of them are counted now."""
+def count_people(connection: Connection, now: datetime) -> dict[str, Any]:
+    """Count some more people; return what is known then, as `keep_people` takes it."""
     state = read_setting(connection, _REACH) or {}
     under_way = state.get("under_way") or {"after": "", "people": 0, "asked": {}}
     upto, people, asked = _some_people(connection, under_way["after"])
@@ -129,12 +129,14 @@ def count_people(connection: Connection, now: datetime) -> bool:
     for survey_id, number in asked.items():
         under_way["asked"][survey_id] = under_way["asked"].get(survey_id, 0) + number
     if upto is not None:
-        under_way["after"] = upto
-        write_setting(connection, _REACH, {**state, "under_way": under_way})
-        return False
-    counted = {"at": now.isoformat(), "people": under_way["people"], "asked": under_way["asked"]}
-    write_setting(connection, _REACH, {"counted": counted})
-    return True
+        return {**state, "under_way": {**under_way, "after": upto}}
+    return {"counted": {"at": now.isoformat(), "people": under_way["people"], "asked": under_way["asked"]}}
+
+
+def keep_people(connection: Connection, state: dict[str, Any]) -> bool:
+    """Store what is known of people; return whether all of them are counted now."""
+    write_setting(connection, _REACH, state)
+    return "under_way" not in state
 
 
 def _some_people(connection: Connection, after: str) -> tuple[str | None, int, dict[str, int]]:

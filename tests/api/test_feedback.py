@@ -42,8 +42,8 @@ def test_score_of_a_survey_comes_with_n_and_distribution(api: Api) -> None:
             "survey": "onboarding",
             "starts_on": None,
             "nps": 0.0,
-            "low": pytest.approx(-57.3, abs=0.1),
-            "high": pytest.approx(57.3, abs=0.1),
+            "low": pytest.approx(-57.46, abs=0.01),
+            "high": pytest.approx(57.46, abs=0.01),
             "n": 5,
             "promoters": 2,
             "passives": 1,
@@ -96,6 +96,7 @@ def test_score_of_parts_of_days_counts_these_parts(api: Api) -> None:
     assert counted("2026-03-21T09:00:00Z", "2026-03-21T10:00:00Z") == 1
     assert counted("2026-03-21T09:31:00Z", "2026-03-21T10:00:00Z") == 0
     assert counted("2026-03-22T00:00:00Z", "2026-03-21T00:00:00Z") == 0
+    assert counted("0001-01-01T00:00:01Z", "9999-12-31T23:59:59Z") == 5
     assert counted("2026-03-21T00:00:00Z", "2026-03-22T00:00:00Z") == 1
 
 

@@ -91,7 +91,7 @@ def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -
 
 def test_search_looks_back_so_far_and_says_how_to_look_further(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "LOOKED_THROUGH", 4)
-    monkeypatch.setattr(answers, "AT_ONCE", 2)
+    monkeypatch.setattr(answers, "AT_FIRST", 1)
     give(lab, [9], comment="Straße gesperrt", at=lab.clock() - timedelta(days=1))
     give(lab, [9] * 5, comment="nothing")
     visitor = visitor_of(lab.hub)
@@ -104,7 +104,7 @@ def test_search_looks_back_so_far_and_says_how_to_look_further(lab: Lab, monkeyp
 
 
 def test_pages_of_a_search_follow_each_other_without_a_gap(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "AT_ONCE", 7)
+    monkeypatch.setattr(answers, "AT_FIRST", 7)
     give(lab, [9] * 30, comment="found")
     wanted, cursor, seen = answers.Wanted(said="found"), None, []
     while True:

@@ -75,7 +75,7 @@ def test_dashboard_is_filtered_and_leads_to_the_answers(page: Page) -> None:
     expect(page.get_by_text("on the 30 days before")).to_be_visible()
     page.get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("NPS +36 (17 to 51) from 44 answers.")).to_be_visible()
+    expect(page.get_by_text("NPS +36 (15 to 53) from 44 answers.")).to_be_visible()
     page.get_by_label("Language").select_option("")
     page.get_by_label("Trait").select_option("plan=free")
     page.get_by_role("link", name="All time").click()

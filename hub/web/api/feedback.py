@@ -44,7 +44,7 @@ sync_routes = Routes("sync", "Answers on their way to the targets.")
 def list_responses(query: dict[str, Any]) -> Any:
     """List answers, the newest rating first
 
-    With `language`, `trait`, `has_comment` or `said` ten thousand answers are looked through at a time.
+    With `language`, `trait`, `has_comment` or `said` five thousand answers are looked through at a time.
     """
     part = slice_of(query)
     return responses.responses(hub(), _wanted(query), part)

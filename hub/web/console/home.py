@@ -26,6 +26,8 @@ from hub.web.console.frame import pages, show
 
 DAYS = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year", "all": "All time"}
 USUAL = "90"
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+"""What a day is looked for between: as far before and after again there still are days."""
 
 for _name, _function in (("signed", signed), ("range_of", range_of), ("many", many)):
     pages.add_app_template_filter(_function, _name)
@@ -116,9 +118,12 @@ def day_in(name: str) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise ConfigError([f"{name}: {text[:40]!r} is no day; write one such as 2026-03-01"]) from None
+        day = date.min
+    if not EARLIEST <= day <= LATEST:
+        raise ConfigError([f"{name}: {text[:40]!r} is no day; write one such as 2026-03-01"])
+    return day
 
 
 def _for_responses(looked: Looked) -> dict[str, str]:
