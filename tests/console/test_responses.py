@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from datetime import timedelta
@@ -17,7 +16,7 @@ from hub.admin.audit import Wanted as Logged
 from hub.admin.paging import Slice
 from hub.pipeline.respond import answer
 from hub.store import tables
-from tests.console.answers import give
+from tests.console.answers import give, read_csv
 from tests.console.browsing import visitor_of
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -167,7 +166,7 @@ def test_hostile_comments_harm_no_page_and_no_export(lab: Lab) -> None:
     assert "<script>alert" not in page.text
     assert len(page.data) < 100_000
     assert len(visitor.get("/", period="all").data) < 100_000
-    rows = list(csv.DictReader(io.StringIO(visitor.get("/responses/export.csv").text)))
+    rows = read_csv(io.StringIO(visitor.get("/responses/export.csv").text))
     assert [row["comment"] for row in rows[::-1]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     found = visitor.get("/responses/export.json").json
     assert [row["comment"] for row in found[::-1]] == HOSTILE
@@ -178,7 +177,7 @@ def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch
     give(lab, [3, 9] * 5, comment="ten")
     give(lab, [9], comment="other")
     visitor = visitor_of(lab.hub, "viewer")
-    rows = list(csv.DictReader(io.StringIO(visitor.get("/responses/export.csv", score="9", said="ten").text)))
+    rows = read_csv(io.StringIO(visitor.get("/responses/export.csv", score="9", said="ten").text))
     assert [(row["score"], row["comment"]) for row in rows] == [("9", "ten")] * 5
     [entry] = entries(lab.hub, Logged(action=Action.RESPONSES_EXPORTED), Slice()).items
     assert (entry.who, entry.detail) == ("viewer", {"score": "9"})

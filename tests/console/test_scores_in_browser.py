@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from werkzeug.serving import make_server
 from hub.admin import accounts, segments, sessions
 from hub.admin.accounts import AccountRole
 from hub.web.app import create_app
-from tests.console.answers import give
+from tests.console.answers import give, read_csv
 from tests.console.test_responses import HOSTILE
 from tests.lab import Lab, open_lab
 
@@ -101,8 +100,7 @@ def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Pag
     with page.expect_download() as download:
         page.get_by_role("link", name="Export as CSV").click()
     with download.value.path().open(newline="", encoding="utf-8") as file:
-        csv.field_size_limit(2_000_000)
-        rows = list(csv.DictReader(file))
+        rows = read_csv(file)
     assert len(rows) == 10 + len(HOSTILE)
     assert [row["comment"] for row in rows[: len(HOSTILE)]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     with page.expect_download() as download:
