@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hub.admin.overview import overview
-from hub.store import configuration
-from tests.lab import SETUP, Lab, survey_lines
+from hub.store import configuration, pauses, tables
+from hub.store.configuration import Role
+from tests.lab import SETUP, Lab, identify, survey_lines
 
 UNREACHABLE = (
     "Mails would link to http://127.0.0.1:8000, which customers cannot open; set HUB_BASE_URL where the hub runs."
@@ -51,3 +52,26 @@ def test_a_demo_has_no_customers_who_would_have_to_open_links(lab):
     with lab.hub.store.write() as connection:
         configuration.write_setting(connection, configuration.DEMO, True)
     assert UNREACHABLE not in hints(local(lab))
+
+
+def test_steps_of_the_set_up_are_ticked_off_until_all_are_done(lab):
+    def steps() -> dict[str, bool]:
+        return {step.what: step.is_done for step in overview(lab.hub).steps}
+
+    lab.set(enabled=False)
+    assert steps() == {"mail": True, "survey": True, "events": False, "on": False}
+    lab.decide(identify("ada"))
+    assert steps() == {"mail": True, "survey": True, "events": True, "on": False}
+    lab.set(enabled=True)
+    assert steps() == {}
+
+
+def test_connection_in_trouble_and_a_surge_need_attention(lab):
+    assert not any("relay" in sentence for sentence in hints(lab))
+    lab.decide(identify("ada"), identify("bob"))
+    lab.change(tables.invitation, state="held", reason="surge")
+    relay = lab.hub.registry.current().named(Role.CHANNEL, "relay")
+    with lab.hub.store.write() as connection:
+        pauses.pause(connection, relay.id, why="the password is refused", after_s=None, now=lab.clock())
+    assert "The channel relay is paused: the password is refused." in hints(lab)
+    assert "The surge brake holds surveys of onboarding: 2 wait for you to release or cancel them." in hints(lab)
