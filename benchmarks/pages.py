@@ -61,8 +61,8 @@ def _paths(hub: Hub) -> Mapping[str, str]:
     return {
         "home": "/?period=all",
         "home of a year": "/?period=365",
-        "home of a language": "/?period=all&language=de",
-        "home of a trait": "/?period=all&trait=plan%3Dpro",
+        "home of a language": "/?period=all&among=language%3Dde",
+        "home of a trait": "/?period=all&among=plan%3Dpro",
         "surveys": "/surveys",
         "a survey": f"/surveys/{survey}",
         "people": "/people",

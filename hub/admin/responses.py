@@ -197,7 +197,7 @@ def tags_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
 
 def _look_through(connection: Connection, configuration: Configuration, wanted: Wanted, part: Slice) -> Found:
     found: list[Any] = []
-    after = None if part.cursor is None else position(part.cursor, _KEYS)
+    after: Sequence[Any] | None = None if part.cursor is None else position(part.cursor, _KEYS)
     left, at_once = LOOKED_THROUGH, min(AT_FIRST, LOOKED_THROUGH)
     while True:
         rows = connection.execute(_next(connection, configuration, wanted, after, at_once)).all()

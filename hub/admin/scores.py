@@ -90,11 +90,16 @@ def segment_of(language: str | None, trait: str | None) -> Segment | None:
     """Return what a filter by language, or by `trait` as `name=value`, asks for. Raises ConfigError."""
     if trait is None:
         return None if language is None else Segment(name=score_counts.LANGUAGE, value=language)
-    name, equals, value = trait.partition("=")
-    if not (name and equals and value):
-        raise ConfigError(["trait: is written as a name and a value, such as plan=pro"])
     if language is not None:
         raise ConfigError(["trait: a score is of a language or of a trait's value, not of both; leave one out"])
+    return segment_in(trait, "trait")
+
+
+def segment_in(text: str, field: str) -> Segment:
+    """Return the segment that is written as `name=value`. Raises ConfigError naming the field it stands in."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ConfigError([f"{field}: is written as a name and a value, such as plan=pro"])
     return Segment(name=name, value=value)
 
 

@@ -107,6 +107,7 @@ def test_score_of_a_language_counts_its_answers_alone(api: Api) -> None:
     assert api.get("/scores", language="en", since="2026-03-11T09:00:00Z")["items"][0]["n"] == 5
     assert api("GET", "/scores", trait="plan=pro").status_code == 404
     assert api("GET", "/scores", trait="plan").status_code == 422
+    assert api("GET", "/scores", trait="plan=pro", language="de").status_code == 422
 
 
 @pytest.mark.usefixtures("answered")

@@ -73,7 +73,7 @@ def test_score_of_a_language_and_of_a_trait_is_of_these_answers_alone(lab: Lab) 
     visitor = visitor_of(lab.hub)
     shown = [
         words(visitor.get("/", **query).text)
-        for query in ({}, {"language": "de"}, {"trait": "plan=free"}, {"trait": "plan=gone"})
+        for query in ({}, {"among": "language=de"}, {"among": "plan=free"}, {"among": "plan=gone"})
     ]
     said = ["from 23 answers", "NPS +100 (54 to 100) from 12", "NPS −100 (−100 to −51) from 11"]
     said += ["No answers in this time"]
@@ -111,9 +111,8 @@ def test_response_rate_and_coverage_come_with_their_time(lab: Lab) -> None:
         ({"from": "yesterday"}, 422, "from: &#39;yesterday&#39; is no day"),
         ({"to": "9999-12-31"}, 422, "to: &#39;9999-12-31&#39; is no day"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, 422, "to: lies before from"),
-        ({"trait": "plan"}, 422, "trait: is written as a name and a value"),
-        ({"trait": "plan=pro"}, 404, "Scores are not counted by"),
-        ({"language": "de", "trait": "plan=pro"}, 422, "leave one out"),
+        ({"among": "plan"}, 422, "among: is written as a name and a value"),
+        ({"among": "plan=pro"}, 404, "Scores are not counted by"),
         ({"survey": "onbording"}, 404, "did you mean onboarding?"),
     ],
 )

@@ -71,7 +71,7 @@ def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -
         for name, query in {
             "band": {"score": "detractor"},
             "score": {"score": "6"},
-            "language": {"language": "de"},
+            "language": {"among": "language=de"},
             "comment": {"comment": "yes"},
             "day": {"from": day, "to": day},
             "both": {"score": "detractor", "said": "THR"},

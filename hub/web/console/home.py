@@ -16,7 +16,7 @@ from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
 from hub.admin.people import names_of
 from hub.admin.score_words import UNITS, change_words, many, range_of, reach_words, score_words, share_words, signed
-from hub.admin.scores import Segment, segment_of
+from hub.admin.scores import Segment, segment_in
 from hub.config import ConfigError
 from hub.store.score_counts import LANGUAGE
 from hub.web.backing import hub
@@ -85,25 +85,18 @@ def asked_span() -> tuple[str, Span]:
 
 def asked_segment() -> Segment | None:
     """Return the language or the trait's value of the address. Raises ConfigError."""
-    return segment_of(queries.text("language"), queries.text("trait"))
+    among = queries.text("among")
+    return None if among is None else segment_in(among, "among")
 
 
 def segment_fields(survey_ids: Sequence[str]) -> list[Field]:
-    """Return the filters by language and by the traits that were chosen: those that have values."""
-    values = segments.values(hub(), survey_ids)
-    fields = []
-    languages = [Choice(value=one, label=one) for one in values[LANGUAGE]]
-    if languages:
-        fields.append(queries.select("language", "Language", [Choice(value="", label="All languages"), *languages]))
-    traits = [
-        Choice(value=f"{name}={one}", label=f"{name}: {one}")
-        for name, found in values.items()
-        if name != LANGUAGE
+    """Return the filter by language and by the traits that were chosen, when there are any values."""
+    choices = [
+        Choice(value=f"{name}={one}", label=f"{'Language' if name == LANGUAGE else name}: {one}")
+        for name, found in segments.values(hub(), survey_ids).items()
         for one in found
     ]
-    if traits:
-        fields.append(queries.select("trait", "Trait", [Choice(value="", label="Everybody"), *traits]))
-    return fields
+    return [queries.select("among", "Among", [Choice(value="", label="Everybody"), *choices])] if choices else []
 
 
 def _filters() -> list[Field]:
@@ -127,14 +120,12 @@ def day_in(name: str) -> date | None:
 
 
 def _for_responses(looked: Looked) -> dict[str, str]:
-    segment = looked.segment
-    trait = f"{segment.name}={segment.value}" if segment and segment.name != LANGUAGE else ""
+    segment, span = looked.segment, looked.span
     asked = {
         "survey": looked.survey,
-        "from": looked.span.first and looked.span.first.isoformat(),
-        "to": looked.span.last and looked.span.last.isoformat(),
-        "language": segment.value if segment and not trait else "",
-        "trait": trait,
+        "from": span.first and span.first.isoformat(),
+        "to": span.last and span.last.isoformat(),
+        "among": segment and f"{segment.name}={segment.value}",
     }
     return {name: value for name, value in asked.items() if value}
 
