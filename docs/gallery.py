@@ -5,18 +5,28 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from rq import Worker
 
 from docs import customer_gallery
 from hub.admin import accounts, sessions
 from hub.admin.accounts import AccountRole
+from hub.pipeline.hub import Hub
+from hub.store import processes
+from hub.store.configuration import DEMO, write_setting
+from hub.wake import QUEUE, connect
 from hub.web.app import create_app
 from tests import servers
+from tests.console.answers import give
 from tests.console.furnished import furnished_hub, paths_of
 from tests.surveys import served
 
@@ -62,7 +72,15 @@ def take(arguments: Sequence[str]) -> int:
 
 
 def _take_console(browser: Browser) -> None:
-    with tempfile.TemporaryDirectory() as scratch, furnished_hub(Path(scratch), f"sqlite:///{scratch}/hub.db") as hub:
+    binary = servers.find_valkey()
+    assert binary is not None, "the environment brings Valkey"
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        servers.valkey(binary) as redis,
+        furnished_hub(Path(scratch), f"sqlite:///{scratch}/hub.db", redis_url=redis.url) as hub,
+    ):
+        _look_alive(hub)
+        _remember_a_quarter(hub)
         accounts.add(hub, NAME, PASSWORD, AccountRole.ADMIN)
         cookie = sessions.log_in(hub, NAME, PASSWORD, "the gallery")
         assert isinstance(cookie, str)
@@ -74,6 +92,27 @@ def _take_console(browser: Browser) -> None:
                 page.goto(url + paths_of(hub)[name])
                 page.screenshot(path=FOLDER / f"{name.replace(' ', '-')}.png")
                 context.close()
+
+
+def _look_alive(hub: Hub) -> None:
+    """Have the pages see a worker and a scheduler; really at work, they would change what the pictures show."""
+    Worker([QUEUE], connection=connect(hub.settings.effective_redis_url, timeout_s=1)).register_birth()
+    now = hub.now()
+    with hub.store.write() as connection:
+        write_setting(connection, DEMO, True)
+        processes.beat(connection, process_id="s", role="scheduler", host="hub", pid=1, started_at=now, now=now)
+
+
+def _remember_a_quarter(hub: Hub) -> None:
+    """Add answers of the last months, so that there is a trend to see."""
+    dice = random.Random(17)
+    survey_id = next(one.id for one in hub.registry.current().surveys.values() if one.name == "onboarding")
+    lab: Any = SimpleNamespace(hub=hub, clock=hub.now, survey_id=survey_id)
+    for days in range(3, 180):
+        scores = dice.choices(
+            range(11), weights=[1, 1, 1, 2, 2, 4, 5, 9, 14, 22, 24 - days // 12], k=dice.randint(1, 5)
+        )
+        give(lab, scores, at=hub.now() - timedelta(days=days), language=dice.choice(["en", "en", "de"]))
 
 
 if __name__ == "__main__":

@@ -112,13 +112,13 @@ PATHS = (
 
 
 @contextmanager
-def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
+def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") -> Iterator[Hub]:
     """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
     with ScriptedSmtpServer() as mail, RecordingServer() as segment, RecordingServer() as sendgrid:
         sendgrid.respond = lambda _request: Answer(status=202, body=b"")
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
         toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url, sendgrid=sendgrid.url)
-        with configured_hub(directory, database_url, toml=toml, base_url=BASE_URL) as hub:
+        with configured_hub(directory, database_url, redis_url=redis_url, toml=toml, base_url=BASE_URL) as hub:
             client = create_app(hub).test_client()
             _let_people_in(hub, client, len(NAMES))
             _answer(hub)
