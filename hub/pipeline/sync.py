@@ -246,6 +246,9 @@ def _updates(connection: Connection, pending: Sequence[Pending], namespace: str)
             rating=one.score,
             comment=one.comment,
             rated_at=one.rated_at,
+            first_rated_at=one.first_rated_at,
+            given_at=one.given_at,
+            is_rating_told=one.is_rating_told,
         )
         for one in pending
     ]

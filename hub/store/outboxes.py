@@ -50,6 +50,9 @@ class Pending:
     score: int
     comment: str
     rated_at: datetime
+    first_rated_at: datetime
+    given_at: datetime
+    is_rating_told: bool
 
 
 def start_run(connection: Connection, target_id: str, kind: str, slot: str, now: datetime) -> bool:
@@ -117,9 +120,20 @@ def lease(
             score=row.score,
             comment=row.comment,
             rated_at=row.rated_at,
+            first_rated_at=row.first_rated_at,
+            given_at=row.updated_at,
+            is_rating_told=bool(row.is_rating_told),
         )
         for row in connection.execute(statement).all()
     ]
+
+
+def _number_told() -> ColumnElement[int]:
+    """Return how often the target took this very rating, counted as in `_overtaken`."""
+    other = outbox.alias("told")
+    same = [other.c[name] == outbox.c[name] for name in ("target_id", "response_id", "rated_at")]
+    count = func.count().filter(*same, in_states(other.c.state, "done"))
+    return select(count).where(other.c.person_id == outbox.c.person_id).scalar_subquery()
 
 
 _COLUMNS = (
@@ -131,6 +145,9 @@ _COLUMNS = (
     response.c.score,
     response.c.comment,
     response.c.rated_at,
+    response.c.first_rated_at,
+    response.c.updated_at,
+    and_(outbox.c.version > 1, _number_told() > 0).label("is_rating_told"),
 )
 
 

@@ -260,6 +260,8 @@ def test_region_or_host_says_where_to_send(services, given, url):
         {"host": "ftp://api.segment.io"},
         {"rating_trait": ""},
         {"rating_trait": "x", "date_trait": "x"},
+        {"answered_event": "x", "completed_event": "x"},
+        {"answered_event": ""},
     ],
 )
 def test_wrong_settings_are_refused(given):
