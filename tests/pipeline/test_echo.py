@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.admin import apply as applying
 from hub.pipeline.respond import answer
 from hub.plugin import InboundRequest
 from hub.plugins import Plugins
@@ -163,6 +164,49 @@ def test_hub_fed_with_its_own_output_comes_to_rest(loop, http_server, guards):
         loop.deliver()
     assert len(loop.invitations()) == 1
     assert len(http_server.requests) == 1
+
+
+@pytest.fixture
+def apart(open_loop):
+    """The same hub, whose target keeps surveys apart."""
+    return open_loop("per_survey = true")
+
+
+@pytest.mark.parametrize("kept", ["NPS_rating", "_onboarding"])
+def test_surveys_own_traits_are_known_like_the_plain_ones(apart, http_server, kept):
+    [event] = synced(apart, http_server)
+    assert len(event["traits"]) == 6
+    event["traits"] = {name: value for name, value in event["traits"].items() if kept in name}
+    assert feed(apart, stripped(event, "active", "integrations", "message_id")) == ["echo"]
+    assert len(apart.invitations()) == 1
+
+
+@pytest.mark.parametrize(
+    ("surveys", "comment_trait", "expected"),
+    [
+        (
+            ("a-b", "a_b"),
+            "NPS_comment",
+            "targets.crm: a-b and a_b write the same traits (NPS_comment_a_b, NPS_date_a_b, NPS_rating_a_b); "
+            "give one another name",
+        ),
+        (
+            ("b", "x"),
+            "NPS_rating_x",
+            "targets.crm: x writes NPS_rating_x, where the newest answer to any survey stands",
+        ),
+        (("a", "c"), "NPS_comment", None),
+    ],
+)
+def test_names_of_surveys_that_clash_are_warned_of(apart, surveys, comment_trait, expected):
+    text = (
+        '[sources.product]\nkind = "segment"\n[channels.relay]\nkind = "fake"\n'
+        f'[targets.crm]\nkind = "segment"\nwrite_key = "k"\nper_survey = true\ncomment_trait = "{comment_trait}"\n'
+    )
+    for name in surveys:
+        text += f'[surveys.{name}]\nsources = ["product"]\nchannels = ["relay"]\ntargets = ["crm"]\n'
+    warnings = applying.plan(apart.hub, text).warnings
+    assert warnings == ([expected] if expected else [])
 
 
 ALL = ("active", "integrations", "message_id", "traits", "properties")

@@ -36,6 +36,12 @@ def plain_traits(config: Mapping[str, Any]) -> list[str]:
     return [config[name] for name in PLAIN_TRAITS]
 
 
+def traits_of(survey: str, config: Mapping[str, Any]) -> list[str]:
+    """Return the names of the same three for the answers to one survey."""
+    suffix = survey.replace("-", "_")  # a hyphen is minus to what reads traits as columns
+    return [f"{name}_{suffix}" for name in plain_traits(config)]
+
+
 def iso(time: datetime) -> str:
     """Return a time as Segment writes it: with `Z`, to the millisecond."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -43,10 +49,12 @@ def iso(time: datetime) -> str:
 
 def _identify(update: CustomerUpdate, config: Mapping[str, Any], sent_at: datetime) -> dict[str, Any]:
     values = (update.rating, update.comment, iso(update.rated_at))
+    own = zip(traits_of(update.survey, config), values, strict=True) if config["per_survey"] else ()
+    plain = zip(plain_traits(config), values, strict=True) if update.is_newest else ()
     return {
         "type": "identify",
         "messageId": update.message_id,
-        "traits": dict(zip(plain_traits(config), values, strict=True)),
+        "traits": {**dict(own), **dict(plain)},
         "timestamp": iso(sent_at),
     }
 

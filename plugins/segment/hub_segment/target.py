@@ -23,7 +23,7 @@ from hub.plugin import (
 from hub_segment.answers import Answer, Taken, Unavailable, judge, unreachable
 from hub_segment.batching import MAX_EVENTS, batches, request_body
 from hub_segment.echo import LIBRARY, VERSION
-from hub_segment.outgoing import events_of, iso, plain_traits
+from hub_segment.outgoing import events_of, iso, plain_traits, traits_of
 
 HOSTS = {"us": "https://api.segment.io", "eu": "https://events.eu1.segmentapis.com"}
 MAX_EVENTS_PER_SECOND = 1_000
@@ -72,6 +72,10 @@ class TargetSettings(Schema):
     rating_trait = _trait("NPS_rating", "the score, 0 to 10")
     comment_trait = _trait("NPS_comment", "the comment, empty when there is none")
     date_trait = _trait("NPS_date", "the time of the score")
+    per_survey = fields.Boolean(
+        load_default=False,
+        metadata={"help": "Whether each survey's newest answer has traits of its own, such as NPS_rating_onboarding."},
+    )
     track = fields.Boolean(
         load_default=False,
         metadata={"help": "Whether each answer is sent as track events, too, beside the traits."},
@@ -112,6 +116,15 @@ class SegmentTarget(SyncTarget):
     def trait_names(self) -> frozenset[str]:
         """The three traits, as this connection names them."""
         return frozenset(plain_traits(self.config))
+
+    @property
+    def per_survey(self) -> bool:
+        """As it is set."""
+        return bool(self.config["per_survey"])
+
+    def survey_trait_names(self, survey: str) -> frozenset[str]:
+        """The three traits with the survey's name behind them, when surveys are kept apart."""
+        return frozenset(traits_of(survey, self.config)) if self.per_survey else frozenset()
 
     def check(self) -> None:
         """Send a batch without events; one refused for being empty has arrived, too.
