@@ -22,7 +22,7 @@ from hub.domain.reasons import Reason
 from hub.domain.states import MOVABLE, State
 from hub.pipeline.hub import Hub
 from hub.plugin import Secret
-from hub.store import configuration, outboxes, tables
+from hub.store import configuration, outboxes, pauses, tables
 from hub.store.configuration import Role, StoredConnection, StoredSurvey
 from hub.store.engine import lock_until_commit
 from hub.store.keys import hash_key
@@ -150,6 +150,8 @@ def apply(hub: Hub, made: Plan) -> None:
                 options=wanted.options,
                 now=now,
             )
+            if any(line.startswith(f"~ {wanted.path}.") for line in made.lines):
+                pauses.resume(connection, ids[wanted.role, wanted.name])
         for survey in made.surveys:
             links = _links(survey, ids)
             configuration.save_survey(
