@@ -101,6 +101,24 @@ def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey
     return made
 
 
+def secrets_that_would_go_elsewhere(hub: Hub, wanted: WantedConnection, config: Mapping[str, Any]) -> list[str]:
+    """Return the stored secrets that these settings keep while others differ from those they were stored with.
+
+    Those of the hub's making are left out: whoever may change settings may see them.
+    """
+    current = _Current(hub)
+    known = (wanted.role, wanted.name, wanted.kind)
+    before = current.of(*known) or current.retired(*known)
+    if before is None:
+        return []
+    fields = {one.data_key or name: one for name, one in wanted.provider.config_schema().fields.items()}
+    secret = {key for key, one in fields.items() if isinstance(one, Secret)}
+    if not changed_settings(*({k: v for k, v in one.items() if k not in secret} for one in (before.config, config))):
+        return []
+    given = {key for key in secret if isinstance(one := fields[key], Secret) and not one.generate}
+    return sorted(key for key in given if wanted.config.get(key) == KEPT and config.get(key) is not None)
+
+
 def _plan_entries(hub: Hub, current: _Current, wanted: Document) -> Plan:
     if wanted.problems:
         raise ConfigError(wanted.problems)
