@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,7 +48,7 @@ def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
             lambda: _every_invitation_has_a_decision(connection),
             lambda: _nobody_was_mailed_twice(connection, configuration),
             lambda: _nothing_stays_in_hand(hub, connection),
-            lambda: _newest_answer_wins(connection),
+            lambda: _newest_answer_wins(connection, configuration.per_survey),
             lambda: _scores_are_counted(connection),
             lambda: _unknown(connection),
             lambda: _parked(connection),
@@ -135,10 +135,15 @@ def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:
     )
 
 
-def _newest_answer_wins(connection: Connection) -> Finding:
+def _newest_answer_wins(connection: Connection, per_survey: Collection[str]) -> Finding:
+    """Look for answers that were given up and not for a newer one: to any survey, or where surveys are kept apart."""
     newer = outbox.alias("newer")
+    apart = [or_(outbox.c.target_id.not_in(per_survey), newer.c.survey_id == outbox.c.survey_id)] if per_survey else []
     is_newest = ~exists().where(
-        newer.c.target_id == outbox.c.target_id, newer.c.person_id == outbox.c.person_id, is_newer(newer, outbox)
+        newer.c.target_id == outbox.c.target_id,
+        newer.c.person_id == outbox.c.person_id,
+        is_newer(newer, outbox),
+        *apart,
     )
     lost = connection.scalar(select(func.count()).where(outbox.c.state == "superseded", is_newest))
     return _finding(

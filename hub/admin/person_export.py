@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, select
 
+from hub.admin import audit
 from hub.admin.events import readable
 from hub.admin.names import connection_name, survey_names
 from hub.admin.people import person_of, story_of, suppression_keys
@@ -44,6 +45,7 @@ def export_person(hub: Hub, person_id: str) -> bytes:
             "syncs": rows.of(tables.outbox, "created_at"),
             "suppressions": rows.among(tables.suppression, tables.suppression.c.key, suppression_keys(person)),
         }
+    audit.note_alone(hub, audit.Action.EXPORTED, person_id)
     text = json.dumps(_plain(document), ensure_ascii=False, indent=2)
     return text.encode(errors="backslashreplace") + b"\n"  # half a surrogate pair, as JSON escapes it
 

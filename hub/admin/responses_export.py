@@ -76,7 +76,7 @@ def _noted(hub: Hub, wanted: Wanted) -> Iterator[Sequence[Mapping[str, Any]]]:
     with hub.store.write() as connection:
         # What was searched for may name somebody.
         filters = {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "said"}
-        audit.note(hub, connection, Action.RESPONSES_EXPORTED, wanted.survey or "all surveys", **filters)
+        audit.note(hub, connection, Action.EXPORTED, f"responses of {wanted.survey or 'all surveys'}", **filters)
     return _rows(hub, first, found)
 
 

@@ -76,6 +76,7 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
             asked=asked,
             answer=given,
             targets=survey.connections[Role.TARGET] if survey else [],
+            per_survey=configuration.per_survey_perhaps,
             hub_id=configuration.hub_id,
             now=now,
         )

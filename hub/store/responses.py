@@ -67,11 +67,19 @@ _ASKED = (
 
 
 def record(
-    connection: Connection, *, asked: Any, answer: Answer, targets: Collection[str], hub_id: str, now: datetime
+    connection: Connection,
+    *,
+    asked: Any,
+    answer: Answer,
+    targets: Collection[str],
+    per_survey: Collection[str] = (),
+    hub_id: str,
+    now: datetime,
 ) -> None:
     """Record an answer, keep the one before as history, and queue it for every target. The same again is nothing new.
 
-    `asked` is as it was read in this transaction. A comment added later keeps the time of the rating.
+    `asked` is as it was read in this transaction. A comment added later keeps the time of the rating. At the targets
+    `per_survey` an answer overtakes older ones to the same survey alone, at others older ones to any.
     """
     if (asked.score, asked.comment) == (answer.score, answer.comment):
         return
@@ -84,7 +92,7 @@ def record(
     changed = [*said, *counted, "version", "rated_at", "updated_at"]
     upsert(connection, response, [{**row, **counted}], update=changed)
     insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])
-    _queue(connection, row, targets, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
+    _queue(connection, row, targets, per_survey, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
     score_counts.add(connection, _counts_of(asked, answer, rated_at))
 
 
@@ -105,31 +113,44 @@ def _after_all_others(last_rated_at: datetime | None, now: datetime) -> datetime
 
 
 def _queue(
-    connection: Connection, row: Mapping[str, Any], targets: Collection[str], *, message_id: str, now: datetime
+    connection: Connection,
+    row: Mapping[str, Any],
+    targets: Collection[str],
+    per_survey: Collection[str],
+    *,
+    message_id: str,
+    now: datetime,
 ) -> None:
     """Queue an answer for targets; at once done where one has exactly this already (docs/rules.md, "Echo")."""
-    told = _told(connection, row["person_id"]) if row["version"] > 1 else {}
+    told = _told(connection, row, per_survey) if row["version"] > 1 else {}
     this = ("done", row["id"], row["rated_at"], row["score"], row["comment"])
-    queued = {name: row[name] for name in ("person_id", "version", "rated_at")} | {"response_id": row["id"]}
+    queued = {name: row[name] for name in ("person_id", "survey_id", "version", "rated_at")} | {
+        "response_id": row["id"]
+    }
     queued |= {"message_id": message_id, "next_attempt_at": now, "created_at": now}
     waits = {"state": "pending", "done_at": None, "note": None}
     is_there = {"state": "done", "done_at": now, "note": "The target has this answer already."}
     stands = {target_id: is_there if told.get(target_id) == this else waits for target_id in targets}
     insert_many(connection, outbox, [{**queued, "target_id": target_id, **its} for target_id, its in stands.items()])
-    supersede_of(connection, row["person_id"], now=now)
+    supersede_of(connection, row["person_id"], per_survey=per_survey, now=now)
 
 
-def _told(connection: Connection, person_id: str) -> dict[str, tuple[Any, ...]]:
-    """Return what each target was told last about a person, or is being told: state, answer, rating, score, comment."""
+def _told(connection: Connection, row: Mapping[str, Any], per_survey: Collection[str]) -> dict[str, tuple[Any, ...]]:
+    """Return what each target was told last about a person, or is being told: state, answer, rating, score, comment.
+
+    For a target `per_survey` that is what it was told of an answer's survey.
+    """
     told: dict[str, tuple[Any, ...]] = {}
-    for target_id, *said in connection.execute(_TOLD, {"of": person_id}):
-        told.setdefault(target_id, tuple(said))
+    for target_id, survey_id, *said in connection.execute(_TOLD, {"of": row["person_id"]}):
+        if survey_id == row["survey_id"] or target_id not in per_survey:
+            told.setdefault(target_id, tuple(said))
     return told
 
 
 _TOLD = (
     select(
         outbox.c.target_id,
+        outbox.c.survey_id,
         outbox.c.state,
         outbox.c.response_id,
         outbox.c.rated_at,

@@ -311,6 +311,7 @@ outbox = Table(
     Column("rated_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
+    Column("survey_id", Text, nullable=False, server_default=""),
     _partial_index("outbox_next", "target_id", "next_attempt_at", where=_state_in("pending")),
     _partial_index("outbox_lease", "target_id", "lease_until", where=_state_in("leased")),
     Index("outbox_person", "person_id"),

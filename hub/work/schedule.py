@@ -70,6 +70,7 @@ class Schedule:
         started = sync.start_daily_runs(self._hub)
         if started:
             log.info("Daily sync started for %s", ", ".join(started))
+        sync.start_soon_runs(self._hub)
         names = [*due_jobs(self._hub), *background_jobs(self._hub)]
         for name in names:
             self._wake(name)
@@ -117,7 +118,7 @@ def due_jobs(hub: Hub) -> list[str]:
             for run in outboxes.unfinished_runs(connection)
             if run.target_id not in paused and not _waits_for_its_plugin(configuration, run)
         ]
-        if any(_has_work(connection, run, now) for run in runs):
+        if any(_has_work(connection, run, sync.horizon(configuration, run, now), now) for run in runs):
             names.append("sync")
     return names
 
@@ -141,6 +142,6 @@ def _waits_for_its_plugin(configuration: Configuration, run: Any) -> bool:
     return target.provider is None and target.stored.retired_at is None
 
 
-def _has_work(connection: Connection, run: Any, now: datetime) -> bool:
-    is_due = outboxes.is_due(connection, run.target_id, run.started_at, now)
-    return is_due or not outboxes.is_open(connection, run.target_id, run.started_at)
+def _has_work(connection: Connection, run: Any, before: datetime, now: datetime) -> bool:
+    is_due = outboxes.is_due(connection, run.target_id, before, now)
+    return is_due or not outboxes.is_open(connection, run.target_id, before)

@@ -11,6 +11,7 @@ from flask import flash, redirect, request, url_for
 
 from hub.admin import surveys as admin
 from hub.admin.ahead import Count, outlook
+from hub.admin.credentials import reveal
 from hub.admin.export import connection_table
 from hub.admin.people import names_of
 from hub.admin.preflight import Preflight, preflight
@@ -227,6 +228,6 @@ def _sources(seen: admin.SeenSurvey) -> list[dict[str, Any]]:
     for name in seen.settings["sources"]:
         source = configuration.named(Role.SOURCE, name)
         if source is not None:
-            table = connection_table(hub(), source.stored, reveal=may_see)
+            table = {**connection_table(hub(), source.stored), **(reveal(hub(), Role.SOURCE, name) if may_see else {})}
             found.append({"name": name, "kind": source.stored.kind, "api_key": table.get("api_key", "")})
     return found
