@@ -108,6 +108,7 @@ def test_openings_are_handed_out_and_erased_with_the_person(app: HubApp, asked: 
 
 def test_opening_of_an_invitation_that_was_erased_meanwhile_is_not_kept(app: HubApp, asked: Lab) -> None:
     token = asked.token()
+    asked.decide(identify("u2"))
     [story] = people.why(asked.hub, "u1")
     people.erase_id(asked.hub, story.id)
     app.answering.note_opening(token, 9)
