@@ -179,7 +179,7 @@ def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch
     visitor = visitor_of(lab.hub, "viewer")
     rows = read_csv(io.StringIO(visitor.get("/responses/export.csv", score="9", said="ten").text))
     assert [(row["score"], row["comment"]) for row in rows] == [("9", "ten")] * 5
-    [entry] = entries(lab.hub, Logged(action=Action.RESPONSES_EXPORTED), Slice()).items
+    [entry] = entries(lab.hub, Logged(action=Action.EXPORTED), Slice()).items
     assert (entry.who, entry.detail) == ("viewer", {"score": "9"})
     assert visitor.get("/responses/export.json", score="0").json == []
     assert visitor.get("/responses/export.xml").status_code == 404
