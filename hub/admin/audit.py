@@ -47,6 +47,8 @@ class Action(StrEnum):
     PERSON_ERASED = "person.erased"
     CONNECTION_RESUMED = "connection.resumed"
     PARKED_RETRIED = "parked.retried"
+    NOTICES_RETRIED = "notices.retried"
+    REPORT_CHANGED = "report.changed"
     SENDING_RESUMED = "sending.resumed"
     TOKEN_ADDED = "token.added"  # noqa: S105  no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  no secret
@@ -80,6 +82,8 @@ WORDS: Mapping[Action, str] = {
     Action.PERSON_ERASED: "erased a person",
     Action.CONNECTION_RESUMED: "resumed a paused connection",
     Action.PARKED_RETRIED: "had parked answers tried again",
+    Action.NOTICES_RETRIED: "had a listener told again",
+    Action.REPORT_CHANGED: "changed the weekly report",
     Action.SENDING_RESUMED: "resumed sending after a restore",
     Action.TOKEN_ADDED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",

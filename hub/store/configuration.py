@@ -27,11 +27,16 @@ class Role(StrEnum):
     SOURCE = "source"
     CHANNEL = "channel"
     TARGET = "target"
+    LISTENER = "listener"
 
     @property
     def plural(self) -> str:
         """As in `[sources.product]`."""
         return f"{self.value}s"
+
+
+OF_SURVEYS = (Role.SOURCE, Role.CHANNEL, Role.TARGET)
+"""The roles of which each survey names its own connections. Listeners name surveys instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,7 @@ class StoredConnection:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSurvey:
-    """A survey; `connections` are ids of each role, in the operator's order."""
+    """A survey; `connections` are ids of each role of `OF_SURVEYS`, in the operator's order."""
 
     id: str
     name: str
@@ -119,7 +124,7 @@ def snapshot(connection: Connection) -> Snapshot:
                 name=row.name,
                 enabled=row.enabled,
                 settings=row.settings,
-                connections={role: links.get(row.id, {}).get(role, []) for role in Role},
+                connections={role: links.get(row.id, {}).get(role, []) for role in OF_SURVEYS},
                 pauses=[(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in row.pauses],
             )
             for row in surveys

@@ -72,13 +72,14 @@ _ASKED = (
 
 def record(
     connection: Connection, *, asked: Any, answer: Answer, targets: Collection[str], hub_id: str, now: datetime
-) -> None:
-    """Record an answer, keep the one before as history, and queue it for every target. The same again is nothing new.
+) -> Mapping[str, Any] | None:
+    """Record an answer, keep the one before as history, and queue it for every target; return it as it is stored.
 
-    `asked` is as it was read in this transaction. A comment added later keeps the time of the rating.
+    The same again is nothing new, and None. `asked` is as it was read in this transaction. A comment added later keeps
+    the time of the rating.
     """
     if (asked.score, asked.comment) == (answer.score, answer.comment):
-        return
+        return None
     id, version = asked.response_id or new_id(), (asked.version or 0) + 1
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
     said = {"score": answer.score, "comment": answer.comment}
@@ -87,6 +88,7 @@ def record(
     upsert(connection, response, [row], update=["score", "comment", "version", "rated_at", "updated_at"])
     insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])
     _queue(connection, row, targets, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
+    return row
 
 
 def _after_all_others(last_rated_at: datetime | None, now: datetime) -> datetime:

@@ -16,6 +16,7 @@ TABS = (
     ("API tokens", "tokens"),
     ("Never mailed", "suppressions"),
     ("Audit log", "audit"),
+    ("Weekly report", "report"),
     ("What is kept", "retention"),
     ("Appearance", "appearance"),
 )

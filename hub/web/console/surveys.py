@@ -22,7 +22,7 @@ from hub.admin.scores import scores
 from hub.admin.sentences import meaning
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS, Role
 from hub.web import guard
 from hub.web.backing import hub, wake
 from hub.web.console import forms
@@ -31,7 +31,7 @@ from hub.web.console.frame import is_part, pages, show
 
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
-_CONNECTED = tuple(role.plural for role in Role)
+_CONNECTED = tuple(role.plural for role in OF_SURVEYS)
 _APART = (*_CONNECTED, "enabled")
 _KIND = "segment"
 _TARGET_FIRST = ("write_key", "region")
@@ -274,7 +274,7 @@ def _connected(values: Mapping[str, Any], problems: Mapping[str, str]) -> list[F
     }
     helps = {"channels": "The first one that works is used; the others step in when it fails."}
     found = []
-    for role in Role:
+    for role in OF_SURVEYS:
         names = [one.stored.name for one in hub().registry.current().live(role)]
         chosen = [name for name in values.get(role.plural, []) if name]
         field = Field(
@@ -313,7 +313,7 @@ def _wanted(name: str) -> dict[str, Any]:
     typed = request.form
     table: dict[str, Any] = forms.read([SurveySchema(only=FIRST)], typed, is_new=True)
     raw: dict[str, Any] = {}
-    for role in Role:
+    for role in OF_SURVEYS:
         chosen = typed.get(role.value, "")
         if chosen == _NEW:
             chosen = _free_name(role)
