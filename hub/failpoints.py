@@ -29,6 +29,8 @@ FAILPOINTS: Final = {
     "sync.leased": "Updates are in hand; the target was not called.",
     "sync.answered": "The target answered; what it said is in memory alone.",
     "sync.recorded": "What the target said is recorded; the run has not ended.",
+    "notify.leased": "Notices are in hand; the listener was not called.",
+    "notify.answered": "The listener answered; what it said is in memory alone.",
     "sweep.before_commit": "What lost workers had in hand is taken back, but not committed.",
     "erase.after_commit": "A person is erased here; no connection was told to forget.",
     "forget.answered": "A connection forgot a person; that it did is in memory alone.",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pluggy
 
-from hub.plugin import EventSource, SurveyChannel, SyncTarget
+from hub.plugin import EventSource, Listener, SurveyChannel, SyncTarget
 
 hookspec = pluggy.HookspecMarker("survey_hub")
 
@@ -28,3 +28,8 @@ def hub_survey_channels() -> Sequence[type[SurveyChannel]]:  # type: ignore[empt
 @hookspec
 def hub_sync_targets() -> Sequence[type[SyncTarget]]:  # type: ignore[empty-body]
     """Return the kinds of sync targets this plugin offers."""
+
+
+@hookspec
+def hub_listeners() -> Sequence[type[Listener]]:  # type: ignore[empty-body]
+    """Return the kinds of listeners this plugin offers."""

@@ -32,8 +32,11 @@ __all__ = [
     "EventSource",
     "InboundRequest",
     "Limits",
+    "Listener",
     "Message",
     "NotSent",
+    "Notice",
+    "NoticeKind",
     "Outcome",
     "Parked",
     "Person",
@@ -495,14 +498,14 @@ class CustomerUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """The target took the update."""
+    """The target took the update, or the listener the notice."""
 
     detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """The target did not take the update now; try again, not before `after_s` seconds."""
+    """The target or listener did not take it now; try again, not before `after_s` seconds."""
 
     why: str
     after_s: float | None = None
@@ -510,7 +513,7 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Parked:
-    """The target refuses this update for good; a person has to look."""
+    """The target refuses this update, the listener this notice, for good; a person has to look."""
 
     why: str
     code: str = "refused"
@@ -546,3 +549,50 @@ class SyncTarget(Provider):
     @abstractmethod
     def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
         """Write updates; return one result for each, in order. Raising means: retry all of them."""
+
+
+# Listeners
+
+
+class NoticeKind(StrEnum):
+    """What listeners can be told."""
+
+    ANSWERED = "answered"
+    """A customer answered, or changed an answer."""
+    DETRACTOR = "detractor"
+    """An answer, new or changed, whose score is 0 to 6."""
+    BOUNCED = "bounced"
+    """A mailbox refused a survey mail."""
+    CHANNEL_PAUSED = "channel_paused"
+    """A channel that worked until now is left alone."""
+    BRAKE = "brake"
+    """The surge brake of a survey began to hold invitations."""
+    TEST = "test"
+    """A person tries whether notices arrive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that happened in the hub.
+
+    `id` is the same at every attempt; `at` is when it happened (aware, UTC). `survey` and `person` are there where it
+    is about one. `link` leads to the page of the console that shows it. `data` is plain JSON, by kind:
+    answered and detractor `rating`, `comment`, `rated_at`, `version` (1, and more for an answer that was changed);
+    bounced `permanent`, `detail`, `channel`; channel_paused `channel`, `why`, `until`, `surveys`; brake `held`.
+    """
+
+    id: str
+    kind: NoticeKind
+    at: datetime
+    survey: str | None = None
+    person: Person | None = None
+    link: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Listener(Provider):
+    """Who is told what happens in the hub."""
+
+    @abstractmethod
+    def hear(self, notice: Notice) -> Done | Retry | Parked:
+        """Pass one notice on. Raising means: try again later."""

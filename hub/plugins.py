@@ -15,7 +15,7 @@ import pluggy
 
 from hub import hookspecs
 from hub.discovery import Found, in_folder, in_packages
-from hub.plugin import HUB_API, EventSource, Limits, Provider, SurveyChannel, SyncTarget
+from hub.plugin import HUB_API, EventSource, Limits, Listener, Provider, SurveyChannel, SyncTarget
 from hub.store.configuration import Role
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,14 @@ HOOKS: Mapping[Role, str] = {
     Role.SOURCE: "hub_event_sources",
     Role.CHANNEL: "hub_survey_channels",
     Role.TARGET: "hub_sync_targets",
+    Role.LISTENER: "hub_listeners",
 }
-BASES: Mapping[Role, type[Provider]] = {Role.SOURCE: EventSource, Role.CHANNEL: SurveyChannel, Role.TARGET: SyncTarget}
+BASES: Mapping[Role, type[Provider]] = {
+    Role.SOURCE: EventSource,
+    Role.CHANNEL: SurveyChannel,
+    Role.TARGET: SyncTarget,
+    Role.LISTENER: Listener,
+}
 KIND = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED_PATHS = (
     *("/", "/s", "/u", "/api", "/channels", "/sources", "/healthz", "/readyz", "/metrics", "/static", "/assets"),

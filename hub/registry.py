@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -19,9 +19,9 @@ from hub.containment import Hung, contained
 from hub.domain.settings import rules_of
 from hub.domain.world import Survey
 from hub.logs import conceal, masked
-from hub.plugin import EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
+from hub.plugin import EventSource, Listener, NoticeKind, Provider, Secret, Services, SurveyChannel, SyncTarget
 from hub.plugins import Plugins
-from hub.store import configuration
+from hub.store import configuration, notices
 from hub.store.configuration import Role, Snapshot, StoredConnection, StoredSurvey
 from hub.store.engine import Store
 from hub.store.keys import Keys, hash_key
@@ -60,6 +60,7 @@ class Configuration:
     def __init__(self, snapshot: Snapshot, connections: Sequence[Connection]) -> None:
         self.revision = snapshot.revision
         self.hub_id = snapshot.hub_id
+        self.stored = snapshot.connections
         self.connections = {connection.id: connection for connection in connections}
         self.surveys = {survey.id: survey for survey in snapshot.surveys}
         self.segment_traits = tuple(snapshot.segment_traits)
@@ -100,6 +101,14 @@ class Configuration:
     def target(self, connection_id: str) -> SyncTarget | None:
         """Return a working target."""
         return self._provider(connection_id, SyncTarget)  # type: ignore[type-abstract]
+
+    def listener(self, connection_id: str) -> Listener | None:
+        """Return a working listener."""
+        return self._provider(connection_id, Listener)  # type: ignore[type-abstract]
+
+    def hearing(self, kind: NoticeKind, surveys: Collection[str] = ()) -> list[str]:
+        """Return the ids of the listeners that hear of such a thing; `surveys` are names of those it concerns."""
+        return notices.hearing(self.stored, kind, surveys)
 
     def _provider(self, connection_id: str, base: type[ProviderT]) -> ProviderT | None:
         connection = self.connections.get(connection_id)

@@ -18,7 +18,9 @@ from hub.plugin import (
     Event,
     EventSource,
     InboundRequest,
+    Listener,
     Message,
+    Notice,
     Outcome,
     Parked,
     Person,
@@ -37,6 +39,7 @@ from hub.store.configuration import Role
 
 Send = Callable[[Message, Callable[[], None]], Any]
 Push = Callable[[Sequence[CustomerUpdate]], Any]
+Hear = Callable[[Notice], Any]
 
 
 class SourceSettings(Schema):
@@ -163,12 +166,41 @@ class Crm:
         return FakeTarget
 
 
-def fake_plugins(office: PostOffice, crm: Crm) -> Plugins:
+@dataclass
+class Ears:
+    """What fake listeners heard."""
+
+    notices: list[Notice] = field(default_factory=list)
+    answer: Hear = lambda notice: Done(detail="thanks")
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of what was heard, in order."""
+        return [str(notice.kind) for notice in self.notices]
+
+    def listener(self) -> type[Listener]:
+        """Return a listener class that passes notices on to here."""
+        ears = self
+
+        class FakeListener(Listener):
+            kind = "fake"
+            config_schema = OtherSettings
+
+            def hear(self, notice: Notice) -> Done | Retry | Parked:
+                ears.notices.append(notice)
+                result: Done | Retry | Parked = ears.answer(notice)
+                return result
+
+        return FakeListener
+
+
+def fake_plugins(office: PostOffice, crm: Crm, ears: Ears | None = None) -> Plugins:
     """Return one kind for every role."""
     return Plugins(
         kinds={
             (Role.SOURCE, "fake"): FakeSource,
             (Role.CHANNEL, "fake"): office.channel(),
             (Role.TARGET, "fake"): crm.target(),
+            (Role.LISTENER, "fake"): (ears or Ears()).listener(),
         }
     )

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hub.admin import apply as applying
 from hub.config import Settings
-from hub.pipeline import decide, deliver, sync
+from hub.pipeline import decide, deliver, notify, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.plugin import Accepted
 from hub.plugins import Plugins
@@ -22,7 +22,7 @@ from hub.store.configuration import Role
 from hub.store.engine import Store
 from hub.store.intake import AcceptedBody
 from tests.clock import Clock
-from tests.fakes import Crm, PostOffice, fake_plugins
+from tests.fakes import Crm, Ears, PostOffice, fake_plugins
 
 SETUP = """
 [sources.product]
@@ -48,6 +48,7 @@ class Lab:
     clock: Clock
     office: PostOffice = field(default_factory=PostOffice)
     crm: Crm = field(default_factory=Crm)
+    ears: Ears = field(default_factory=Ears)
     numbers: Any = field(default_factory=lambda: count(1))
 
     def configure(self, text: str) -> None:
@@ -110,6 +111,10 @@ class Lab:
         sync.start_now(self.hub)
         return sync.drain(self.hub, until=time.monotonic() + 60)
 
+    def notify(self) -> int:
+        """Tell listeners what is due."""
+        return notify.drain(self.hub, until=time.monotonic() + 60)
+
     def rows(self, table: Any, *order: str) -> list[Any]:
         """Return a table's rows."""
         with self.hub.store.read() as connection:
@@ -164,9 +169,9 @@ def open_lab(database_url: str, data_dir: Path, plugins: Plugins | None = None) 
     """Return a lab on an empty database, or on one that has its schema."""
     settings = settings_for(database_url, data_dir)
     make_schema(database_url, data_dir)
-    clock, office, crm = Clock(), PostOffice(), Crm()
-    hub = open_hub(settings, plugins=plugins or fake_plugins(office, crm), now=clock)
-    return Lab(hub=hub, clock=clock, office=office, crm=crm)
+    clock, office, crm, ears = Clock(), PostOffice(), Crm(), Ears()
+    hub = open_hub(settings, plugins=plugins or fake_plugins(office, crm, ears), now=clock)
+    return Lab(hub=hub, clock=clock, office=office, crm=crm, ears=ears)
 
 
 def make_schema(database_url: str, data_dir: Path) -> None:

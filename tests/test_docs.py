@@ -21,11 +21,12 @@ from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
-from hub.plugin import EventSource, Provider, ReportKind, SurveyChannel, SyncTarget
+from hub.plugin import EventSource, Listener, NoticeKind, Provider, ReportKind, SurveyChannel, SyncTarget
 from hub.plugins import HOOKS, find_plugins
 from hub.store.configuration import Role
 from hub.testing.channels import ChannelContract, FakeProvider
 from hub.testing.http_server import Answer, RecordingServer
+from hub.testing.listeners import ListenerContract
 from hub.testing.reports import ReportsContract
 from hub.testing.sources import SourceContract
 from hub.testing.targets import TargetContract
@@ -50,8 +51,9 @@ ENVIRONMENT = dict.fromkeys(
     "SENDGRID_API_KEY": "SG." + "d" * 32,
     "BILLING_WEBHOOK_SECRET": "whsec_" + "e" * 32,
     "WAREHOUSE_WEBHOOK_SECRET": "whsec_" + "f" * 32,
+    "OPS_WEBHOOK_SECRET": "whsec_" + "a" * 32,
 }
-SIGNATURE = re.compile(r"`(Provider|EventSource|SurveyChannel|SyncTarget)\.(\w+)(\([^`]*\) -> [^`]*)`")
+SIGNATURE = re.compile(r"`(Provider|EventSource|SurveyChannel|SyncTarget|Listener)\.(\w+)(\([^`]*\) -> [^`]*)`")
 
 
 # Links and commands
@@ -160,15 +162,15 @@ def test_documented_signatures_are_the_real_ones() -> None:
     }
     assert documented == {
         (owner.__name__, name): str(inspect.signature(getattr(owner, name))).replace("'", "")
-        for owner in (Provider, EventSource, SurveyChannel, SyncTarget)
+        for owner in (Provider, EventSource, SurveyChannel, SyncTarget, Listener)
         for name in public_methods(owner)
     }
 
 
 KIT_SIGNATURE = re.compile(
-    r"`(SourceContract|FakeProvider|ReportsContract|TargetContract|RecordingServer)\.(\w+)(\([^`]*)`"
+    r"`(SourceContract|FakeProvider|ReportsContract|TargetContract|ListenerContract|RecordingServer)\.(\w+)(\([^`]*)`"
 )
-KIT = (SourceContract, FakeProvider, ReportsContract, TargetContract, RecordingServer)
+KIT = (SourceContract, FakeProvider, ReportsContract, TargetContract, ListenerContract, RecordingServer)
 FOR_THE_HUB = {"reply_to", "wait_until_closed"}
 
 
@@ -186,7 +188,7 @@ def test_documented_contracts_and_fixtures_are_the_real_ones() -> None:
     rows = documents.table(kit_section(), "contract")
     assert [code(row[0]) for row in rows if row[0]] == [
         f"{owner.__module__}.{owner.__name__}"
-        for owner in (SourceContract, ChannelContract, ReportsContract, TargetContract)
+        for owner in (SourceContract, ChannelContract, ReportsContract, TargetContract, ListenerContract)
     ]
     owner: object = None
     for contract, fixture, _ in rows:
@@ -260,9 +262,10 @@ def default(value: object) -> str:
     return "required" if value is dataclasses.MISSING else repr(value)
 
 
-def test_documented_kinds_of_reports_are_the_real_ones() -> None:
-    rows = documents.table(documents.section(documents.read("docs/plugins.md"), "### ReportKind"), "value")
-    assert [code(row[0]) for row in rows] == list(ReportKind.__members__)
+@pytest.mark.parametrize("kinds", [ReportKind, NoticeKind])
+def test_documented_kinds_are_the_real_ones(kinds: type[ReportKind] | type[NoticeKind]) -> None:
+    rows = documents.table(documents.section(documents.read("docs/plugins.md"), f"### {kinds.__name__}"), "value")
+    assert [code(row[0]) for row in rows] == list(kinds.__members__)
 
 
 @pytest.mark.parametrize(
@@ -312,5 +315,6 @@ def test_documented_time_limits_of_plugins_are_the_real_ones() -> None:
         "`erase`": containment.FORGOTTEN_WITHIN_S,
         "`check`": containment.CHECKED_WITHIN_S,
         "`push`": containment.DONE_WITHIN_S,
+        "`hear`": containment.DONE_WITHIN_S,
         "`send`, `send_many`": containment.DONE_WITHIN_S,
     }

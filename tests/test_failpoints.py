@@ -49,7 +49,8 @@ class Facts:
     """What is there of Ada: in the database, and as `mails`, `updates` and `in_file` outside of it.
 
     `copies` are events found to be duplicates, `run` is the sync run, `owed` whom connections still have to forget.
-    `updates` are those that the stand-in for Segment got, `in_file` says whether a CSV file names Ada.
+    `updates` are those that the stand-in for Segment got, `in_file` says whether a CSV file names Ada,
+    and a webhook was `told` of a `notice`.
     """
 
     bodies: int = 0
@@ -65,6 +66,8 @@ class Facts:
     mails: int = 0
     updates: int = 0
     in_file: bool = False
+    notice: str = ""
+    told: int = 0
 
 
 NOTHING = Facts()
@@ -98,12 +101,21 @@ FATES = [
     ("sync.leased", "sync", LEASED, SYNCED),
     ("sync.answered", "sync", replace(LEASED, updates=1), replace(SYNCED, updates=2)),
     ("sync.recorded", "sync", replace(SYNCED, run="open"), SYNCED),
+    ("notify.leased", "notify", replace(ANSWERED, notice="leased"), replace(ANSWERED, notice="done", told=1)),
+    (
+        "notify.answered",
+        "notify",
+        replace(ANSWERED, notice="leased", told=1),
+        replace(ANSWERED, notice="done", told=2),
+    ),
     ("erase.after_commit", "erase", replace(ERASED, owed=1, in_file=True), ERASED),
     ("forget.answered", "erase", replace(ERASED, owed=1), ERASED),
 ]
 
 EVENT = {"userId": "ada", "messageId": "m1", "traits": {"email": "ada@acme.example"}}
 KEY = (API_KEY, "")
+HOOK = "/hook"
+SECRET = "whsec_" + "e" * 32
 
 
 class Scene:
@@ -137,7 +149,7 @@ class Scene:
     def let_leases_run_out(self) -> None:
         """Have done what time does."""
         with self.hub.store.write() as connection:
-            for table in (tables.invitation, tables.outbox):
+            for table in (tables.invitation, tables.outbox, tables.notice):
                 ended = self.hub.now() - timedelta(seconds=1)
                 connection.execute(table.update().where(table.c.lease_until.is_not(None)).values(lease_until=ended))
             connection.execute(tables.forgetting.update().values(next_attempt_at=ended))
@@ -169,7 +181,10 @@ class Scene:
             bodies = connection.scalar(select(func.count()).select_from(tables.body))
         with self.hub.store.read() as connection:
             copies = tallies.read(connection).get(("event", "ignored", "duplicate"), 0)
-        updates = [event["messageId"] for r in self.segment.requests for event in json.loads(r.body)["batch"]]
+        told = [request.headers["webhook-id"] for request in self.segment.requests if request.path == HOOK]
+        batches = [json.loads(request.body) for request in self.segment.requests if request.path != HOOK]
+        updates = [event["messageId"] for batch in batches for event in batch["batch"]]
+        assert len(set(told)) <= 1, "a notice keeps its id at every attempt"
         assert len(set(updates)) <= 1, "an update keeps its messageId at every attempt"
         return Facts(
             bodies=bodies,
@@ -185,6 +200,8 @@ class Scene:
             mails=len(self.sink.mails),
             updates=len(updates),
             in_file=self.file.exists() and "ada" in self.file.read_text(),
+            notice="".join(row.state for row in self.rows(tables.notice)),
+            told=len(told),
         )
 
 
@@ -236,6 +253,13 @@ def to_erase(scene: Scene) -> None:
     ada = Person(user_id="ada")
     told = CustomerUpdate(message_id="t1", person=ada, survey="onboarding", rating=9, comment="", rated_at=NOW)
     target.provider.push([told])
+
+
+def to_notify(scene: Scene) -> None:
+    listener = f'[listeners.ops]\nkind = "webhook"\nurl = "{scene.segment.url}{HOOK}"\nsecret = "{SECRET}"\n'
+    toml = f'{scene.toml}\n{listener}events = ["answered"]\n'
+    applying.apply(scene.hub, applying.plan(scene.hub, toml, environ={}))
+    to_start_a_sync(scene)
 
 
 def to_answer_again(scene: Scene) -> None:
@@ -313,6 +337,7 @@ STEPS = {
     "take an answer": Step(before=to_answer, process=call(send_answer), again=to_answer_again),
     "start a sync": Step(before=to_start_a_sync, process=command("-m", "hub", "sync", "now")),
     "sync": Step(before=to_sync, process=job("sync")),
+    "notify": Step(before=to_notify, process=job("notify")),
     "erase": Step(before=to_erase, process=command("-m", "hub", "erase", "ada", "--yes")),
 }
 
@@ -362,7 +387,7 @@ def test_process_that_dies_there_loses_nothing_and_repeats_nothing(
     STEPS[step].again(scene)
     for _ in range(2):  # the second time nothing is left to do
         scene.let_leases_run_out()
-        scene.do("decide", "sweep", "deliver", "sync")
+        scene.do("decide", "sweep", "deliver", "sync", "notify")
         assert scene.facts() == in_the_end
     assert [one.sentence for one in doctor.examine(scene.hub) if not (one.ok or one.is_note)] == []
 

@@ -43,12 +43,20 @@ class Scores(SyncTarget):
     config_schema = Schema
     def push(self, updates): ...
 
+class Ears(Listener):
+    """Ears."""
+    kind = "good"
+    config_schema = Schema
+    def hear(self, notice): ...
+
 @hookimpl
 def hub_event_sources(): return [Good]
 @hookimpl
 def hub_survey_channels(): return [Mail]
 @hookimpl
 def hub_sync_targets(): return [Scores]
+@hookimpl
+def hub_listeners(): return [Ears]
 '''
 HELP = 'metadata={"help": "."}'
 
@@ -108,11 +116,11 @@ def test_what_is_wrong_is_named(tmp_path, good, bad, words):
     assert [word for word in words if word not in found] == []
 
 
-def test_secret_of_a_channel_cannot_be_looked_up(tmp_path):
+def test_secret_of_what_is_no_source_cannot_be_looked_up(tmp_path):
     settings = GOOD.replace("config_schema = Schema", "config_schema = Settings").replace(
         "generate=True", "generate=True, lookup=True"
     )
-    assert problems_of(tmp_path, settings) == ["the secret token has lookup=True, which only sources are found by"] * 2
+    assert problems_of(tmp_path, settings) == ["the secret token has lookup=True, which only sources are found by"] * 3
 
 
 @pytest.mark.parametrize(
@@ -134,16 +142,25 @@ def test_other_names_do_not_sound_like_secrets(tmp_path, name):
 
 
 OWN_NAMES = [
-    *((role, "kind") for role in ("source", "channel", "target")),
+    *((role, "kind") for role in ("source", "channel", "target", "listener")),
     *(("source", "namespace"), ("channel", "rate"), ("target", "namespace")),
     *(("target", name) for name in ("sync", "settle_minutes", "sync_at", "sync_timezone")),
+    *(("listener", "events"), ("listener", "surveys"), ("listener", "namespace")),
 ]
+
+
+BASES = {
+    "source": "Good(EventSource)",
+    "channel": "Mail(SurveyChannel)",
+    "target": "Scores(SyncTarget)",
+    "listener": "Ears(Listener)",
+}
 
 
 @pytest.mark.parametrize(("role", "name"), OWN_NAMES)
 def test_setting_that_is_the_hubs_own_is_named(tmp_path, role, name):
     settings = f"class Own(Schema):\n    {name} = fields.String({HELP})\n"
-    base = {"source": "Good(EventSource)", "channel": "Mail(SurveyChannel)", "target": "Scores(SyncTarget)"}[role]
+    base = BASES[role]
     before, after = GOOD.split(f"class {base}", 1)
     after = re.sub(r"config_schema = \w+", "config_schema = Own", after, count=1)
     expected = f"the setting {name} is the hub's own; call it something else"

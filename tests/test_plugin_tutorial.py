@@ -18,7 +18,9 @@ from tests.documents import ROOT
 
 PAGE = documents.read("docs/plugin-tutorial.md")
 HEADING = re.compile(r"# (\w+\.py)(, continued)?\n")
-ENVIRONMENT = {"SHOP_TOKEN": "a" * 32, "POSTBOX_TOKEN": "b" * 32, "POSTBOX_REPORT_TOKEN": "c" * 32}
+ENVIRONMENT = {"SHOP_TOKEN": "a" * 32, "POSTBOX_TOKEN": "b" * 32, "POSTBOX_REPORT_TOKEN": "c" * 32} | {
+    "CHAT_ADDRESS": "https://chat.example/rooms/k3y"
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,8 @@ def pytest_line(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
 
 
-def test_page_has_a_source_a_channel_and_a_target_each_with_its_tests():
-    names = ["shop.py", "hub_postbox.py", "hub_crm.py"]
+def test_page_has_a_plugin_of_every_role_each_with_its_tests():
+    names = ["shop.py", "hub_postbox.py", "hub_crm.py", "hub_chat.py"]
     assert sorted(files()) == sorted([*names, *(f"test_{name}" for name in names)])
 
 
@@ -64,7 +66,7 @@ def test_all_plugins_pass_their_own_tests(folder):
     run(folder, *pytest_line("--rootdir", str(folder), str(folder)), path=folder)
 
 
-@pytest.mark.parametrize("name", ["shop", "hub_postbox", "hub_crm"])
+@pytest.mark.parametrize("name", ["shop", "hub_postbox", "hub_crm", "hub_chat"])
 def test_single_file_in_the_folder_is_found_without_a_problem(tmp_path, name):
     (tmp_path / f"{name}.py").write_text(files()[f"{name}.py"])
     plugins = find_plugins(plugins_dir=tmp_path)

@@ -77,7 +77,9 @@ def plan_change(hub: Hub, raw: Mapping[str, Any], environ: Mapping[str, str] = o
     """
     current = _Current(hub)
     plugins = hub.registry.plugins
-    wanted = document.read(raw, plugins, environ=environ, kept=current.kept_secret, there=current.connections)
+    wanted = document.read(
+        raw, plugins, environ=environ, kept=current.kept_secret, there=current.connections, surveys=current.surveys
+    )
     made = _plan_entries(hub, current, wanted)
     made.surveys += _relinked(made, current)
     return _checked(hub, current, made, environ)
@@ -86,7 +88,7 @@ def plan_change(hub: Hub, raw: Mapping[str, Any], environ: Mapping[str, str] = o
 def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey: str | None = None) -> Plan:
     """Return what taking a connection or a survey out of use would change, both being there.
 
-    Raises Conflict while a survey uses the connection.
+    Raises Conflict while a survey uses the connection, and while a listener names the survey.
     """
     current = _Current(hub)
     made = Plan(revision=current.revision)
@@ -97,6 +99,9 @@ def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey
             raise Conflict(f"{label} is used by {' and '.join(users)}; take it out of there first")
         _plan_connection_removal(made, connection, current.connections[connection])
     if survey is not None:
+        listeners = current.listeners_to(survey)
+        if listeners:
+            raise Conflict(f"surveys.{survey} is named by {' and '.join(listeners)}; take it out of there first")
         _plan_survey_removal(made, current.surveys[survey])
     return made
 
@@ -244,7 +249,12 @@ class _Current:
 
     def users_of(self, role: Role, name: str) -> list[str]:
         """Return the names of the surveys that use a connection."""
-        return [survey.name for survey in self.surveys.values() if name in self.names_of(survey)[role]]
+        return [survey.name for survey in self.surveys.values() if name in self.names_of(survey).get(role, ())]
+
+    def listeners_to(self, survey: str) -> list[str]:
+        """Return the listeners that name a survey, as in `listeners.ops`."""
+        listeners = [one for (role, _), one in self.connections.items() if role is Role.LISTENER]
+        return [f"listeners.{one.name}" for one in listeners if survey in one.options["surveys"]]
 
     def as_wanted(self, name: str) -> WantedSurvey:
         """Return a survey as it is."""

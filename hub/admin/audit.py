@@ -47,6 +47,8 @@ class Action(StrEnum):
     PERSON_ERASED = "person.erased"
     CONNECTION_RESUMED = "connection.resumed"
     PARKED_RETRIED = "parked.retried"
+    NOTICES_RETRIED = "notices.retried"
+    REPORT_CHANGED = "report.changed"
     SENDING_RESUMED = "sending.resumed"
     SCORE_TRAITS = "scores.traits"
     RESPONSE_TAGGED = "response.tagged"
@@ -88,6 +90,8 @@ WORDS: Mapping[Action, str] = {
     Action.PERSON_ERASED: "erased a person",
     Action.CONNECTION_RESUMED: "resumed a paused connection",
     Action.PARKED_RETRIED: "had parked answers tried again",
+    Action.NOTICES_RETRIED: "had a listener told again",
+    Action.REPORT_CHANGED: "changed the weekly report",
     Action.SENDING_RESUMED: "resumed sending after a restore",
     Action.SCORE_TRAITS: "chose the traits that scores are counted by",
     Action.RESPONSE_TAGGED: "put a tag on an answer",

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.admin.document import WantedConnection, WantedSurvey, secret_keys
 from hub.admin.schemas import OPTIONS, SurveySchema
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS
 
 
 def new_connection(wanted: WantedConnection, config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
@@ -22,7 +22,7 @@ def new_connection(wanted: WantedConnection, config: Mapping[str, Any], secrets:
 
 def new_survey(wanted: WantedSurvey) -> str:
     """Return whether a new survey is on, and those of its settings that are not the default."""
-    connections = {role.plural: wanted.connections[role] for role in Role if wanted.connections[role]}
+    connections = {role.plural: wanted.connections[role] for role in OF_SURVEYS if wanted.connections[role]}
     settings = _differing(wanted.settings, SurveySchema().load({}))
     return ", ".join(["on" if wanted.enabled else "a draft", *_settings({**connections, **settings})])
 

@@ -20,6 +20,14 @@ from hub.registry import Connection
 from hub.store import pauses
 from hub.store.configuration import Role
 
+WORK_OF: Mapping[Role, str] = {
+    Role.SOURCE: "decide",
+    Role.CHANNEL: "deliver",
+    Role.TARGET: "sync",
+    Role.LISTENER: "notify",
+}
+"""The job that does what waited for a connection."""
+
 
 class Health(StrEnum):
     """How a connection is doing."""

@@ -1,4 +1,4 @@
-"""What a connection did lately: a channel's attempts, what a target was told and its sync runs, newest first."""
+"""What a connection did lately: a channel's attempts, what targets and listeners were told, sync runs, newest first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.admin.paging import Page, Slice, newest_first
 from hub.pipeline.hub import Hub
 from hub.store.configuration import Role
 from hub.store.sql import is_among
-from hub.store.tables import attempt, invitation, outbox, response, response_version, sync_run
+from hub.store.tables import attempt, invitation, notice, outbox, response, response_version, sync_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,24 @@ class SeenRun:
     counts: Mapping[str, int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SeenNotice:
+    """One thing on its way to a listener: how that stands, and what the listener said."""
+
+    id: str
+    kind: str
+    at: datetime
+    survey: str | None
+    person_id: str | None
+    data: Mapping[str, Any]
+    state: str
+    attempts: int
+    code: str | None
+    note: str | None
+    next_attempt_at: datetime
+    done_at: datetime | None
+
+
 def attempts(hub: Hub, channel: str, part: Slice) -> Page[SeenAttempt]:
     """Return the attempts of a channel in use. Raises NotThere, and ConfigError for a cursor that is none."""
     channel_id = connection_named(hub.registry.current(), Role.CHANNEL, channel).id
@@ -105,6 +123,19 @@ def sync_runs(hub: Hub, target: str, part: Slice) -> Page[SeenRun]:
     )
 
 
+def notices(hub: Hub, listener: str, part: Slice) -> Page[SeenNotice]:
+    """Return what a listener in use was or is to be told. Raises as `attempts` does."""
+    listener_id = connection_named(hub.registry.current(), Role.LISTENER, listener).id
+    with hub.store.read() as connection:
+        page = newest_first(
+            connection, [select(notice).where(notice.c.listener_id == listener_id)], (notice.c.id,), part
+        )
+        asked = {row.invitation_id for row in page.items if row.invitation_id is not None}
+        mailed = _rows(connection, invitation, invitation.c.id, asked)
+        names = survey_names(connection)
+    return page.map(lambda row: _notice(row, mailed.get(row.invitation_id), names))
+
+
 def _rows(connection: Connection, table: Any, key: Any, ids: Collection[str]) -> dict[str, Any]:
     return {row.id: row for row in connection.execute(select(table).where(is_among(connection, key, ids)))}
 
@@ -135,6 +166,23 @@ def _sync(row: Any, answered: Any, said: Any, names: Mapping[str, str]) -> SeenS
         code=row.code,
         note=row.note,
         created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        done_at=row.done_at,
+    )
+
+
+def _notice(row: Any, mailed: Any, names: Mapping[str, str]) -> SeenNotice:
+    return SeenNotice(
+        id=row.id,
+        kind=row.kind,
+        at=row.at,
+        survey=names.get(row.survey_id, REMOVED) if row.survey_id is not None else None,
+        person_id=mailed.person_id if mailed is not None else None,
+        data=row.data,
+        state=row.state,
+        attempts=row.attempts,
+        code=row.code,
+        note=row.note,
         next_attempt_at=row.next_attempt_at,
         done_at=row.done_at,
     )

@@ -16,7 +16,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, intake, pauses, score_counts
+from hub.store import forgettings, intake, notices, pauses, score_counts
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
@@ -52,6 +52,7 @@ def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
             lambda: _scores_are_counted(connection),
             lambda: _unknown(connection),
             lambda: _parked(connection),
+            lambda: _untold(connection, configuration),
             lambda: _forgettings(connection, configuration),
         ]
         findings = _made(checks, connection, within_s)
@@ -168,6 +169,13 @@ def _parked(connection: Connection) -> Finding:
     refused = f"{counted(count, 'answer')} refused by a target for good."
     sentence = refused if count else "No answer was refused by a target."
     return Finding(name="answers parked", ok=not count, sentence=sentence, is_note=True)
+
+
+def _untold(connection: Connection, configuration: Configuration) -> Finding:
+    parked = notices.parked_by_listener(connection)
+    who = ", ".join(f"{configuration.connections[id].label} ({number})" for id, number in sorted(parked.items()))
+    sentence = f"These were not told what happened, and wait for a person: {who}." if who else "Every listener is told."
+    return Finding(name="listeners told", ok=not parked, sentence=sentence, is_note=True)
 
 
 def _forgettings(connection: Connection, configuration: Configuration) -> Finding:

@@ -16,7 +16,7 @@ from hub.admin.words import hint
 from hub.config import ConfigError
 from hub.plugin import Provider, Secret
 from hub.plugins import Plugins
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS, Role
 from hub.store.types import is_storable, storable
 
 KEPT = "(kept)"
@@ -89,10 +89,12 @@ def read(
     environ: Mapping[str, str],
     kept: Callable[[Role, str, str, str], str | None],
     there: Collection[tuple[Role, str]] = (),
+    surveys: Collection[str] = (),
 ) -> Document:
     """Return the document. `kept(role, name, kind, field)` gives the secret that `(kept)` stands for.
 
-    `there` are connections that a survey may name although the document does not describe them.
+    `there` are connections that a survey may name, and `surveys` those that a listener may, although the document does
+    not describe them.
     """
     document = Document()
     for table, value in raw.items():
@@ -104,6 +106,7 @@ def read(
             for name, entry in value.items():
                 _read_entry(document, table, name, entry, plugins, environ, kept)
     _check_references(document, there)
+    _check_listeners(document, surveys)
     return document
 
 
@@ -151,7 +154,7 @@ def _read_survey(document: Document, path: str, name: str, entry: Mapping[str, A
     except ValidationError as error:
         document.problems += problems_of(path, error.messages, schema)
         return
-    connections = {role: values.pop(role.plural) for role in Role}
+    connections = {role: values.pop(role.plural) for role in OF_SURVEYS}
     enabled = values.pop("enabled")
     document.surveys.append(WantedSurvey(name=name, enabled=enabled, settings=values, connections=connections))
 
@@ -276,3 +279,14 @@ def _check_references(document: Document, there: Collection[tuple[Role, str]]) -
                     )
             if len(set(wanted)) < len(wanted):
                 document.problems.append(f"surveys.{survey.name}.{role.plural}: names one {role} twice")
+
+
+def _check_listeners(document: Document, surveys: Collection[str]) -> None:
+    if document.problems:
+        return
+    known = sorted({*surveys, *(survey.name for survey in document.surveys)})
+    for listener in (one for one in document.connections if one.role is Role.LISTENER):
+        for name in listener.options["surveys"]:
+            if name not in known:
+                others = ", ".join(known) or "none"
+                document.problems.append(f"{listener.path}.surveys: there is no [surveys.{name}]; there are: {others}")

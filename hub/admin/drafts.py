@@ -16,7 +16,7 @@ from hub.config import ConfigError
 from hub.domain.settings import SurveyRules, rules_of
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store.configuration import Role, StoredSurvey
+from hub.store.configuration import OF_SURVEYS, Role, StoredSurvey
 
 _NEW = "new"
 
@@ -42,11 +42,13 @@ def draft_of(hub: Hub, name: str, raw: Mapping[str, Any]) -> Draft:
     stored = next((one for one in configuration.surveys.values() if one.name == name), None)
     path = f"surveys.{name}"
     settings = checked_settings({**_as_stored(stored), **_typed(raw)}, path)
-    wanted = {role: settings.pop(role.plural) for role in Role}
+    wanted = {role: settings.pop(role.plural) for role in OF_SURVEYS}
     named = {
-        role: _ids(configuration, role, wanted[role], f"{path}.{role.plural}") for role in Role if role.plural in raw
+        role: _ids(configuration, role, wanted[role], f"{path}.{role.plural}")
+        for role in OF_SURVEYS
+        if role.plural in raw
     }
-    kept = stored.connections if stored is not None else {role: [] for role in Role}
+    kept = stored.connections if stored is not None else {role: [] for role in OF_SURVEYS}
     return Draft(
         id=stored.id if stored is not None else _NEW,
         name=name,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hub.admin.words import counted
 from hub.domain.rules import REFUSAL_COUNTS
 from hub.pipeline.respond import CHANGE_OF_MIND
+from hub.store.notices import KEPT_FOR
 from hub.store.processes import FORGET_AFTER
 from hub.store.sessions import IDLE, LONGEST
 from hub.wake import FAILURE_TTL_S
@@ -46,6 +47,13 @@ FACTS: Sequence[Fact] = (
         how_long=_UNTIL_ERASED,
         note=f"Whoever answered may change it for {CHANGE_OF_MIND.total_seconds() / 3600:g} hours. Once erased, so are "
         "its tags, and it counts in no score.",
+    ),
+    Fact(
+        what="Notices to listeners",
+        how_long=f"{counted(KEPT_FOR.days, 'day')}, and no longer than whom they are about",
+    ),
+    Fact(
+        what="To whom weekly reports were sent", how_long="For good", note="Addresses of yours, and what became of it."
     ),
     Fact(
         what="Who is never mailed",

@@ -189,4 +189,5 @@ CHECKS_OF: Mapping[Role, Mapping[str, Callable[[Role, Any], Iterator[str]]]] = {
     Role.SOURCE: {**CHECKS, "can be found on its paths": _paths},
     Role.CHANNEL: {**CHECKS, "has a concurrency": _concurrency},
     Role.TARGET: {**CHECKS, "has limits": _limits},
+    Role.LISTENER: CHECKS,
 }

@@ -19,7 +19,7 @@ from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS, Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ _WITHOUT = {
 
 
 def _connections(configuration: Configuration, draft: Draft, troubles: Troubles) -> Iterator[Finding]:
-    for role in Role:
+    for role in OF_SURVEYS:
         ids = draft.connections[role]
         if not ids:
             state, sentence, advice = _WITHOUT[role]

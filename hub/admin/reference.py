@@ -24,7 +24,8 @@ TOML file and `hub apply` makes the database what the file says: it checks all o
 refuses with all problems at once. What the file no longer names is taken out of use. `hub export` writes the file back.
 
 - [Environment](#environment)
-- [Connections](#connections): [sources](#sources), [channels](#channels), [targets](#targets)
+- [Connections](#connections): [sources](#sources), [channels](#channels), [targets](#targets),
+  [listeners](#listeners)
 - [Surveys](#surveys)
 
 ## Environment
@@ -38,10 +39,10 @@ Each variable may also be given as the name with `_FILE` added, naming a file th
 _CONNECTIONS = """
 ## Connections
 
-A connection is a table `[sources.NAME]`, `[channels.NAME]` or `[targets.NAME]`; surveys refer to it by that name. Names
-have lower-case letters, digits, `-` and `_`, 63 characters at most. `kind` says which plugin serves it; every other
-setting is the kind's own or one of the hub's options for its role. Unknown settings are refused. `hub plugins` lists
-the kinds that are installed.
+A connection is a table `[sources.NAME]`, `[channels.NAME]`, `[targets.NAME]` or `[listeners.NAME]`; surveys refer to
+the first three by that name, and a listener may name surveys. Names have lower-case letters, digits, `-` and `_`, 63
+characters at most. `kind` says which plugin serves it; every other setting is the kind's own or one of the hub's
+options for its role. Unknown settings are refused. `hub plugins` lists the kinds that are installed.
 
 ```toml
 [sources.shop]
@@ -137,6 +138,8 @@ def _type(one: fields.Field[Any]) -> str:
         return "secret"
     if isinstance(one, fields.Enum):
         return _choices([member.value for member in one.enum])
+    if isinstance(one, fields.List) and any(isinstance(rule, validate.OneOf) for rule in one.inner.validators):
+        return f"list of {_type(one.inner)}"
     for rule in one.validators:
         if isinstance(rule, validate.OneOf):
             return _choices(rule.choices)
@@ -172,6 +175,8 @@ def _default(one: fields.Field[Any]) -> str:
     value = value() if callable(value) else value
     if value in (missing, None, "", [], {}):
         return "none"
+    if isinstance(value, list):
+        return _choices(value)
     value = value.value if isinstance(value, Enum) else value
     return f"`{str(value).lower() if isinstance(value, bool) else _number(value)}`"
 

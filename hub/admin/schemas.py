@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates, va
 from hub.domain.rates import read_rate
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
 from hub.pipeline.sync import SETTLE_MINUTES
+from hub.plugin import NoticeKind
 from hub.store.configuration import Role
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -30,7 +31,7 @@ class _Number(fields.Float):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class _Switch(fields.Boolean):
+class Switch(fields.Boolean):
     """True or false; neither "yes" nor 1."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -60,7 +61,7 @@ class SurveySchema(Schema):
     sources = _names("Names of the sources whose events it listens to.")
     channels = _names("Names of the channels it sends by, in the order of failover.")
     targets = _names("Names of the targets its answers are synced to.")
-    enabled = _Switch(load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."})
+    enabled = Switch(load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."})
     brand = fields.String(
         load_default="",
         validate=validate.Length(max=60),
@@ -116,7 +117,7 @@ class SurveySchema(Schema):
         validate=validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}"),
         metadata={"help": "How late a mail may still go, when channels or workers were away."},
     )
-    surge_brake = _Switch(
+    surge_brake = Switch(
         load_default=_DEFAULTS.surge_brake,
         metadata={"help": "Hold invitations when far more than usual fall due at once."},
     )
@@ -197,8 +198,41 @@ class TargetOptions(Schema):
         ZoneInfo(name)
 
 
+_EVENTS = [str(kind) for kind in NoticeKind if kind is not NoticeKind.TEST]
+_EVENTS_UNLESS_TOLD = [kind for kind in _EVENTS if kind != NoticeKind.ANSWERED]
+
+
+class ListenerOptions(Schema):
+    """What the hub itself wants to know of a listener."""
+
+    events = fields.List(
+        fields.String(
+            validate=validate.OneOf(
+                _EVENTS,
+                labels=[
+                    "A customer answers",
+                    "A detractor answers",
+                    "A mail bounces",
+                    "A channel is paused",
+                    "The surge brake begins to hold",
+                ],
+            )
+        ),
+        load_default=lambda: [*_EVENTS_UNLESS_TOLD],
+        validate=validate.Length(min=1, error="choose at least one"),
+        metadata={"help": "What it hears of."},
+    )
+    surveys = _names("Names of the surveys it hears of. Default: all.")
+    namespace = fields.String(
+        load_default="",
+        validate=validate.Length(max=63),
+        metadata={"help": "Whose ids it is told: the namespace of the sources that its surveys listen to."},
+    )
+
+
 OPTIONS: dict[Role, type[Schema]] = {
     Role.SOURCE: SourceOptions,
     Role.CHANNEL: ChannelOptions,
     Role.TARGET: TargetOptions,
+    Role.LISTENER: ListenerOptions,
 }

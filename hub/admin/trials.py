@@ -1,8 +1,8 @@
-"""Trying a connection: a check as it is stored or as it is edited, and a test mail. Nothing of it is kept."""
+"""Trying a connection: a check as it is stored or as it is edited, a test mail, a test notice. Nothing is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,14 +19,20 @@ from hub.mail.message import InvitationMail, render
 from hub.pipeline.deliver import brand_name
 from hub.pipeline.hub import Hub
 from hub.pipeline.links import survey_url, unsubscribe_url
+from hub.pipeline.notify import hear
 from hub.plugin import (
     ChannelPaused,
     CheckFailed,
+    Done,
+    Listener,
     Message,
+    Notice,
+    NoticeKind,
     NotSent,
     Outcome,
     Provider,
     Rejected,
+    Retry,
     Sent,
     SurveyChannel,
     Unknown,
@@ -90,13 +96,34 @@ def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | Non
         stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
     else:
         stored = _edited(hub, Role.CHANNEL, channel, table)
+    sent = send_message(hub, stored, lambda provider: _message(hub, provider, address))
+    where, edited = f"channels.{channel}", table is not None
+    audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, where, outcome=sent.outcome, edited=edited)
+    return sent
+
+
+def send_message(hub: Hub, stored: StoredConnection, make: Callable[[SurveyChannel], Message]) -> TestMail:
+    """Send a message beside all that is counted; return what became of it."""
     with _made(hub, stored) as (connection, lines):
         if not isinstance(connection.provider, SurveyChannel):
             return _told(NotSent(why=connection.problem or "its plugin made no channel"), lines)
-        outcome = _send(connection.provider, stored.id, _message(hub, connection.provider, address))
-    word, _ = _OUTCOMES[type(outcome)]
-    audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, f"channels.{channel}", outcome=word, edited=table is not None)
+        outcome = hand_over(connection.provider, stored.id, make(connection.provider))
     return _told(outcome, lines)
+
+
+def send_test_notice(hub: Hub, listener: str) -> Checked:
+    """Tell a listener, as it is stored, that this is a test; return what it said. Raises NotThere."""
+    stored = connection_named(hub.registry.current(), Role.LISTENER, listener).stored
+    notice = Notice(id=f"test-{new_id()}", kind=NoticeKind.TEST, at=hub.now(), link=hub.settings.base_url)
+    with _made(hub, stored) as (connection, lines):
+        provider = connection.provider
+        why = connection.problem or "its plugin made no listener"
+        said = hear(provider, stored.id, notice) if isinstance(provider, Listener) else Retry(why=why)
+    if isinstance(said, Done):
+        sentence = f"It took the test notice. {_safe(said.detail)}".rstrip()
+        return Checked(ok=True, sentence=sentence, dialogue=tuple(lines))
+    sentence = f"It did not take the test notice: {masked(said.why).rstrip('.')}."
+    return Checked(ok=False, sentence=sentence, dialogue=tuple(lines))
 
 
 def _edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> StoredConnection:
@@ -179,19 +206,25 @@ def _message(hub: Hub, channel: SurveyChannel, address: str) -> Message:
     )
 
 
-def _send(channel: SurveyChannel, connection_id: str, message: Message) -> Outcome:
-    """Hand one mail over as the hub does it; without an outcome, whether it departed says what is known."""
+def hand_over(
+    channel: SurveyChannel, connection_id: str, message: Message, *, may_go: Callable[[], bool] = lambda: True
+) -> Outcome:
+    """Hand one mail over as the hub does it; without an outcome, whether it departed says what is known.
+
+    `may_go` is asked at the point of no return.
+    """
     departed: list[str] = []
 
     def depart(batch: Sequence[Message]) -> list[str]:
-        departed.extend(one.id for one in batch)
-        return [one.id for one in batch]
+        gone = [one.id for one in batch if may_go()]
+        departed.extend(gone)
+        return gone
 
-    def hand_over() -> list[tuple[str, Outcome]]:
+    def send() -> list[tuple[str, Outcome]]:
         return list(channel.send_many(iter([message]), depart))
 
     try:
-        outcomes = contained(hand_over, of=connection_id, doing="send", within_s=containment.DONE_WITHIN_S)
+        outcomes = contained(send, of=connection_id, doing="send", within_s=containment.DONE_WITHIN_S)
     except ChannelPaused as paused:
         why = paused.why
     except (Hung, Escaped) as error:

@@ -28,7 +28,7 @@ def uses(configuration: Configuration, connection_id: str) -> list[Use]:
     role = configuration.connections[connection_id].stored.role
     found = []
     for survey in sorted(configuration.surveys.values(), key=lambda one: one.name):
-        order = survey.connections[role]
+        order = survey.connections.get(role, ())
         if connection_id in order:
             place = _ORDINALS.get(order.index(connection_id), "later") if role is Role.CHANNEL else ""
             found.append(Use(survey=survey.name, place=place))

@@ -81,7 +81,7 @@ def plugin() -> None:
     metavar="ROLE",
     default=str(Role.SOURCE),
     show_default=True,
-    help="source, channel or target.",
+    help="source, channel, target or listener.",
 )
 @explains_trouble
 def new(name: str, role: str) -> None:

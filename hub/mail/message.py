@@ -22,7 +22,7 @@ _LONGEST_NAME = 80
 _LONGEST_BRAND = 60
 _LONGEST_SUBJECT = 150
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("hub.mail"),
     autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
@@ -117,8 +117,8 @@ def _form(language: str, of_brand: str, colour: str | None, logo_url: str | None
     return _Form(
         words=words,
         subject=one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT),
-        text=Gapped.from_text(_templates.get_template("invitation.txt").render(context)),
-        html=Gapped.from_text(_templates.get_template("invitation.html").render(context)),
+        text=Gapped.from_text(templates.get_template("invitation.txt").render(context)),
+        html=Gapped.from_text(templates.get_template("invitation.html").render(context)),
     )
 
 

@@ -16,9 +16,11 @@ from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
 from hub.domain.identity import Identity, mailbox_of
 from hub.domain.reasons import RULES_VERSION, Outcome, Reason
 from hub.domain.rules import Incoming, Ruling, decide
+from hub.domain.states import State
 from hub.domain.world import World
 from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
+from hub.pipeline import news
 from hub.pipeline.erase import erase_within
 from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
@@ -66,6 +68,9 @@ class Prepared:
     """The connections that have to forget them, too."""
     marked: Collection[tuple[str, str]]
     """Which of the events were written down as poison beforehand, by source and messageId."""
+    braked: Mapping[str, int]
+    """How many invitations the surge brake holds of surveys of which it held none until now."""
+    configuration: Configuration
     now: datetime
 
 
@@ -120,8 +125,15 @@ def _prepare(
         deleted=deleted,
         keepers=who_keep_something(configuration),
         marked=marked,
+        braked=_braked(connection, world),
+        configuration=configuration,
         now=now,
     )
+
+
+def _braked(connection: Connection, world: World) -> dict[str, int]:
+    held = Counter(one.survey_id for one in world.changed.values() if one.state is State.HELD and one.reason == "surge")
+    return {id: number for id, number in held.items() if not worlds.is_braked(connection, id)}
 
 
 def _rule(
@@ -230,6 +242,8 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
     tallies.add(connection, prepared.counts)
+    for survey_id, held in prepared.braked.items():
+        news.tell_of_brake(connection, prepared.configuration, survey_id, held, prepared.now)
     if prepared.deleted:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
     failpoint("decide.before_commit")

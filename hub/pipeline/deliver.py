@@ -17,6 +17,7 @@ from hub.domain.traits import display_name, language_of, value_of
 from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
+from hub.pipeline import news
 from hub.pipeline.hub import Hub
 from hub.pipeline.journal import Journal
 from hub.pipeline.links import survey_url, unsubscribe_url
@@ -255,6 +256,8 @@ class _Run:
         until, is_first = pauses.pause(
             connection, self._channel_id, why=paused.why, after_s=paused.retry_after_s, now=now
         )
+        if is_first:
+            news.tell_of_pause(connection, self._configuration, self._channel_id, why=paused.why, until=until, now=now)
         # One alarm for one trouble, however often it is tried again.
         level = logging.ERROR if is_first else logging.INFO
         log.log(level, "Channel %s is paused until %s: %s", self._channel.name, until, paused.why)
@@ -265,7 +268,8 @@ class _Run:
         intervals = {survey.id: survey.rules.min_interval for survey in self._configuration.rules}
 
         def write(connection: Connection) -> set[str]:
-            outcomes.conclude(connection, concluded, now)
+            for one in outcomes.conclude(connection, concluded, now):
+                news.tell_of_refusal(connection, self._configuration, one, now)
             if not leaving:
                 return set()
             gone = departures.depart(connection, leaving, intervals, now)

@@ -76,6 +76,7 @@ def erase_within(
         ("answer versions", tables.response_version, tables.response_version.c.response_id, responses),
         ("answers", tables.response, tables.response.c.id, responses),
         ("openings of links", tables.opening, tables.opening.c.invitation_id, invitations),
+        ("notices", tables.notice, tables.notice.c.invitation_id, invitations),
         ("delivery attempts", tables.attempt, tables.attempt.c.invitation_id, invitations),
         ("invitations", tables.invitation, tables.invitation.c.id, invitations),
         ("ids", tables.identity, tables.identity.c.person_id, ids),

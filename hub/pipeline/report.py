@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from hub.domain.reasons import Stop
 from hub.domain.states import State
+from hub.pipeline import news
 from hub.pipeline.hub import Hub
 from hub.plugin import DeliveryReport, ReportKind
 from hub.store import reports, suppressions
@@ -53,10 +54,12 @@ def record_reports(hub: Hub, channel_id: str, reports: Sequence[DeliveryReport])
 
 def _record(connection: Connection, hub: Hub, channel_id: str, reports: Sequence[DeliveryReport]) -> int:
     found = _invitations(connection, {report.message_id for report in reports})
-    now = hub.now()
+    now, configuration = hub.now(), hub.registry.current()
     known = [report for report in reports if report.message_id in found]
     for report in known:
-        _apply(connection, found[report.message_id], channel_id, report, now)
+        has_bounced = _apply(connection, found[report.message_id], channel_id, report, now)
+        if has_bounced:
+            news.tell_of_bounce(connection, configuration, found[report.message_id], report, now)
     return len(known)
 
 
@@ -67,14 +70,17 @@ def _invitations(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     return {row.id: row for row in connection.execute(statement)}
 
 
-def _apply(connection: Connection, invitation: Any, channel_id: str, report: DeliveryReport, now: datetime) -> None:
+def _apply(connection: Connection, invitation: Any, channel_id: str, report: DeliveryReport, now: datetime) -> bool:
+    """Record a report; return whether the invitation has bounced by it."""
     at = max(invitation.scheduled_at, min(report.at, now))
     if not reports.note_report(connection, invitation.id, channel_id, report.kind, at=at, detail=report.detail):
-        return
+        return False
+    has_moved = False
     state = _STATES.get(report.kind)
     # After a failover the invitation is another channel's: what this one reports is no longer about that mail.
     if state is not None and invitation.channel_id == channel_id:
-        reports.settle(connection, invitation.id, state, at=at, now=now, note=report.detail)
+        has_moved = reports.settle(connection, invitation.id, state, at=at, now=now, note=report.detail)
     stop = _STOPS.get(report.kind)
     if stop is not None and (report.permanent or report.kind is not ReportKind.BOUNCED):
         suppressions.suppress(connection, invitation.mailbox, stop, now=now)
+    return has_moved and state is State.BOUNCED

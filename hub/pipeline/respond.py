@@ -12,6 +12,7 @@ from hub.domain.reasons import Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
 from hub.domain.traits import language_of
 from hub.failpoints import failpoint
+from hub.pipeline import news
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
 from hub.store import responses, suppressions
@@ -71,7 +72,7 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
             language=language_in(view.language),
             segments=segments_of(read_profile(asked.profile), traits) if traits and asked.profile else {},
         )
-        responses.record(
+        recorded = responses.record(
             connection,
             asked=asked,
             answer=given,
@@ -80,6 +81,8 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
             hub_id=configuration.hub_id,
             now=now,
         )
+        if recorded is not None and survey is not None:
+            news.tell_of_answer(connection, configuration, survey, recorded, now)
         failpoint("respond.before_commit")
         change_until = view.change_until or now + CHANGE_OF_MIND
         return replace(view, score=given.score, comment=given.comment, change_until=change_until)

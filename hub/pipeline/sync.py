@@ -298,7 +298,7 @@ def _updates(connection: Connection, pending: Sequence[Pending], namespace: str)
     return [
         CustomerUpdate(
             message_id=one.message_id,
-            person=_person(ids.get(one.person_id, []), one.email),
+            person=person_of(ids.get(one.person_id, []), one.email),
             survey=one.survey,
             rating=one.score,
             comment=one.comment,
@@ -312,8 +312,8 @@ def _updates(connection: Connection, pending: Sequence[Pending], namespace: str)
     ]
 
 
-def _person(ids: Sequence[tuple[IdKind, str]], email: object) -> Person:
-    """Return a person by the ids that mean something at the target: those of its namespace."""
+def person_of(ids: Sequence[tuple[IdKind, str]], email: object) -> Person:
+    """Return a person by the ids that mean something to whom is told of them: those of its namespace."""
     return Person(
         user_id=next((value for kind, value in ids if kind is IdKind.USER), None),
         anonymous_ids=tuple(value for kind, value in ids if kind is IdKind.ANONYMOUS),

@@ -29,11 +29,16 @@ class Role(StrEnum):
     SOURCE = "source"
     CHANNEL = "channel"
     TARGET = "target"
+    LISTENER = "listener"
 
     @property
     def plural(self) -> str:
         """As in `[sources.product]`."""
         return f"{self.value}s"
+
+
+OF_SURVEYS = (Role.SOURCE, Role.CHANNEL, Role.TARGET)
+"""The roles of which each survey names its own connections. Listeners name surveys instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,7 @@ class StoredConnection:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSurvey:
-    """A survey; `connections` are ids of each role, in the operator's order."""
+    """A survey; `connections` are ids of each role of `OF_SURVEYS`, in the operator's order."""
 
     id: str
     name: str
@@ -123,7 +128,7 @@ def snapshot(connection: Connection) -> Snapshot:
                 name=row.name,
                 enabled=row.enabled,
                 settings=row.settings,
-                connections={role: links.get(row.id, {}).get(role, []) for role in Role},
+                connections={role: links.get(row.id, {}).get(role, []) for role in OF_SURVEYS},
                 pauses=[(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in row.pauses],
             )
             for row in surveys

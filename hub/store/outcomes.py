@@ -42,28 +42,36 @@ _SETTLED = {Sent: State.SENT, Rejected: State.REJECTED, Unknown: State.UNKNOWN}
 _NAMES = {Sent: "sent", NotSent: "not_sent", Rejected: "rejected", Unknown: "unknown"}
 
 
-def conclude(connection: Connection, batch: Sequence[Concluded], now: datetime) -> None:
-    """Record outcomes. A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people.
+def conclude(connection: Connection, batch: Sequence[Concluded], now: datetime) -> list[Concluded]:
+    """Record outcomes; return those by which a mailbox is known not to exist.
 
-    Nothing is kept about an invitation that was erased meanwhile.
+    A claimant that lost its claim meanwhile changes nothing; the attempt is kept for people. Nothing is kept about an
+    invitation that was erased meanwhile.
     """
+    bounced: list[Concluded] = []
     for kind, state in _SETTLED.items():
-        _settle(connection, [one for one in batch if isinstance(one.outcome, kind)], state, now)
+        bounced += _settle(connection, [one for one in batch if isinstance(one.outcome, kind)], state, now)
     for one in batch:
         if isinstance(one.outcome, NotSent):
             _put_back(connection, one, one.outcome, now)
     _keep_attempts(connection, batch, now)
+    return bounced
 
 
-def _settle(connection: Connection, members: Sequence[Concluded], state: State, now: datetime) -> None:
+def _settle(connection: Connection, members: Sequence[Concluded], state: State, now: datetime) -> list[Concluded]:
     if not members:
-        return
+        return []
     rows = [(one.claimed.id, one.claimed.claim, _told(one.outcome)) for one in members]
     values = {**as_given(rows), "now": now}
     settled = set(connection.scalars(_settling(connection.dialect.name, state), values))
-    for one in members:
-        if isinstance(one.outcome, Rejected) and one.outcome.no_mailbox and one.claimed.id in settled:
-            suppress(connection, one.claimed.mailbox, Stop.HARD_BOUNCED, now=now)
+    bounced = [
+        one
+        for one in members
+        if isinstance(one.outcome, Rejected) and one.outcome.no_mailbox and one.claimed.id in settled
+    ]
+    for one in bounced:
+        suppress(connection, one.claimed.mailbox, Stop.HARD_BOUNCED, now=now)
+    return bounced
 
 
 def _told(outcome: Outcome) -> str | None:

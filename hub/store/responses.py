@@ -75,14 +75,15 @@ def record(
     per_survey: Collection[str] = (),
     hub_id: str,
     now: datetime,
-) -> None:
-    """Record an answer, keep the one before as history, and queue it for every target. The same again is nothing new.
+) -> Mapping[str, Any] | None:
+    """Record an answer, keep the one before as history, and queue it for every target; return it as it is stored.
 
-    `asked` is as it was read in this transaction. A comment added later keeps the time of the rating. At the targets
-    `per_survey` an answer overtakes older ones to the same survey alone, at others older ones to any.
+    The same again is nothing new, and None. `asked` is as it was read in this transaction. A comment added later keeps
+    the time of the rating. At the targets `per_survey` an answer overtakes older ones to the same survey alone, at
+    others older ones to any.
     """
     if (asked.score, asked.comment) == (answer.score, answer.comment):
-        return
+        return None
     id, version = asked.response_id or new_id(), (asked.version or 0) + 1
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
     said = {"score": answer.score, "comment": answer.comment}
@@ -94,6 +95,7 @@ def record(
     insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])
     _queue(connection, row, targets, per_survey, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
     score_counts.add(connection, _counts_of(asked, answer, rated_at))
+    return row
 
 
 def _counts_of(asked: Any, answer: Answer, rated_at: datetime) -> dict[Key, int]:

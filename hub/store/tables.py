@@ -343,6 +343,44 @@ connection_state = Table(
     comment="How channels and targets do: paused or not, failures and faults in a row, the bucket of a rate",
 )
 
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("listener_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("survey_id", Text),
+    Column("invitation_id", Text),
+    Column("data", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("claim", Text),
+    Column("lease_until", Instant),
+    Column("code", Text),
+    Column("note", Text),
+    Column("done_at", Instant),
+    _partial_index("notice_next", "listener_id", "next_attempt_at", where=_state_in("pending")),
+    _partial_index("notice_lease", "lease_until", where=_state_in("leased")),
+    Index("notice_invitation", "invitation_id"),
+    Index("notice_listener", "listener_id", "id"),
+    Index("notice_at", "at"),
+    comment="What listeners are told; people are found by the invitation, which follows them",
+)
+
+report_mail = Table(
+    "report_mail",
+    metadata,
+    Column("slot", Instant, primary_key=True),
+    Column("recipient", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("note", Text),
+    comment="Weekly reports by mail, one a recipient and week",
+)
+
 echo_trait = Table(
     "echo_trait",
     metadata,

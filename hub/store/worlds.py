@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Text,
     and_,
+    exists,
     func,
     or_,
     select,
@@ -271,3 +272,9 @@ class BusiestHours:
             .subquery()
         )
         return self._connection.scalar(select(func.max(counted.c.number))) or 0
+
+
+def is_braked(connection: Connection, survey_id: str) -> bool:
+    """Return whether the surge brake holds an invitation of a survey."""
+    held = (invitation.c.survey_id == survey_id, invitation.c.state == State.HELD, invitation.c.reason == "surge")
+    return bool(connection.scalar(select(exists().where(*held))))

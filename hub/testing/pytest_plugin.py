@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from hub.testing.http_server import RecordingServer
 
 pytest.register_assert_rewrite(
-    "hub.testing.sources", "hub.testing.targets", "hub.testing.channels", "hub.testing.reports"
+    "hub.testing.sources",
+    "hub.testing.targets",
+    "hub.testing.listeners",
+    "hub.testing.channels",
+    "hub.testing.reports",
 )
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.config import Settings
 from hub.containment import Note, last_note
 from hub.registry import utc_now
-from hub.store import configuration, leases, outboxes, pauses
+from hub.store import configuration, leases, notices, outboxes, pauses
 from hub.store.engine import Store
 
 log = logging.getLogger(__name__)
 
-_SENDING = ("send", "push")
+_SENDING = ("send", "push", "hear")
 """What waits while its connection is paused. Bodies that kill are counted, and what failed to forget is put off."""
 
 
@@ -26,7 +26,7 @@ _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
 
 def report_death(settings: Settings, status: int | None) -> None:
-    """Name the plugin in whose hands a process ended, and leave its channel or target alone for a while.
+    """Name the plugin in whose hands a process ended, and leave its channel, target or listener alone for a while.
 
     What the process had in hand is free at once. `status` is as `os.wait` gives it, None for a process that was
     killed because it took too long.
@@ -53,12 +53,16 @@ def _how(code: int | None) -> str:
 
 
 def _record(connection: Connection, note: Note, code: int | None, why: str) -> str:
-    now = utc_now()
+    now, known = utc_now(), configuration.snapshot(connection)
     if note.doing in _SENDING:
         leases.end_leases(connection, note.claim, now)
         outboxes.end_leases(connection, note.claim, now)
+        notices.end_leases(connection, note.claim, now)
         is_proof = code is None or -code not in _FROM_OUTSIDE
         if is_proof or pauses.count_faults(connection, note.of, 1) >= pauses.FAULTS_ALLOWED:
-            pauses.pause(connection, note.of, why=why, after_s=None, now=now)
-    found = next((one for one in configuration.snapshot(connection).connections if one.id == note.of), None)
+            until, is_first = pauses.pause(connection, note.of, why=why, after_s=None, now=now)
+            if is_first and note.doing == "send":
+                all_there_is = (known.connections, known.surveys)
+                notices.tell_of_pause(connection, *all_there_is, note.of, why=why, until=until, now=now)
+    found = next((one for one in known.connections if one.id == note.of), None)
     return f"{found.role.plural}.{found.name}" if found else note.of

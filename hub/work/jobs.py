@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 
 from rq import get_current_job
 
+from hub.admin import weekly
 from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
-from hub.pipeline import count, decide, deliver, forget, sync
+from hub.pipeline import count, decide, deliver, forget, notify, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
-from hub.store import intake, leases, sessions
+from hub.store import intake, leases, notices, sessions
 from hub.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,21 @@ def _sync(hub: Hub) -> list[str]:
     return ["sync"] if time.monotonic() - started >= BOX_S else []
 
 
+def _notify(hub: Hub) -> list[str]:
+    started = time.monotonic()
+    count = notify.drain(hub, until=started + BOX_S)
+    if count:
+        log.info("Told listeners of %s", counted(count, "thing"))
+    return ["notify"] if time.monotonic() - started >= BOX_S else []
+
+
+def _report(hub: Hub) -> list[str]:
+    count = weekly.send_due(hub)
+    if count:
+        log.info("Sent %s", counted(count, "weekly report"))
+    return []
+
+
 def _sweep(hub: Hub) -> list[str]:
     requeued, unknown = hub.store.transact(lambda connection: leases.expire_leases(connection, hub.now()))
     if requeued or unknown:
@@ -103,6 +119,7 @@ def _sweep(hub: Hub) -> list[str]:
     if forgotten:
         log.info("Connections that had failed to forget: %s forgotten", counted(forgotten, "erased person"))
     hub.store.transact(lambda connection: sessions.sweep(connection, hub.now()))
+    hub.store.transact(lambda connection: notices.sweep(connection, hub.now()))
     return ["deliver"] if requeued else []
 
 
@@ -114,6 +131,8 @@ JOBS: Mapping[str, Callable[[Hub], list[str]]] = {
     "decide": _decide,
     "deliver": _deliver,
     "sync": _sync,
+    "notify": _notify,
+    "report": _report,
     "sweep": _sweep,
     "count": _count,
 }

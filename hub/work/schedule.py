@@ -16,12 +16,13 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.pipeline import count, sync
+from hub.admin import weekly
+from hub.pipeline import count, notify, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
 from hub.registry import Configuration, log_broken
-from hub.store import claims, forgettings, holds, intake, leases, outboxes, pauses, processes, sessions
+from hub.store import claims, forgettings, holds, intake, leases, notices, outboxes, pauses, processes, sessions
 from hub.store.configuration import Role
 from hub.store.types import new_id
 from hub.wake import Wake
@@ -120,6 +121,10 @@ def due_jobs(hub: Hub) -> list[str]:
         ]
         if any(_has_work(connection, run, sync.horizon(configuration, run, now), now) for run in runs):
             names.append("sync")
+        if notify.is_due(hub, connection):
+            names.append("notify")
+        if weekly.is_due(hub, connection):
+            names.append("report")
     return names
 
 
@@ -134,6 +139,7 @@ def _has_to_sweep(connection: Connection, now: datetime) -> bool:
         leases.has_expired_leases(connection, now)
         or forgettings.is_any_due(connection, now)
         or sessions.is_any_over(connection, now)
+        or notices.is_any_old(connection, now)
     )
 
 

@@ -15,7 +15,7 @@ from hub.admin import suppressions, tokens
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.domain.states import State
-from hub.pipeline import decide, deliver, respond, sync
+from hub.pipeline import decide, deliver, notify, respond, sync
 from hub.pipeline.hub import Hub
 from hub.store import tables
 from hub.testing.http_server import Answer, RecordingServer
@@ -45,6 +45,12 @@ from = "Acme <hello@acme.example>"
 kind = "segment"
 write_key = "write-key"
 host = "{segment}"
+
+[listeners.ops]
+kind = "webhook"
+url = "{ops}/hooks/surveys"
+secret = "whsec_{secret}"
+events = ["answered", "detractor", "bounced", "channel_paused", "brake"]
 
 [surveys.onboarding]
 sources = ["product"]
@@ -108,22 +114,33 @@ PATHS = (
     "keys",
     "channel log",
     "target log",
+    "listener",
+    "listener log",
+    "weekly report",
 )
 
 
 @contextmanager
 def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") -> Iterator[Hub]:
     """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
-    with ScriptedSmtpServer() as mail, RecordingServer() as segment, RecordingServer() as sendgrid:
+    with (
+        ScriptedSmtpServer() as mail,
+        RecordingServer() as segment,
+        RecordingServer() as sendgrid,
+        RecordingServer() as ops,
+    ):
+        ops.respond = lambda request: Answer(status=410 if b"response.detractor" in request.body else 204)
         sendgrid.respond = lambda _request: Answer(status=202, body=b"")
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
-        toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url, sendgrid=sendgrid.url)
+        others = {"segment": segment.url, "sendgrid": sendgrid.url, "ops": ops.url, "secret": "e" * 32}
+        toml = TOML.format(api_key=API_KEY, mail_port=mail.port, **others)
         with configured_hub(directory, database_url, redis_url=redis_url, toml=toml, base_url=BASE_URL) as hub:
             client = create_app(hub).test_client()
             _let_people_in(hub, client, len(NAMES))
             _answer(hub)
             sync.start_now(hub)
             sync.drain(hub, until=_soon())
+            notify.drain(hub, until=_soon())
             _let_people_in(hub, client, 6, first=len(NAMES), sends=False)
             _leave_some_open(hub)
             suppressions.add(hub, "never@customer.example", Stop.UNSUBSCRIBED, "asked by phone")
@@ -177,6 +194,9 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "keys": "/connections/source/product?keys=shown",
         "channel log": "/connections/channel/relay/log",
         "target log": "/connections/target/product/log",
+        "listener": "/connections/listener/ops",
+        "listener log": "/connections/listener/ops/log",
+        "weekly report": "/settings/report",
         "account": "/account",
     }
 

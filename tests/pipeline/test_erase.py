@@ -18,7 +18,7 @@ from hub.store import tables
 from hub.store.configuration import raise_revision
 from hub.work.schedule import due_jobs
 from tests.clock import seconds
-from tests.lab import Lab, identify
+from tests.lab import SETUP, Lab, identify, survey_lines
 
 CANARIES = ("canary-user", "canary-anonymous", "canary@acme.example", "canary-name", "canary-comment", "canary-why")
 
@@ -26,6 +26,7 @@ CANARIES = ("canary-user", "canary-anonymous", "canary@acme.example", "canary-na
 @pytest.fixture
 def known(lab: Lab) -> Lab:
     """A hub that knows one person by every means, and another one."""
+    lab.configure(SETUP + survey_lines() + '[listeners.ops]\nkind = "fake"\n')
     lab.office.behaviour["relay"] = lambda message, depart: NotSent(why=f"canary-why {message.to}")
     event = {"user_id": "canary-user", "anonymous_id": "canary-anonymous"}
     lab.decide({**event, "traits": {"email": "canary@acme.example", "name": "canary-name"}})
@@ -172,7 +173,8 @@ def test_connection_without_its_plugin_forgets_once_it_is_back(known):
     with known.hub.store.write() as connection:
         raise_revision(connection)
     people.erase(known.hub, "canary-user")
-    assert set(people.still_to_forget(known.hub)) == {"sources.product", "channels.relay", "targets.crm"}
+    everybody = {"sources.product", "channels.relay", "targets.crm", "listeners.ops"}
+    assert set(people.still_to_forget(known.hub)) == everybody
     known.change(tables.connection, kind="fake")
     with known.hub.store.write() as connection:
         raise_revision(connection)

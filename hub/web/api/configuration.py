@@ -6,6 +6,7 @@ from typing import Any
 
 from hub.admin import connections, queue, surveys
 from hub.admin.apply import Plan
+from hub.admin.connections import WORK_OF
 from hub.admin.schemas import SurveySchema
 from hub.admin.tokens import Scope
 from hub.store.configuration import Role
@@ -23,8 +24,8 @@ from hub.web.api.schemas import (
 from hub.web.backing import hub, wake
 
 survey_routes = Routes("surveys", "Surveys, their settings, and what of them waits.")
-connection_routes = Routes("connections", "Sources, channels and targets.")
-_CONNECTION = "/connections/<any(source, channel, target):role>/<string:name>"
+connection_routes = Routes("connections", "Sources, channels, targets and listeners.")
+_CONNECTION = "/connections/<any(source, channel, target, listener):role>/<string:name>"
 
 
 @survey_routes("GET", "/surveys", scope=Scope.READ, answer=list_of(SeenSurveySchema))
@@ -130,10 +131,10 @@ def delete_connection(role: str, name: str) -> Any:
 def resume_connection(role: str, name: str) -> Any:
     """Use a paused connection again at once
 
-    A channel or target that failed is left alone for a while; this ends that, and forgets its failures.
+    A channel, target or listener that failed is left alone for a while; this ends that, and forgets its failures.
     """
     connections.resume(hub(), Role(role), name)
-    wake("sync" if role == Role.TARGET else "deliver")
+    wake(WORK_OF[Role(role)])
     return connections.connection_of(hub(), Role(role), name)
 
 

@@ -200,7 +200,7 @@ class WaitingSchema(Schema):
 
 
 class ConnectionSchema(Schema):
-    """A source, channel or target. Secrets are `(kept)`, or `$NAME` where a variable holds them."""
+    """A source, channel, target or listener. Secrets are `(kept)`, or `$NAME` where a variable holds them."""
 
     id = fields.String(required=True)
     role = _choice(Role, "What it is for.", required=True)

@@ -15,6 +15,7 @@ from hub.admin.apply import Plan
 from hub.admin.connections import SeenConnection
 from hub.admin.credentials import made_secrets, reveal
 from hub.admin.kinds import Kind, kind_of
+from hub.admin.schemas import OPTIONS
 from hub.admin.uses import uses
 from hub.config import ConfigError
 from hub.store.configuration import Role
@@ -33,8 +34,9 @@ from hub.web.console.connection_form import (
 from hub.web.console.connections import BADGES, ONE
 from hub.web.console.forms import Field
 from hub.web.console.frame import pages, show
+from hub.web.console.inputs import options_of
 
-_NEW = "/connections/new/<any(source, channel, target):role>/<kind>"
+_NEW = "/connections/new/<any(source, channel, target, listener):role>/<kind>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +119,15 @@ def send_test_mail(name: str) -> Any:
     except ConfigError:
         wrong = "This is no address that can be mailed." if to else "Write an address that you read."
         return _page(seen, seen.settings, Problems(to=wrong), status=422, to=to)
-    trial = Trial(
-        tone=_TONES[sent.outcome],
-        sentence=sent.sentence,
-        words=sent.words,
-        provider_id=sent.provider_id or "",
-        dialogue=sent.dialogue,
-    )
-    return _page(seen, seen.settings, Problems(), trial=trial, to=to)
+    return _page(seen, seen.settings, Problems(), trial=trial_of_mail(sent), to=to)
+
+
+@pages.post("/connections/listener/<name>/test")
+@guard.needs("admin")
+def send_test_notice(name: str) -> Any:
+    """Send a listener, as it is stored, a test notice."""
+    seen = admin.connection_of(hub(), Role.LISTENER, name)
+    return _page(seen, seen.settings, Problems(), trial=_trial_of(trials.send_test_notice(hub(), name)))
 
 
 def _is_check() -> bool:
@@ -137,6 +140,17 @@ def _checked(seen: SeenConnection, offered: Kind, table: Mapping[str, Any]) -> A
     except ConfigError as error:
         return _page(seen, table, problems_of(error, offered, seen.name), status=422)
     return _page(seen, table, Problems(), trial=_trial_of(checked))
+
+
+def trial_of_mail(sent: trials.TestMail) -> Trial:
+    """Return what came of a test mail."""
+    return Trial(
+        tone=_TONES[sent.outcome],
+        sentence=sent.sentence,
+        words=sent.words,
+        provider_id=sent.provider_id or "",
+        dialogue=sent.dialogue,
+    )
 
 
 def _trial_of(checked: trials.Checked) -> Trial:
@@ -207,12 +221,22 @@ def _page(
         to=_test_address(seen, to, problems.to),
         uses=uses(hub().registry.current(), seen.id),
         badges=BADGES,
+        hears_of=_hears_of(seen),
         reports_path=_reports_path(seen),
         made=made_secrets(hub(), seen.role, seen.name),
         keys=_keys(seen),
         base_url=hub().settings.base_url,
         is_local=hub().settings.is_local,
     )
+
+
+def _hears_of(seen: SeenConnection) -> Sequence[str]:
+    """Return what a listener hears of, in words; of other connections nothing."""
+    if seen.role is not Role.LISTENER:
+        return ()
+    options = OPTIONS[seen.role]()
+    chosen = seen.settings.get("events", options.load({})["events"])
+    return [label for value, label in options_of(options.fields["events"]).items() if value in chosen]
 
 
 def _test_address(seen: SeenConnection, to: str, problem: str) -> Field | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import flash, redirect, url_for
+
 from hub.admin import connections as admin
-from hub.admin import delivery_log
+from hub.admin import delivery_log, untold
 from hub.admin.paging import Slice
+from hub.admin.words import counted
 from hub.store.configuration import Role
-from hub.web.backing import hub
+from hub.web import guard
+from hub.web.backing import hub, wake
 from hub.web.console import queries
 from hub.web.console.frame import pages, show
 
@@ -49,3 +53,37 @@ def target_log(name: str) -> Any:
     page = delivery_log.syncs(hub(), name, queries.part())
     runs = delivery_log.sync_runs(hub(), name, _RUNS).items
     return show("target_log.html", seen=seen, page=page, runs=runs, badges=SYNCS)
+
+
+NOTICES = {
+    "answered": "A customer answered",
+    "detractor": "A detractor answered",
+    "bounced": "A mail bounced",
+    "channel_paused": "A channel was paused",
+    "brake": "The surge brake began to hold",
+}
+TOLD = {
+    "pending": ("", "waits"),
+    "leased": ("", "on its way"),
+    "done": ("good", "told"),
+    "parked": ("bad", "not told"),
+}
+
+
+@pages.get("/connections/listener/<name>/log")
+def listener_log(name: str) -> Any:
+    """What a listener was told or is to be told, the newest first."""
+    seen = admin.connection_of(hub(), Role.LISTENER, name)
+    page = delivery_log.notices(hub(), name, queries.part())
+    parked = untold.untold(hub()).get(name, 0)
+    return show("listener_log.html", seen=seen, page=page, badges=TOLD, kinds=NOTICES, untold=parked)
+
+
+@pages.post("/connections/listener/<name>/retry")
+@guard.needs("editor")
+def retry_notices(name: str) -> Any:
+    """Have a listener told again what was set aside."""
+    count = untold.retry(hub(), name)
+    wake("notify")
+    flash(f"{name} is told again: {counted(count, 'notice')}.")
+    return redirect(url_for("console.listener_log", name=name), 303)

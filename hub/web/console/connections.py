@@ -1,4 +1,4 @@
-"""Connections: sources, channels and targets, how they do and which surveys use them; taken out of use and back."""
+"""Connections: how they do, by role, and which surveys use them; taken out of use and back."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from flask import flash, redirect, request, url_for
 from hub.admin import connections as admin
 from hub.admin.connections import Health, SeenConnection
 from hub.admin.kinds import broken_plugins, kinds
+from hub.admin.untold import untold
 from hub.admin.uses import Use, uses
 from hub.store.configuration import Role
 from hub.web import guard
 from hub.web.backing import hub, wake
 from hub.web.console.frame import pages, show
 
-ONE = "/connections/<any(source, channel, target):role>/<name>"
+ONE = "/connections/<any(source, channel, target, listener):role>/<name>"
 WHAT = {
     Role.SOURCE: "Where your customers' events come from.",
     Role.CHANNEL: "How survey mails go out.",
     Role.TARGET: "Where answers are written.",
+    Role.LISTENER: "Who is told at once what happens.",
 }
 BADGES = {
     Health.WORKING: ("good", "no trouble"),
@@ -49,6 +51,7 @@ def connections() -> Any:
         troubled=[row.seen for row in rows if row.seen.state in _TROUBLED],
         badges=BADGES,
         broken_plugins=broken_plugins(hub()),
+        untold=untold(hub()),
     )
 
 
@@ -65,7 +68,7 @@ def new_connection() -> Any:
 def resume_connection(role: str, name: str) -> Any:
     """Use a paused connection again at once."""
     was_paused = admin.resume(hub(), Role(role), name)
-    wake("sync" if role == Role.TARGET else "deliver")
+    wake(admin.WORK_OF[Role(role)])
     flash(f"{name} is tried again now." if was_paused else f"{name} was not paused.")
     return redirect(url_for("console.connection", role=role, name=name), 303)
 

@@ -17,6 +17,7 @@ TABS = (
     ("Never mailed", "suppressions"),
     ("Scores", "score_traits"),
     ("Audit log", "audit"),
+    ("Weekly report", "report"),
     ("What is kept", "retention"),
     ("Appearance", "appearance"),
 )

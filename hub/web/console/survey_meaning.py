@@ -11,13 +11,13 @@ from marshmallow import EXCLUDE, ValidationError
 from hub.admin.document import problems_of
 from hub.admin.schemas import SurveySchema
 from hub.admin.sentences import meaning
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS
 from hub.web.console import forms
 from hub.web.console.frame import pages, show
 
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
-CONNECTED = tuple(role.plural for role in Role)
+CONNECTED = tuple(role.plural for role in OF_SURVEYS)
 APART = (*CONNECTED, "enabled")
 """What of a survey's table is no rule."""
 

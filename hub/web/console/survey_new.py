@@ -11,7 +11,7 @@ from marshmallow import Schema
 from hub.admin import apply as applying
 from hub.admin.schemas import NAME, SurveySchema
 from hub.config import ConfigError
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS, Role
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console import forms
@@ -109,7 +109,7 @@ def _wanted(name: str) -> dict[str, Any]:
     of_survey, *of_target = _schemas()
     table: dict[str, Any] = forms.read([of_survey], request.form, is_new=True)
     raw: dict[str, Any] = {}
-    for role in Role:
+    for role in OF_SURVEYS:
         chosen = request.form.get(role.value, "")
         if chosen == _NEW:
             chosen = _free_name(_connections(role), _KIND)

@@ -20,7 +20,7 @@ from hub.admin.schemas import SurveySchema
 from hub.admin.scores import scores
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
-from hub.store.configuration import Role
+from hub.store.configuration import OF_SURVEYS, Role
 from hub.web import guard
 from hub.web.backing import hub, wake
 from hub.web.console import forms
@@ -204,7 +204,7 @@ def _connected(values: Mapping[str, Any], problems: Mapping[str, str]) -> list[F
     }
     helps = {"channels": "The first one that works is used; the others step in when it fails."}
     found = []
-    for role in Role:
+    for role in OF_SURVEYS:
         names = [one.stored.name for one in hub().registry.current().live(role)]
         chosen = [name for name in values.get(role.plural, []) if name]
         field = Field(

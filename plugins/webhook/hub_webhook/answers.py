@@ -1,9 +1,9 @@
-"""An answer in the words that both targets write."""
+"""An answer in the words that both targets write, and times in those of all requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from hub.plugin import CustomerUpdate, Parked
@@ -18,7 +18,6 @@ def fields_of(update: CustomerUpdate) -> dict[str, str | int | None] | Parked:
     person = update.person
     if not person.user_id and not person.anonymous_ids:
         return Parked(why="The person has no userId and no anonymousId.", code="no_id")
-    rated_at = update.rated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "message_id": update.message_id,
         "survey": update.survey,
@@ -27,10 +26,15 @@ def fields_of(update: CustomerUpdate) -> dict[str, str | int | None] | Parked:
         "email": person.email,
         "NPS_rating": update.rating,
         "NPS_comment": update.comment,
-        "NPS_date": rated_at,
+        "NPS_date": moment(update.rated_at),
     }
 
 
+def moment(at: datetime) -> str:
+    """Return a time in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def is_ours(item: Mapping[str, Any], hub_id: str) -> bool:
-    """Tell whether an event is an answer that this hub wrote."""
-    return item.get("type") == TYPE and item.get("hub") == hub_id
+    """Tell whether an event is an answer or a notice that this hub wrote: no other hub has its id."""
+    return item.get("hub") == hub_id

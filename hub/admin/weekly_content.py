@@ -1,0 +1,78 @@
+"""What stands in a weekly report: scores of the week and of the one before, comments, what needs attention."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hub.admin.overview import overview
+from hub.admin.paging import Slice
+from hub.admin.responses import Wanted, responses
+from hub.admin.score_words import score_words
+from hub.admin.scores import Score, scores
+from hub.admin.untold import untold
+from hub.admin.words import counted
+from hub.domain.scores import counts_of, interval_of
+from hub.mail.clean import one_line
+from hub.mail.report import Quote, ReportMail, SurveyLines, render_report
+from hub.pipeline.hub import Hub
+from hub.plugin import Message
+from hub.store.types import new_id
+
+WEEK = timedelta(days=7)
+MOST_QUOTES = 5
+_LOOKED_AT = 50
+_LONGEST_QUOTE = 300
+
+
+def report_to(hub: Hub, address: str, *, until: datetime) -> Message:
+    """Return the report of the seven days before `until`, for one address."""
+    base_url = hub.settings.base_url
+    week = scores(hub, since=until - WEEK, until=until)
+    before = {one.survey: one for one in scores(hub, since=until - 2 * WEEK, until=until - WEEK)}
+    answers = sum(one.n for one in week)
+    return render_report(
+        ReportMail(
+            id=f"report-{new_id()}",
+            to=address,
+            subject=f"Your surveys, {until - WEEK:%-d %B} to {until:%-d %B}: {counted(answers, 'answer')}",
+            surveys=[
+                SurveyLines(
+                    name=one.survey,
+                    week=_sentence(one),
+                    before=f"The week before: {_sentence(before[one.survey])}",
+                    link=f"{base_url}/surveys/{one.survey}",
+                )
+                for one in week
+            ],
+            quotes=_quotes(hub, until),
+            attention=_attention(hub),
+            link=base_url,
+            settings_link=f"{base_url}/settings/report",
+            message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",
+            sent_at=hub.now(),
+        )
+    )
+
+
+def _sentence(score: Score) -> str:
+    counts = counts_of(dict(enumerate(score.distribution)))
+    return score_words(counts, interval_of(counts))
+
+
+def _quotes(hub: Hub, until: datetime) -> list[Quote]:
+    given = responses(hub, Wanted(since=until - WEEK, until=until), Slice(limit=_LOOKED_AT)).items
+    return [
+        Quote(
+            survey=one.survey,
+            score=one.score,
+            comment=one_line(one.comment, limit=_LONGEST_QUOTE),
+            link=f"{hub.settings.base_url}/people/{one.person_id}",
+        )
+        for one in given
+        if one.comment.strip()
+    ][:MOST_QUOTES]
+
+
+def _attention(hub: Hub) -> list[str]:
+    quiet = [f"listeners.{name} could not be told of {counted(n, 'thing')}." for name, n in untold(hub).items()]
+    return [*(hint.sentence for hint in overview(hub).hints), *quiet]

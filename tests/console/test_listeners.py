@@ -1,0 +1,74 @@
+"""The pages about listeners: made, tried, and told again."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.pipeline import notify
+from hub.pipeline.hub import Hub
+from hub.plugin import NoticeKind
+from hub.store import notices
+from hub.store.configuration import Role
+from hub.testing.http_server import Answer, RecordingServer
+from tests.configured import configured_hub
+from tests.console.opened import Page, opened, readable
+
+NEW = "/connections/new/listener/webhook"
+OPS = "/connections/listener/ops"
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
+    with configured_hub(tmp_path, database_url) as hub:
+        yield hub
+
+
+@pytest.fixture
+def page(hub: Hub) -> Iterator[Page]:
+    yield from opened(hub)
+
+
+def form(url: str, **more: object) -> dict[str, object]:
+    return {"name": "ops", "s.url": f"{url}/hook", "s.secret": SECRET, **more}
+
+
+def told(hub: Hub) -> int:
+    return notify.drain(hub, until=time.monotonic() + 30)
+
+
+def test_listener_is_made_tried_and_told_again(hub: Hub, page: Page, http_server: RecordingServer) -> None:
+    page.post(NEW, **form(http_server.url, **{"s.events": ["", "answered", "detractor"]}))
+    assert "A customer answers, A detractor answers; all surveys" in page.text(OPS)
+    assert "It took the test notice. 127.0.0.1 answered 200." in readable(page.post(f"{OPS}/test").text)
+    [ops] = hub.registry.current().live(Role.LISTENER)
+    http_server.respond = lambda request: Answer(status=410)
+    with hub.store.write() as connection:
+        notices.tell(connection, [ops.id], NoticeKind.ANSWERED, {"rating": 9}, now=hub.now())
+    told(hub)
+    log = page.text(f"{OPS}/log")
+    assert "It could not be told of 1 thing." in log
+    assert "A customer answered: 9" in log
+    assert "127.0.0.1 answered 410" in log
+    assert "1 not told" in page.text("/connections")
+    http_server.respond = lambda request: Answer()
+    assert "ops is told again: 1 notice." in readable(page.post(f"{OPS}/retry").text)
+    assert told(hub) == 1
+
+
+def test_listener_that_names_an_unknown_survey_is_refused_beside_its_field(page: Page) -> None:
+    answered = page.post(NEW, **form("http://127.0.0.1", **{"s.surveys": "onbording"}))
+    assert answered.status_code == 422
+    assert "there is no [surveys.onbording]; there are: onboarding" in readable(answered.text).lower()
+
+
+def test_survey_that_a_listener_names_stays(hub: Hub, page: Page) -> None:
+    page.post(NEW, **form("http://127.0.0.1", **{"s.surveys": "onboarding"}))
+    refused = page.post("/surveys/onboarding/retire", confirm="onboarding")
+    assert "surveys.onboarding is named by listeners.ops" in readable(refused.text)
+    assert [one.name for one in hub.registry.current().surveys.values()] == ["onboarding"]

@@ -1,0 +1,204 @@
+"""The weekly report by mail: when it goes out, what stands in it, and that nobody gets it twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hub.admin import weekly
+from hub.admin.trouble import NotThere
+from hub.config import ConfigError
+from hub.pipeline.respond import answer
+from hub.plugin import ChannelPaused, NotSent, Rejected
+from hub.store import holds, tables
+from hub.store.report_mails import depart
+from hub.work import schedule
+from tests.clock import NOW, days
+from tests.console.opened import opened, readable
+from tests.lab import Lab, identify
+
+MONDAY = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
+"""The first one after NOW."""
+TO = {"enabled": True, "channel": "relay", "recipients": ["ada@acme.example", "ben@acme.example"]}
+
+
+@pytest.fixture
+def weekly_lab(lab: Lab) -> Lab:
+    """A hub that sends a report on Mondays at eight, at the moment at which it is due."""
+    weekly.put(lab.hub, TO)
+    lab.clock.moment = MONDAY
+    return lab
+
+
+def states(lab: Lab) -> list[str]:
+    return [row.state for row in lab.rows(tables.report_mail, "slot", "recipient")]
+
+
+def test_report_goes_out_once_a_week_to_everybody(weekly_lab):
+    assert "report" in schedule.due_jobs(weekly_lab.hub)
+    assert weekly.send_due(weekly_lab.hub) == 2
+    assert weekly.send_due(weekly_lab.hub) == 0
+    assert "report" not in schedule.due_jobs(weekly_lab.hub)
+    assert weekly_lab.office.addresses == ["ada@acme.example", "ben@acme.example"]
+    weekly_lab.clock.advance(days(7))
+    assert weekly.send_due(weekly_lab.hub) == 2
+    assert states(weekly_lab) == ["sent"] * 4
+
+
+def test_report_is_not_sent_before_its_time_nor_a_day_later(weekly_lab):
+    for moment in (MONDAY - timedelta(seconds=1), MONDAY + days(1)):
+        weekly_lab.clock.moment = moment
+        assert "report" not in schedule.due_jobs(weekly_lab.hub)
+        assert weekly.send_due(weekly_lab.hub) == 0
+    weekly_lab.clock.moment = MONDAY + days(1) - timedelta(seconds=1)
+    assert weekly.send_due(weekly_lab.hub) == 2
+
+
+def test_report_that_is_switched_on_after_its_time_waits_for_the_next_week(lab):
+    lab.clock.moment = MONDAY + timedelta(minutes=1)
+    weekly.put(lab.hub, TO)
+    assert weekly.send_due(lab.hub) == 0
+    assert weekly.report_settings(lab.hub).next_at == MONDAY + days(7)
+
+
+def test_report_goes_out_at_its_local_hour(lab):
+    weekly.put(lab.hub, {**TO, "weekday": "sunday", "hour": 9, "timezone": "Europe/Berlin"})
+    assert weekly.report_settings(lab.hub).next_at == datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
+    lab.clock.moment = datetime(2026, 3, 29, 6, 59, 59, tzinfo=UTC)  # summer time began that night
+    assert "report" not in schedule.due_jobs(lab.hub)
+    lab.clock.moment = datetime(2026, 3, 29, 7, 0, tzinfo=UTC)
+    assert "report" in schedule.due_jobs(lab.hub)
+
+
+def test_report_tells_scores_comments_and_what_needs_attention(lab):
+    lab.decide(*[identify(f"u{number}") for number in range(3)])
+    lab.deliver()
+    before = lab.office.mails[:]
+    answer(lab.hub, lab.token(0), 9, "lovely <b>thing</b>")
+    lab.clock.moment = MONDAY
+    answer(lab.hub, lab.token(1), 2, "too slow")
+    lab.clock.advance(timedelta(hours=1))
+    lab.office.behaviour["relay"] = refuse
+    lab.decide(identify("late"))
+    lab.deliver()
+    lab.office.behaviour.clear()
+    sent = weekly.send_now(lab.hub, "ada@acme.example", "relay")
+    assert sent.outcome == "sent"
+    [(_, mail)] = lab.office.mails[len(before) :]
+    assert mail.subject == "Your surveys, 9 March to 16 March: 2 answers"
+    for text in (mail.text, readable(mail.html)):
+        assert "2 answers: 1 promoter, 0 passives, 1 detractor; too few for a score." in text
+        assert "The week before: No answers." in text
+        assert "too slow" in text
+        assert "lovely <b>thing</b>" in text
+        assert "channels.relay: the login was refused." in text
+    assert "lovely &lt;b&gt;" in mail.html
+    assert b"Subject: Your surveys" in mail.mime("Acme <hello@acme.example>")
+    assert states(lab) == []
+
+
+def refuse(*_: Any) -> None:
+    raise ChannelPaused("the login was refused")
+
+
+def test_report_that_certainly_did_not_leave_is_tried_again(weekly_lab):
+    weekly_lab.office.behaviour["relay"] = lambda message, depart: NotSent(why="busy")
+    assert weekly.send_due(weekly_lab.hub) == 0
+    assert states(weekly_lab) == ["pending", "pending"]
+    weekly_lab.office.behaviour.clear()
+    assert weekly.send_due(weekly_lab.hub) == 0
+    weekly_lab.clock.advance(timedelta(minutes=10))
+    assert weekly.send_due(weekly_lab.hub) == 2
+
+
+def test_report_that_nobody_can_know_about_is_not_sent_again(weekly_lab):
+    def fall_silent(message: Any, depart: Any) -> None:
+        depart()
+        raise OSError("cut off")
+
+    weekly_lab.office.behaviour["relay"] = fall_silent
+    weekly.send_due(weekly_lab.hub)
+    assert states(weekly_lab) == ["unknown", "unknown"]
+    weekly_lab.clock.advance(timedelta(hours=3))
+    weekly.send_due(weekly_lab.hub)
+    assert len(weekly_lab.office.mails) == 2
+
+
+def test_report_of_a_worker_that_died_past_the_point_of_no_return_is_in_doubt(weekly_lab):
+    weekly_lab.office.behaviour["relay"] = lambda message, depart: NotSent(why="busy")
+    weekly.send_due(weekly_lab.hub)
+    weekly_lab.hub.store.transact(lambda connection: depart(connection, MONDAY, "ada@acme.example"))
+    weekly_lab.office.behaviour.clear()
+    weekly_lab.clock.advance(timedelta(minutes=10))
+    assert weekly.send_due(weekly_lab.hub) == 1
+    assert states(weekly_lab) == ["unknown", "sent"]
+
+
+def test_report_passes_the_point_of_no_return_once(weekly_lab):
+    weekly_lab.office.behaviour["relay"] = lambda message, depart: NotSent(why="busy")
+    weekly.send_due(weekly_lab.hub)
+    passed = [
+        weekly_lab.hub.store.transact(lambda connection: depart(connection, MONDAY, "ada@acme.example"))
+        for _ in range(2)
+    ]
+    assert passed == [True, False]
+
+
+def test_address_that_is_refused_is_not_tried_again(weekly_lab):
+    weekly_lab.office.behaviour["relay"] = lambda message, depart: Rejected(why="550 unknown")
+    weekly.send_due(weekly_lab.hub)
+    assert [one.note for one in weekly.report_settings(weekly_lab.hub).last] == ["550 unknown", "550 unknown"]
+    weekly_lab.clock.advance(timedelta(hours=3))
+    assert "report" not in schedule.due_jobs(weekly_lab.hub)
+
+
+def test_report_that_may_have_left_before_a_restore_is_in_doubt(weekly_lab):
+    weekly_lab.hub.store.transact(lambda connection: holds.begin(connection, backup_made_at=NOW, now=MONDAY))
+    assert weekly.send_due(weekly_lab.hub) == 0
+    weekly_lab.hub.store.transact(lambda connection: holds.end(connection, stopped_at=MONDAY, now=MONDAY))
+    assert weekly.send_due(weekly_lab.hub) == 0
+    assert states(weekly_lab) == ["unknown", "unknown"]
+
+
+def test_who_is_taken_off_gets_it_no_more(weekly_lab):
+    weekly_lab.office.behaviour["relay"] = lambda message, depart: NotSent(why="busy")
+    weekly.send_due(weekly_lab.hub)
+    with weekly_lab.hub.store.write() as connection:
+        tables_setting = tables.setting
+        stored = {**TO, "recipients": ["ben@acme.example"], "weekday": "monday", "hour": 8, "timezone": "UTC"}
+        changed = tables_setting.update().where(tables_setting.c.name == "weekly_report")
+        connection.execute(changed.values(value={**stored, "since": NOW.isoformat()}))
+    weekly_lab.office.behaviour.clear()
+    weekly_lab.clock.advance(timedelta(minutes=10))
+    weekly.send_due(weekly_lab.hub)
+    assert weekly_lab.office.addresses == ["ben@acme.example"]
+
+
+def test_everything_that_is_wrong_is_named(lab):
+    with pytest.raises(ConfigError) as failure:
+        weekly.put(lab.hub, {"recipients": ["ada", "b@c.de"], "hour": 24, "timezone": "Mars/Base"})
+    assert {problem.partition(":")[0] for problem in failure.value.problems} == {
+        "report.recipients.0",
+        "report.hour",
+        "report.timezone",
+    }
+    with pytest.raises(ConfigError) as failure:
+        weekly.put(lab.hub, {"enabled": True})
+    assert {problem.partition(":")[0] for problem in failure.value.problems} == {"report.recipients", "report.channel"}
+    with pytest.raises(NotThere):
+        weekly.put(lab.hub, {**TO, "channel": "gone"})
+
+
+def test_report_is_set_and_one_is_sent_in_the_console(lab):
+    for page in opened(lab.hub):
+        form = {"enabled": "true", "channel": "relay", "recipients": "ada@acme.example", "weekday": "friday"}
+        assert "Saved." in readable(page.post("/settings/report", **form, hour="7", timezone="UTC").text)
+        assert "The next one goes out" in page.text("/settings/report")
+        wrong = page.post("/settings/report", **form, hour="77", timezone="UTC")
+        assert (wrong.status_code, "Must be 0 to 23." in readable(wrong.text)) == (422, True)
+        said = readable(page.post("/settings/report/now", to="ben@acme.example").text)
+        assert "The mail system took the test mail." in said
+        assert page.post("/settings/report/now", to="ben").status_code == 422
+    assert lab.office.addresses == ["ben@acme.example"]
