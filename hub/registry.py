@@ -17,6 +17,7 @@ from hub import containment
 from hub.config import ConfigError
 from hub.containment import Hung, contained
 from hub.domain.settings import rules_of
+from hub.domain.texts import texts_of
 from hub.domain.world import Survey
 from hub.logs import conceal, masked
 from hub.plugin import EventSource, Provider, Secret, Services, SurveyChannel, SyncTarget
@@ -61,6 +62,7 @@ class Configuration:
         self.connections = {connection.id: connection for connection in connections}
         self.surveys = {survey.id: survey for survey in snapshot.surveys}
         self.rules = [_survey_rules(survey) for survey in snapshot.surveys]
+        self.texts = {survey.id: texts_of(survey.settings) for survey in snapshot.surveys}
         self.source_of_key = _keys_of(connections)
 
     def live(self, role: Role) -> list[Connection]:

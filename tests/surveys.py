@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from hub.mail.message import InvitationMail
-from hub.web.views import SurveyView, UnsubscribeView
+from hub.web.views import SurveyView, UnknownRating, UnsubscribeView
 
 OPEN = SurveyView(brand="Acme", language="en", score=None, comment="", can_change=True)
 
@@ -34,13 +35,18 @@ class InMemorySurveys:
     def open(self, token: str) -> SurveyView | None:
         return self.views.get(token)
 
-    def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
+    def answer(
+        self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
+    ) -> SurveyView | None:
         self.calls.append(("answer", token, score, comment))
         view = self.views.get(token)
         if view is None or not view.can_change:
             return view
+        if not ratings.keys() <= view.labels.keys():
+            raise UnknownRating
         kept = view.comment if comment is None else comment
-        self.views[token] = replace(view, score=score, comment=kept)
+        rated = {name: value for name, value in {**view.ratings, **ratings}.items() if value is not None}
+        self.views[token] = replace(view, score=score, comment=kept, ratings=rated)
         return self.views[token]
 
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:

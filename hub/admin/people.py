@@ -279,10 +279,12 @@ class _Teller:
         response, version = tables.response, tables.response_version
         rows = self._rows(select(response).where(response.c.person_id == self._person_id))
         names = {row.id: self._survey_name(row.survey_id) for row in rows}
+        seen = {row.id: {"texts_version": row.texts_version, "language": row.language} for row in rows}
         for row in self._rows(select(version).where(is_among(self._connection, version.c.response_id, list(names)))):
             said = f", and wrote: {row.comment}" if row.comment else ""
             sentence = f"Answered survey {names[row.response_id]} with {row.score}{said}"
-            details = {"score": row.score, "comment": row.comment, "version": row.version}
+            details = {"score": row.score, "comment": row.comment, "ratings": row.ratings, "version": row.version}
+            details |= seen[row.response_id]
             yield Entry(at=row.at, what="answer", sentence=sentence, details=details)
 
     def _syncs(self) -> Iterator[Entry]:

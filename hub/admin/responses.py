@@ -19,7 +19,11 @@ from hub.store.tables import response, survey
 
 @dataclass(frozen=True, kw_only=True)
 class GivenResponse:
-    """An answer as it now stands. `rated_at` is when the score was given."""
+    """An answer as it now stands. `rated_at` is when the score was given.
+
+    `ratings` are the survey's other ratings, 1 to 5 by name. `texts_version` and `language` are of what the customer
+    saw (`hub.admin.texts.version`); None where that was not recorded yet.
+    """
 
     id: str
     survey: str
@@ -28,7 +32,10 @@ class GivenResponse:
     score: int
     band: Band
     comment: str
+    ratings: Mapping[str, int]
     version: int
+    texts_version: int | None
+    language: str | None
     first_rated_at: datetime
     rated_at: datetime
     updated_at: datetime
@@ -80,7 +87,10 @@ def _response(names: Mapping[str, str], row: Any) -> GivenResponse:
         score=row.score,
         band=band_of(row.score),
         comment=row.comment,
+        ratings=row.ratings,
         version=row.version,
+        texts_version=row.texts_version,
+        language=row.language,
         first_rated_at=row.first_rated_at,
         rated_at=row.rated_at,
         updated_at=row.updated_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -33,17 +33,23 @@ ONE_LATER = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A score and what was said with it."""
+    """A score, what was said with it, and the survey's other ratings, 1 to 5 by name.
+
+    `texts_version` and `language` are of the page that asked.
+    """
 
     score: int
     comment: str
+    ratings: Mapping[str, int] = field(default_factory=dict)
+    texts_version: int | None = None
+    language: str | None = None
 
 
 def asked(connection: Connection, invitation_id: str) -> Any:
     """Return an invitation with all that an answer to it depends on, in one row, or None.
 
-    `response_id`, `score`, `comment`, `version`, `first_rated_at` and `rated_at` are of the answer so far, if any;
-    `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
+    `response_id`, `score`, `comment`, `ratings`, `version`, `first_rated_at` and `rated_at` are of the answer so far,
+    if any; `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
     `configuration` is its revision.
     """
     return connection.execute(_ASKED, {"invitation": invitation_id}).one_or_none()
@@ -53,8 +59,9 @@ _any = response.alias("any_response")
 _ASKED = (
     select(
         *(invitation.c[name] for name in ("id", "survey_id", "person_id", "mailbox", "state", "channel_id", "sent_at")),
+        *(invitation.c[name] for name in ("texts_version", "language")),
         response.c.id.label("response_id"),
-        *(response.c[name] for name in ("score", "comment", "version", "first_rated_at", "rated_at")),
+        *(response.c[name] for name in ("score", "comment", "ratings", "version", "first_rated_at", "rated_at")),
         select(func.max(_any.c.rated_at))
         .where(_any.c.person_id == invitation.c.person_id)
         .scalar_subquery()
@@ -77,14 +84,15 @@ def record(
 
     `asked` is as it was read in this transaction. A comment added later keeps the time of the rating.
     """
-    if (asked.score, asked.comment) == (answer.score, answer.comment):
+    if (asked.score, asked.comment, asked.ratings) == (answer.score, answer.comment, answer.ratings):
         return
     id, version = asked.response_id or new_id(), (asked.version or 0) + 1
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
-    said = {"score": answer.score, "comment": answer.comment}
+    said = {"score": answer.score, "comment": answer.comment, "ratings": answer.ratings}
     row = {"id": id, "invitation_id": asked.id, "survey_id": asked.survey_id, "person_id": asked.person_id, **said}
     row |= {"version": version, "first_rated_at": asked.first_rated_at or now, "rated_at": rated_at, "updated_at": now}
-    upsert(connection, response, [row], update=["score", "comment", "version", "rated_at", "updated_at"])
+    seen = {"texts_version": answer.texts_version, "language": answer.language}
+    upsert(connection, response, [row | seen], update=[*said, *seen, "version", "rated_at", "updated_at"])
     insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])
     _queue(connection, row, targets, message_id=f"hub-{hub_id}-{id}-{version}", now=now)
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
+from string import Template
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 from markupsafe import Markup
+
+from hub.domain.colours import palette
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -15,13 +20,27 @@ STYLE = Markup("".join((_TEMPLATES / name).read_text("utf-8") for name in ("toke
 """The style sheet (ours, so safe as markup), for a `<style>` element that holds it and nothing else."""
 
 
-def headers_for(style: str, *, frames: str = "'none'") -> dict[str, str]:
-    """Return the headers of a page with this style sheet; `frames` is what it may show inside itself."""
+_IN_COLOURS = Template((_TEMPLATES / "brand.css").read_text("utf-8"))
+
+
+def style_in(colour: str) -> Markup:
+    """Return the style sheet in a brand's colour (`#rrggbb`; "" is ours)."""
+    return STYLE + Markup(_IN_COLOURS.substitute(asdict(palette(colour)))) if colour else STYLE  # noqa: S704
+
+
+@lru_cache(maxsize=256)
+def headers_for(
+    style: str, *, frames: str = "'none'", images: str = "'none'", framed_by: str = "'none'"
+) -> dict[str, str]:
+    """Return the headers of a page with this style sheet.
+
+    `frames` and `images` are what it may show inside itself, and `framed_by` is what may show it.
+    """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'sha256-{digest}'; frame-src {frames}; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'sha256-{digest}'; frame-src {frames}; img-src {images}; "
+            f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
         ),
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
@@ -47,6 +66,13 @@ def dress(pages: Blueprint) -> Blueprint:
     return pages
 
 
+def wear(colour: str, *, images: str) -> Markup:
+    """Return the style sheet in a brand's colour for the page that answers this request, whose headers go with it."""
+    style = style_in(colour)
+    g.page_headers = headers_for(style, images=images)
+    return style
+
+
 def _add_headers(response: Response) -> Response:
-    response.headers.update(HEADERS)
+    response.headers.update(g.get("page_headers", HEADERS))
     return response

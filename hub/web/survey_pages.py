@@ -6,14 +6,18 @@ A GET changes nothing, whatever its query says: programs that scan mail open eve
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from hub.web.answers import COMMENT_LIMIT, Fault, Form, read_form, read_score
-from hub.web.look import dress
-from hub.web.views import Answering, SurveyView
+from hub.web.look import dress, wear
+from hub.web.page_words import words_of
+from hub.web.views import Answering, SurveyView, UnknownRating, UnsubscribeView
 from hub.web.words import words_for
 
 Page = Response | str | tuple[str, int]
@@ -49,16 +53,20 @@ class _Pages:
         if not view.can_change:
             return _closed(view)
         if "thanks" in request.args and view.score is not None:
-            return render_template("thanks.html", words=words_for(view.language), view=view, token=token)
+            return draw_thanks(view, token=token)
         chosen = read_score(request.args.get("score"))
-        return _form(view, score=view.score if chosen is None else chosen, comment=view.comment)
+        score = view.score if chosen is None else chosen
+        return draw_form(view, score=score, comment=view.comment, ratings=view.ratings)
 
     def answer(self, token: str) -> Page:
         request.max_content_length = _LARGEST_FORM
         form = read_form(request.form)
         if form.fault or form.score is None:
             return self._refused(token, form)
-        answered = self._surveys.answer(_checked(token), form.score, form.comment)
+        try:
+            answered = self._surveys.answer(_checked(token), form.score, form.comment, form.ratings)
+        except UnknownRating:
+            return self._refused(token, replace(form, fault=Fault.RATING_UNCLEAR))
         if answered is None:
             abort(404)
         if not answered.can_change:
@@ -70,14 +78,15 @@ class _Pages:
         if not view.can_change:
             return _closed(view), 409
         comment = view.comment if form.comment is None else form.comment
-        return _form(view, score=form.score, comment=comment, fault=form.fault), 422
+        ratings = {**view.ratings, **form.ratings}
+        return draw_form(view, score=form.score, comment=comment, ratings=ratings, fault=form.fault), 422
 
     def unsubscribing(self, token: str) -> Page:
         view = self._surveys.can_unsubscribe(_checked(token))
         if view is None:
             abort(404)
         page = "unsubscribed.html" if view.done else "unsubscribe.html"
-        return render_template(page, words=words_for(view.language), brand=view.brand)
+        return _drawn(page, view)
 
     def unsubscribe(self, token: str) -> Page:
         """Answer the page's button and a mail program's one click (RFC 8058) alike; the body is not read."""
@@ -86,7 +95,7 @@ class _Pages:
         view = self._surveys.can_unsubscribe(token)
         if view is None:
             abort(404)
-        return render_template("unsubscribed.html", words=words_for(view.language), brand=view.brand)
+        return _drawn("unsubscribed.html", view)
 
     def _open(self, token: str) -> SurveyView:
         view = self._surveys.open(_checked(token))
@@ -101,19 +110,32 @@ def _checked(token: str) -> str:
     return token
 
 
-def _form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
-    words = words_for(view.language)
-    trouble = getattr(words, fault.value).format(limit=f"{COMMENT_LIMIT:,}") if fault else None
-    return render_template(
+def draw_form(
+    view: SurveyView,
+    *,
+    score: int | None,
+    comment: str,
+    ratings: Mapping[str, int | None],
+    fault: Fault | None = None,
+) -> str:
+    """Return the page that asks, with what is chosen and written so far."""
+    trouble = getattr(words_of(view), fault.value).format(limit=f"{COMMENT_LIMIT:,}") if fault else None
+    return _drawn(
         "survey.html",
-        words=words,
+        view,
         view=view,
         score=score,
         comment=comment,
+        ratings=ratings,
         note=_note(view),
         trouble=trouble,
         limit=COMMENT_LIMIT,
     )
+
+
+def draw_thanks(view: SurveyView, *, token: str) -> str:
+    """Return the page that says thanks for an answer."""
+    return _drawn("thanks.html", view, view=view, token=token)
 
 
 def _note(view: SurveyView) -> str | None:
@@ -121,11 +143,19 @@ def _note(view: SurveyView) -> str | None:
     if view.score is None or view.change_until is None:
         return None
     until = view.change_until.strftime("%-d %B, %H:%M UTC")
-    return words_for(view.language).answered.format(score=view.score, until=until)
+    return words_of(view).answered.format(score=view.score, until=until)
 
 
 def _closed(view: SurveyView) -> str:
-    return render_template("closed.html", words=words_for(view.language), view=view)
+    return _drawn("closed.html", view, view=view)
+
+
+def _drawn(page: str, of: SurveyView | UnsubscribeView, **context: Any) -> str:
+    """Return a page in the words, colour and with the logo of a survey."""
+    is_inline = of.logo.startswith("data:")
+    style = wear(of.brand_colour, images="data:" if is_inline else "'self'" if of.logo else "'none'")
+    logo_url = of.logo if is_inline or not of.logo else url_for("logos.logo", name=of.logo)
+    return render_template(page, style=style, words=words_of(of), brand=of.brand, logo_url=logo_url, **context)
 
 
 def _nothing(rest: str = "") -> Page:

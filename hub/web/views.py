@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+
+class UnknownRating(ValueError):
+    """A rating came that the survey does not ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurveyView:
     """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
 
-    `change_until` is when an answer stands for good (aware, UTC); None while there is none.
+    `change_until` is when an answer stands for good (aware, UTC); None while there is none. `own_texts` are in
+    `language`, by the name of the setting; the hub's words in `words_language` (None: the same) stand for all others.
+    `labels` say what can be rated from 1 to 5 beside the score, `ratings` how it was. `brand_colour` is #rrggbb or "",
+    `logo` the name of the image below `/s/logo/`, or its `data:` address, or "".
     """
 
     brand: str
@@ -20,6 +28,12 @@ class SurveyView:
     comment: str
     can_change: bool
     change_until: datetime | None = None
+    words_language: str | None = None
+    own_texts: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ratings: Mapping[str, int] = field(default_factory=dict)
+    brand_colour: str = ""
+    logo: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +43,9 @@ class UnsubscribeView:
     brand: str
     language: str
     done: bool
+    words_language: str | None = None
+    brand_colour: str = ""
+    logo: str = ""
 
 
 class Answering(Protocol):
@@ -37,11 +54,14 @@ class Answering(Protocol):
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link, or None when it is not a live one. Changes nothing."""
 
-    def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
+    def answer(
+        self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
+    ) -> SurveyView | None:
         """Record an answer and return how it now stands; None when the link is not a live one.
 
-        A `comment` of None leaves the recorded one as it is. An answer that can no longer be changed comes
-        back as recorded, with `can_change` False.
+        A `comment` of None leaves the recorded one as it is, as does a rating that is left out; one of None is taken
+        back. An answer that can no longer be changed comes back as recorded, with `can_change` False. Raises
+        UnknownRating for a rating that the survey does not ask for; nothing is recorded then.
         """
 
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:

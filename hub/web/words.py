@@ -43,6 +43,13 @@ class PageWords:
     not_found_why: str
     too_large: str
     too_large_why: str
+    ratings: str = "And how do you rate these?"
+    lowest_rating: str = "1 = poor"
+    highest_rating: str = "5 = excellent"
+    rating_unclear: str = (
+        "A rating was not one from 1 to 5, or not one that this survey asks for, so nothing was recorded yet. Choose "
+        "again below, then send it again."
+    )
 
 
 WORDS = {

@@ -22,6 +22,8 @@ NEEDS = {
     ("GET", "/surveys/{name}"): Scope.READ,
     ("PUT", "/surveys/{name}"): Scope.ADMIN,
     ("DELETE", "/surveys/{name}"): Scope.ADMIN,
+    ("GET", "/surveys/{name}/texts"): Scope.READ,
+    ("GET", "/surveys/{name}/texts/{number}"): Scope.READ,
     ("POST", "/surveys/{name}/enable"): Scope.ADMIN,
     ("POST", "/surveys/{name}/disable"): Scope.ADMIN,
     ("POST", "/surveys/{name}/release-held"): Scope.WRITE,

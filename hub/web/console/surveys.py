@@ -32,7 +32,9 @@ from hub.web.console.frame import is_part, pages, show
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
 _CONNECTED = tuple(role.plural for role in Role)
-_APART = (*_CONNECTED, "enabled")
+_TEXTS = ("texts", "logo")
+"""What the form of the settings leaves as it is."""
+_APART = (*_CONNECTED, *_TEXTS, "enabled")
 _KIND = "segment"
 _TARGET_FIRST = ("write_key", "region")
 PATIENCE_S = 3.0
@@ -83,7 +85,7 @@ def survey(name: str) -> Any:
 def save_survey(name: str) -> Any:
     """Save a survey's settings; its switch stays as it is."""
     seen = admin.survey_of(hub(), name)
-    raw = {**_read(), "enabled": seen.enabled}
+    raw = {**_read(), **{name: seen.settings[name] for name in _TEXTS}, "enabled": seen.enabled}
     try:
         made = admin.put(hub(), name, raw)
     except ConfigError as error:
