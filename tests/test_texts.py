@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from hub.admin import apply as applying
-from hub.admin import audit, export, surveys, texts, trials
+from hub.admin import audit, export, people, surveys, texts, trials
 from hub.admin.paging import Slice
 from hub.admin.responses import Wanted, responses
 from hub.admin.trouble import NotThere
@@ -20,7 +21,9 @@ from hub.config import ConfigError
 from hub.pipeline.respond import NoSuchRating, answer, open_survey
 from hub.plugin import Message
 from hub.store import tables
+from hub.web import page_preview
 from hub.web.app import create_app
+from hub.web.words import words_for
 from tests.contrast import contrast
 from tests.lab import Lab, identify
 
@@ -74,7 +77,7 @@ def test_customer_gets_the_survey_s_own_texts_in_their_language(lab: Lab) -> Non
     assert (invitation.texts_version, invitation.language) == (2, "de")
 
 
-@pytest.mark.parametrize("wanted", ["fr", "tlh", "", "x" * 100_000, "\u202e"])
+@pytest.mark.parametrize("wanted", ["sk", "tlh", "", "x" * 100_000, "\u202e"])
 def test_customer_whose_language_has_no_texts_gets_the_survey_s_own_language(lab: Lab, wanted: str) -> None:
     save(lab, language="cs", texts={"cs": {"question": "Doporučíte {{ brand }}?"}})
     mail = mail_to(lab, name="Ada", language=wanted)
@@ -214,6 +217,8 @@ def test_page_shows_what_the_mail_showed(lab: Lab, client: FlaskClient) -> None:
     assert (response.texts_version, response.language) == (2, "de")
     [seen] = responses(lab.hub, Wanted(), Slice(limit=5)).items
     assert (seen.texts_version, seen.language) == (2, "de")
+    [told] = [one for one in people.why(lab.hub, "u1")[0].entries if one.what == "answer"]
+    assert told.details["detail"] == "Asked in de, by version 2 of the texts."
 
 
 def test_invitation_from_before_versions_shows_what_is_there_now(lab: Lab) -> None:
@@ -260,7 +265,7 @@ def test_rating_that_nobody_asked_for_is_refused_and_nothing_is_lost(
     mail_to(lab)
     refused = client.post(f"/s/{lab.token()}", data={"score": "9", "comment": "well", **ratings})
     assert refused.status_code == 422
-    assert "A rating was not one from 1 to 5" in refused.text
+    assert words_for("en").rating_unclear in refused.text
     assert "well</textarea>" in refused.text
     assert lab.rows(tables.response) == []
     with pytest.raises(NoSuchRating):
@@ -281,16 +286,11 @@ def test_changed_rating_alone_is_no_news_for_targets_that_know_the_score(lab: La
 def test_every_brand_colour_is_readable_on_the_page(lab: Lab, client: FlaskClient, colour: str) -> None:
     save(lab, brand_colour=colour)
     mail_to(lab)
-    page = client.get(f"/s/{lab.token()}")
-    style = page.text.split("<style>")[1].split("</style>")[0]
-    button = style.split("input:checked + span {")[-1].split("}")[0]
-    fill, ink = button.split("background: ")[1][:7], button.split(" color: ")[1][:7]
-    assert fill == colour.lower()
-    assert contrast(fill, ink) >= 4.5
-    light, dark = (part[:7] for part in style.split("--accent: ")[-2:])
-    assert contrast(light, "#fcfcfd") >= 4.5
-    assert contrast(dark, "#1c222c") >= 4.5
-    assert f"background: {fill}" in lab.office.mails[-1][1].html
+    style = client.get(f"/s/{lab.token()}").text.split("<style>")[1].split("</style>")[0]
+    fills, inks = (re.findall(rf"--{name}: (#[0-9a-f]{{6}})", style) for name in ("fill", "on-fill"))
+    assert len(fills) == len(inks) == 2
+    assert all(contrast(fill, ink) >= 4.5 for fill, ink in zip(fills, inks, strict=True))
+    assert f"6px solid {fills[0]}" in lab.office.mails[-1][1].html
 
 
 def test_page_in_a_brand_s_colour_names_its_style_sheet(lab: Lab, client: FlaskClient) -> None:
@@ -329,3 +329,21 @@ def test_test_mail_is_the_survey_s_own_with_unsaved_texts(lab: Lab) -> None:
     of = trials.TrialOf(survey="onboarding", raw={"texts": {"de": GERMAN}}, language="de")
     assert trials.send_test(lab.hub, "relay", "me@acme.example", of=of).outcome == "sent"
     assert lab.office.mails[-1][1].subject == "Ada Lovelace, wie war’s?"
+
+
+def test_preview_of_the_page_may_stand_in_a_frame_of_the_console_alone(lab: Lab) -> None:
+    raw = {"texts": {"de": GERMAN}, "logo": LOGO, "brand_colour": "#ffdd00", "ratings": ["support"]}
+    seen = texts.preview(lab.hub, "onboarding", raw, language="de")
+    app = create_app(lab.hub)
+    try:
+        with app.test_request_context():
+            asks = page_preview.drawn(seen, score=3)
+            thanks = page_preview.drawn(seen, score=9, is_answered=True)
+    finally:
+        app.intake.close()
+    for page in (asks, thanks):
+        assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+        assert "img-src data:" in page.headers["Content-Security-Policy"]
+        assert LOGO in page.get_data(as_text=True)
+    assert "Unser Service" in asks.get_data(as_text=True)
+    assert "Schön, Ada Lovelace!" in thanks.get_data(as_text=True)

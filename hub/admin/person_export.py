@@ -71,7 +71,9 @@ class _Rows:
     def invitations(self) -> list[dict[str, Any]]:
         invitations = self.of(tables.invitation, "scheduled_at")
         attempts = self.among(tables.attempt, tables.attempt.c.invitation_id, [one["id"] for one in invitations])
-        return _with(invitations, "attempts", attempts, "invitation_id")
+        openings = self.among(tables.opening, tables.opening.c.invitation_id, [one["id"] for one in invitations])
+        tried = _with(invitations, "attempts", attempts, "invitation_id")
+        return _with(tried, "openings", openings, "invitation_id")
 
     def answers(self) -> list[dict[str, Any]]:
         answers, version = self.of(tables.response, "first_rated_at"), tables.response_version

@@ -8,9 +8,9 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from hub.admin.words import hint
-from hub.domain.colours import COLOUR
 from hub.domain.logos import logo_of
 from hub.domain.texts import LANGUAGE, LIMITS, LONGEST_LABEL, MOST_RATINGS, RATING
+from hub.mail.colours import colours_of
 from hub.mail.wording import WordingError, read
 
 MOST_LANGUAGES = 40
@@ -115,6 +115,13 @@ def _without_empty(texts: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _is_colour(setting: str) -> None:
+    try:
+        colours_of(setting or None)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def _is_logo(setting: str) -> None:
     try:
         logo_of(setting)
@@ -137,7 +144,7 @@ class AppearanceSchema(Schema):
     )
     brand_colour = fields.String(
         load_default="",
-        validate=validate.Regexp(rf"(?:{COLOUR.pattern})?\Z", error="write a colour such as #2451b3"),
+        validate=_is_colour,
         metadata={
             "help": "The brand's colour, as in #2451b3. What stands on it, and texts in it, are kept readable.",
             "label": "Colour",

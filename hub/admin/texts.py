@@ -164,8 +164,9 @@ def _mail(hub: Hub, draft: Draft, seen: OpenSurvey, profile: Profile, *, to: str
             language=seen.language,
             message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",
             sent_at=hub.now(),
+            colour=seen.brand_colour or None,
+            logo_url=logo or None,
             texts=texts_of(draft.settings),
-            logo_url=logo,
             trait=partial(value_of, profile),
         )
     )

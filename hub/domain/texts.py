@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from hub.domain.logos import logo_of
@@ -60,14 +60,14 @@ class SurveyTexts:
     ratings: tuple[str, ...] = field(compare=False)
     texts: Mapping[str, Mapping[str, str]] = field(compare=False)
 
-    def language_for(self, wanted: str | None, shipped: Collection[str]) -> str:
+    def language_for(self, wanted: str | None, shipped: frozenset[str]) -> str:
         """Return the one language in which a customer gets everything: the wanted one, less and less exactly
         ("pt-BR", then "pt"), where this survey or the hub (`shipped`) has texts in it; else the survey's own."""
-        known = {tag.lower(): tag for tag in (*shipped, *self.texts)}
-        found = next((known[tag] for tag in _ever_shorter(wanted or "") if tag in known), None)
-        return found or next((known[tag] for tag in _ever_shorter(self.language) if tag in known), _FALLBACK)
+        known = _known(self, shipped)
+        tags = (tag for asked in (wanted or "", self.language) for tag in _ever_shorter(asked))
+        return next((known[tag] for tag in tags if tag in known), _FALLBACK)
 
-    def text(self, name: str, language: str, shipped: Collection[str]) -> str | None:
+    def text(self, name: str, language: str, shipped: frozenset[str]) -> str | None:
         """Return the source of a text in a language that `language_for` gave; None: the shipped word is shown.
 
         Where a language has neither, the text in the survey's own language stands for it.
@@ -77,7 +77,7 @@ class SurveyTexts:
             found = self._own(name, self.language)
         return found
 
-    def words_language(self, language: str, shipped: Collection[str]) -> str:
+    def words_language(self, language: str, shipped: frozenset[str]) -> str:
         """Return the language of the shipped words that go with texts in `language`."""
         known = {tag.lower(): tag.lower() for tag in shipped}
         tags = (*_ever_shorter(language), *_ever_shorter(self.language))
@@ -92,6 +92,12 @@ class SurveyTexts:
         return {tag.lower(): texts for tag, texts in self.texts.items()}
 
 
+@lru_cache(maxsize=256)
+def _known(texts: SurveyTexts, shipped: frozenset[str]) -> Mapping[str, str]:
+    """Return all languages that there is something in, by their tag in lower case."""
+    return {tag.lower(): tag for tag in (*shipped, *texts.texts)}
+
+
 def direction_of(language: str) -> Literal["ltr", "rtl"]:
     """Return in which direction a language is written."""
     return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
@@ -99,7 +105,10 @@ def direction_of(language: str) -> Literal["ltr", "rtl"]:
 
 def texts_of(settings: Mapping[str, Any]) -> SurveyTexts:
     """Return what customers see by a survey's settings as stored; what is missing has its default."""
-    logo = logo_of(str(settings.get("logo") or ""))
+    try:
+        logo = logo_of(str(settings.get("logo") or ""))
+    except ValueError:  # saved under other limits; a survey without its logo is better than none
+        logo = None
     return texts_from({**settings, "logo": logo.name if logo is not None else ""})
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from hub.domain.colours import palette
 from hub.domain.texts import PLAIN, SurveyTexts, direction_of
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.clean import one_line
+from hub.mail.colours import colours_of
 from hub.mail.gaps import GREETING, SURVEY_URL, UNSUBSCRIBE_URL, Gapped, gap
 from hub.mail.mime import Mail, build
 from hub.mail.own_texts import SHIPPED, filled, own_wordings, words_language
@@ -47,7 +47,8 @@ class InvitationMail:
     `survey_url` opens the survey page (the score is appended as `?score=`); `unsubscribe_url` takes one-click
     unsubscriptions (RFC 8058, which wants https). `id` and `message_id_domain` make the Message-ID: both are
     ASCII without spaces. `sent_at` is aware. `texts` are the survey's own, `language` is the one that is
-    wanted, `logo_url` is where their logo is, and `trait` gives a trait of the customer or None.
+    wanted, `trait` gives a trait of the customer or None. `colour` is the brand's `#rrggbb`, `logo_url` an image that
+    stands in place of the brand's name; None for neither.
     """
 
     id: str
@@ -59,21 +60,22 @@ class InvitationMail:
     language: str
     message_id_domain: str
     sent_at: datetime
+    colour: str | None = None
+    logo_url: str | None = None
     texts: SurveyTexts = PLAIN
-    logo_url: str = ""
     trait: Callable[[str], Any] = no_trait
 
 
 def render(invitation: InvitationMail) -> Message:
     """Return the mail for this invitation; the same invitation always gives the same bytes.
 
-    Raises ValueError when `to` is no address that `check_address` passes.
+    Raises ValueError when `to` is no address that `check_address` passes, or `colour` no colour.
     """
     address = check_address(invitation.to)
     if address is None:
         raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
     to = wire_address(address)
-    form = _form(invitation.texts, invitation.language, invitation.brand, invitation.logo_url)
+    form = _form(invitation.texts, invitation.language, invitation.brand, invitation.colour, invitation.logo_url)
     name = shown(invitation.name or "", limit=LONGEST_NAME)
     links = {SURVEY_URL: invitation.survey_url, UNSUBSCRIBE_URL: invitation.unsubscribe_url}
     subject = form.subject
@@ -150,7 +152,7 @@ class _Form:
 
 
 @lru_cache(maxsize=256)
-def _form(texts: SurveyTexts, language: str, of_brand: str, logo_url: str) -> _Form:
+def _form(texts: SurveyTexts, language: str, of_brand: str, colour: str | None, logo_url: str | None) -> _Form:
     language = texts.language_for(language, SHIPPED)
     words = replace(words_for(words_language(texts, language)), language=language, direction=direction_of(language))
     brand = one_line(of_brand, limit=_LONGEST_BRAND)
@@ -162,10 +164,7 @@ def _form(texts: SurveyTexts, language: str, of_brand: str, logo_url: str) -> _F
     subject = one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT)
     if "subject" not in gaps and fixed.get("subject"):
         subject = one_line(fixed["subject"], limit=_LONGEST_SUBJECT)
-    context = _context(words, brand, question) | {
-        "logo_url": logo_url,
-        "palette": palette(texts.brand_colour) if texts.brand_colour else None,
-    }
+    context = _context(words, brand, question) | {"colours": colours_of(colour), "logo_url": logo_url}
     in_text = context | {"words": _with_own(words, fixed)}
     in_html = context | {"words": _with_own(words, {name: Markup(_with_breaks(text)) for name, text in fixed.items()})}  # noqa: S704  escaped there
     return _Form(

@@ -154,8 +154,9 @@ class _Run:
                     language=claimed.language,
                     message_id_domain=f"{self._configuration.hub_id}.survey-hub",
                     sent_at=self._hub.now(),
+                    colour=texts.brand_colour or None,
+                    logo_url=logo_url(base_url, texts.logo) or None,
                     texts=texts,
-                    logo_url=logo_url(base_url, texts.logo),
                     trait=partial(value_of, person.profile),
                 )
             )

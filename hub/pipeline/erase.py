@@ -70,6 +70,7 @@ def erase_within(
     for name, table, column, values in (
         ("answer versions", tables.response_version, tables.response_version.c.response_id, responses),
         ("answers", tables.response, tables.response.c.id, responses),
+        ("openings of links", tables.opening, tables.opening.c.invitation_id, invitations),
         ("delivery attempts", tables.attempt, tables.attempt.c.invitation_id, invitations),
         ("invitations", tables.invitation, tables.invitation.c.id, invitations),
         ("ids", tables.identity, tables.identity.c.person_id, ids),

@@ -271,6 +271,17 @@ response_version = Table(
     Column("at", Instant, nullable=False),
 )
 
+opening = Table(
+    "opening",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("invitation_id", Text, nullable=False),
+    Column("score", Integer),
+    Column("at", Instant, nullable=False),
+    Index("opening_invitation", "invitation_id"),
+    comment="Times that survey links were opened, for people to see; nothing is decided by them",
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.pipeline import respond
+from hub.pipeline import links, respond
 from hub.pipeline.hub import Hub
-from hub.web.views import SurveyView, UnknownRating, UnsubscribeView
+from hub.web.openings import OpeningLog
+from hub.web.views import Rating, SurveyView, UnknownRating, UnsubscribeView
 
 
 class HubAnswering:
@@ -14,10 +15,15 @@ class HubAnswering:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.openings = OpeningLog(hub)
 
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link; changes nothing."""
         return _view(respond.open_survey(self._hub, token))
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        """Keep that a survey link was opened."""
+        self.openings.note(token, score)
 
     def answer(
         self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
@@ -39,8 +45,8 @@ class HubAnswering:
             language=survey.language,
             done=done,
             words_language=survey.words_language,
-            brand_colour=survey.brand_colour,
-            logo=survey.logo,
+            colour=survey.brand_colour or None,
+            logo_url=_logo_url(survey),
         )
 
     def unsubscribe(self, token: str) -> bool:
@@ -59,11 +65,17 @@ def view_of(survey: respond.OpenSurvey) -> SurveyView:
         change_until=survey.change_until,
         words_language=survey.words_language,
         own_texts=survey.own_texts,
-        labels=survey.labels,
-        ratings=survey.ratings,
-        brand_colour=survey.brand_colour,
-        logo=survey.logo,
+        ratings=[
+            Rating(name=name, label=label, chosen=survey.ratings.get(name)) for name, label in survey.labels.items()
+        ],
+        colour=survey.brand_colour or None,
+        logo_url=_logo_url(survey),
     )
+
+
+def _logo_url(survey: respond.OpenSurvey) -> str | None:
+    """Return where the logo is, which for one that is not stored yet is the image itself."""
+    return survey.logo if survey.logo.startswith("data:") else links.logo_url("", survey.logo) or None
 
 
 def _view(survey: respond.OpenSurvey | None) -> SurveyView | None:

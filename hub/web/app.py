@@ -42,6 +42,7 @@ class HubApp(Flask):
 
     request_class = HubRequest
     intake: Intake
+    answering: HubAnswering
 
 
 def create_app(hub: Hub) -> HubApp:
@@ -49,7 +50,8 @@ def create_app(hub: Hub) -> HubApp:
     app = HubApp("hub.web", static_folder=None)
     add_request_ids(app)
     app.after_request(_say_no_to_browsers)
-    app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
+    app.answering = HubAnswering(hub)
+    app.register_blueprint(survey_pages.blueprint(app.answering))
     app.register_blueprint(logos.blueprint(hub))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)

@@ -16,8 +16,8 @@ def drawn(preview: Preview, *, score: int | None, is_answered: bool = False) -> 
     """Return the page that asks with this score chosen, or the one that says thanks for it, for an `iframe`."""
     view = view_of(preview.page)
     if is_answered and score is not None:
-        html = draw_thanks(replace(view, score=score), token=NO_TOKEN)
+        html = draw_thanks(replace(view, score=score), score, NO_TOKEN)
     else:
-        html = draw_form(view, score=score, comment="", ratings={})
-    headers = headers_for(style_in(view.brand_colour), images="data:", framed_by="'self'")
+        html = draw_form(view, score=score, comment="")
+    headers = headers_for(style_in(view.colour), images="data:", framed_by="'self'")
     return Response(html, headers={**headers, "X-Frame-Options": "SAMEORIGIN"})

@@ -1,12 +1,12 @@
 """The pages behind the links of a survey mail: answering at `/s/<token>`, unsubscribing at `/u/<token>`.
 
-A GET changes nothing, whatever its query says: programs that scan mail open every link in it.
+A GET changes nothing that counts, whatever its query says: programs that scan mail open every link in it. That a link
+was opened is kept for people to see.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,12 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from hub.domain.scores import Band, band_of
 from hub.web.answers import COMMENT_LIMIT, Fault, Form, read_form, read_score
 from hub.web.look import dress, wear
 from hub.web.page_words import words_of
 from hub.web.views import Answering, SurveyView, UnknownRating, UnsubscribeView
-from hub.web.words import words_for
+from hub.web.words import WORDS, PageWords, words_for
 
 Page = Response | str | tuple[str, int]
 
@@ -50,13 +51,14 @@ class _Pages:
 
     def survey(self, token: str) -> Page:
         view = self._open(token)
+        chosen = read_score(request.args.get("score"))
+        if request.method == "GET" and "thanks" not in request.args:
+            self._surveys.note_opening(token, chosen)
         if not view.can_change:
             return _closed(view)
         if "thanks" in request.args and view.score is not None:
-            return draw_thanks(view, token=token)
-        chosen = read_score(request.args.get("score"))
-        score = view.score if chosen is None else chosen
-        return draw_form(view, score=score, comment=view.comment, ratings=view.ratings)
+            return draw_thanks(view, view.score, token)
+        return draw_form(view, score=view.score if chosen is None else chosen, comment=view.comment)
 
     def answer(self, token: str) -> Page:
         request.max_content_length = _LARGEST_FORM
@@ -78,15 +80,15 @@ class _Pages:
         if not view.can_change:
             return _closed(view), 409
         comment = view.comment if form.comment is None else form.comment
-        ratings = {**view.ratings, **form.ratings}
-        return draw_form(view, score=form.score, comment=comment, ratings=ratings, fault=form.fault), 422
+        rated = [replace(one, chosen=form.ratings.get(one.name, one.chosen)) for one in view.ratings]
+        view = replace(view, ratings=rated)
+        return draw_form(view, score=form.score, comment=comment, fault=form.fault), 422
 
     def unsubscribing(self, token: str) -> Page:
         view = self._surveys.can_unsubscribe(_checked(token))
         if view is None:
             abort(404)
-        page = "unsubscribed.html" if view.done else "unsubscribe.html"
-        return _drawn(page, view)
+        return _unsubscribe(view, "unsubscribed.html" if view.done else "unsubscribe.html")
 
     def unsubscribe(self, token: str) -> Page:
         """Answer the page's button and a mail program's one click (RFC 8058) alike; the body is not read."""
@@ -95,7 +97,7 @@ class _Pages:
         view = self._surveys.can_unsubscribe(token)
         if view is None:
             abort(404)
-        return _drawn("unsubscribed.html", view)
+        return _unsubscribe(view, "unsubscribed.html")
 
     def _open(self, token: str) -> SurveyView:
         view = self._surveys.open(_checked(token))
@@ -110,52 +112,41 @@ def _checked(token: str) -> str:
     return token
 
 
-def draw_form(
-    view: SurveyView,
-    *,
-    score: int | None,
-    comment: str,
-    ratings: Mapping[str, int | None],
-    fault: Fault | None = None,
-) -> str:
+def draw_form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
     """Return the page that asks, with what is chosen and written so far."""
-    trouble = getattr(words_of(view), fault.value).format(limit=f"{COMMENT_LIMIT:,}") if fault else None
-    return _drawn(
-        "survey.html",
-        view,
-        view=view,
-        score=score,
-        comment=comment,
-        ratings=ratings,
-        note=_note(view),
-        trouble=trouble,
-        limit=COMMENT_LIMIT,
-    )
-
-
-def draw_thanks(view: SurveyView, *, token: str) -> str:
-    """Return the page that says thanks for an answer."""
-    return _drawn("thanks.html", view, view=view, token=token)
+    trouble = getattr(words_of(view), fault.value).format(limit=COMMENT_LIMIT) if fault else None
+    return _drawn("survey.html", view, score=score, comment=comment, note=_note(view), trouble=trouble)
 
 
 def _note(view: SurveyView) -> str | None:
     """Return a sentence for somebody who answered already: what stands, and until when it may be changed."""
     if view.score is None or view.change_until is None:
         return None
-    until = view.change_until.strftime("%-d %B, %H:%M UTC")
-    return words_of(view).answered.format(score=view.score, until=until)
+    words = words_of(view)
+    return words.answered.format(score=view.score, until=words.moment_of(view.change_until))
+
+
+_THANKS = {Band.DETRACTOR: "thanks_detractor", Band.PASSIVE: "thanks_passive", Band.PROMOTER: "thanks_promoter"}
+
+
+def draw_thanks(view: SurveyView, score: int, token: str) -> str:
+    """Return the page that says thanks for an answer."""
+    thanks = getattr(words_of(view), _THANKS[band_of(score)]).format(brand=view.brand)
+    return _drawn("thanks.html", view, token=token, thanks=thanks)
 
 
 def _closed(view: SurveyView) -> str:
-    return _drawn("closed.html", view, view=view)
+    return _drawn("closed.html", view)
 
 
-def _drawn(page: str, of: SurveyView | UnsubscribeView, **context: Any) -> str:
+def _unsubscribe(view: UnsubscribeView, page: str) -> str:
+    return _drawn(page, view)
+
+
+def _drawn(page: str, view: SurveyView | UnsubscribeView, **context: Any) -> str:
     """Return a page in the words, colour and with the logo of a survey."""
-    is_inline = of.logo.startswith("data:")
-    style = wear(of.brand_colour, images="data:" if is_inline else "'self'" if of.logo else "'none'")
-    logo_url = of.logo if is_inline or not of.logo else url_for("logos.logo", name=of.logo)
-    return render_template(page, style=style, words=words_of(of), brand=of.brand, logo_url=logo_url, **context)
+    style = wear(view.colour, view.logo_url)
+    return render_template(page, style=style, words=words_of(view), view=view, limit=COMMENT_LIMIT, **context)
 
 
 def _nothing(rest: str = "") -> Page:
@@ -163,10 +154,15 @@ def _nothing(rest: str = "") -> Page:
 
 
 def _not_found(error: HTTPException) -> Page:
-    words = words_for("en")
+    words = _browsers_words()
     return render_template("trouble.html", words=words, title=words.not_found, why=words.not_found_why), 404
 
 
 def _too_large(error: HTTPException) -> Page:
-    words = words_for("en")
+    words = _browsers_words()
     return render_template("trouble.html", words=words, title=words.too_large, why=words.too_large_why), 413
+
+
+def _browsers_words() -> PageWords:
+    """Return the words that the browser asks for: whose page it would have been is not known."""
+    return words_for(request.accept_languages.best_match(WORDS) or "en")

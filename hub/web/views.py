@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -13,13 +13,21 @@ class UnknownRating(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rating:
+    """A further question with a scale from 1 to 5; `chosen` is the answer so far, or None. `name` is an identifier."""
+
+    name: str
+    label: str
+    chosen: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SurveyView:
     """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
 
-    `change_until` is when an answer stands for good (aware, UTC); None while there is none. `own_texts` are in
-    `language`, by the name of the setting; the hub's words in `words_language` (None: the same) stand for all others.
-    `labels` say what can be rated from 1 to 5 beside the score, `ratings` how it was. `brand_colour` is #rrggbb or "",
-    `logo` the name of the image below `/s/logo/`, or its `data:` address, or "".
+    `change_until` is when an answer stands for good (aware, UTC); None while there is none. `colour` is the brand's
+    `#rrggbb`, `logo_url` an image that stands in place of its name; None for neither. `own_texts` are in `language`,
+    by the name of the setting; the hub's words in `words_language` (None: the same) stand for all others.
     """
 
     brand: str
@@ -28,12 +36,11 @@ class SurveyView:
     comment: str
     can_change: bool
     change_until: datetime | None = None
-    words_language: str | None = None
+    colour: str | None = None
+    logo_url: str | None = None
+    ratings: Sequence[Rating] = ()
     own_texts: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    ratings: Mapping[str, int] = field(default_factory=dict)
-    brand_colour: str = ""
-    logo: str = ""
+    words_language: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +50,9 @@ class UnsubscribeView:
     brand: str
     language: str
     done: bool
+    colour: str | None = None
+    logo_url: str | None = None
     words_language: str | None = None
-    brand_colour: str = ""
-    logo: str = ""
 
 
 class Answering(Protocol):
@@ -53,6 +60,12 @@ class Answering(Protocol):
 
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link, or None when it is not a live one. Changes nothing."""
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        """Keep, for people to see, that a live survey link was opened, by a button's `score` or by none.
+
+        It is no answer, and it neither waits nor fails.
+        """
 
     def answer(
         self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
