@@ -17,6 +17,7 @@ from hub import containment
 from hub.config import ConfigError
 from hub.containment import Hung, contained
 from hub.domain.settings import rules_of
+from hub.domain.texts import texts_of
 from hub.domain.world import Survey
 from hub.logs import conceal, masked
 from hub.plugin import EventSource, Listener, NoticeKind, Provider, Secret, Services, SurveyChannel, SyncTarget
@@ -65,6 +66,7 @@ class Configuration:
         self.surveys = {survey.id: survey for survey in snapshot.surveys}
         self.segment_traits = tuple(snapshot.segment_traits)
         self.rules = [_survey_rules(survey) for survey in snapshot.surveys]
+        self.texts = {survey.id: texts_of(survey.settings) for survey in snapshot.surveys}
         self.source_of_key = _keys_of(connections)
         self.per_survey = frozenset(one.id for one in connections if one.is_per_survey)
         """The targets that want the newest answer to each survey."""

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from hub.mail.message import InvitationMail
 from hub.web.survey_pages import blueprint
-from hub.web.views import SurveyView, UnsubscribeView
+from hub.web.views import SurveyView, UnknownRating, UnsubscribeView
 
 OPEN = SurveyView(brand="Acme", language="en", score=None, comment="", can_change=True)
 
@@ -45,13 +45,18 @@ class InMemorySurveys:
     def note_opening(self, token: str, score: int | None) -> None:
         self.openings.append((token, score))
 
-    def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
+    def answer(
+        self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
+    ) -> SurveyView | None:
         self.calls.append(("answer", token, score, comment))
         view = self.views.get(token)
         if view is None or not view.can_change:
             return view
+        if not ratings.keys() <= {one.name for one in view.ratings}:
+            raise UnknownRating
         kept = view.comment if comment is None else comment
-        self.views[token] = replace(view, score=score, comment=kept)
+        rated = [replace(one, chosen=ratings.get(one.name, one.chosen)) for one in view.ratings]
+        self.views[token] = replace(view, score=score, comment=kept, ratings=rated)
         return self.views[token]
 
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:

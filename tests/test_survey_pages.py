@@ -233,7 +233,7 @@ def test_survey_over_without_an_answer_claims_none(client: FlaskClient, surveys:
 
 
 def test_answer_closed_while_it_was_written_is_not_thanked_for(client: FlaskClient, surveys: InMemorySurveys) -> None:
-    surveys.answer = lambda token, score, comment: surveys.views["closed"]  # type: ignore[method-assign]
+    surveys.answer = lambda token, score, comment, ratings: surveys.views["closed"]  # type: ignore[method-assign]
     answer = client.post("/s/fresh", data={"score": "1"})
     assert answer.status_code == 409
     assert EN.closed_why in answer.text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hub.admin.document import WantedConnection, WantedSurvey, secret_keys
 from hub.admin.schemas import OPTIONS, SurveySchema
 from hub.store.configuration import OF_SURVEYS
+
+_LONGEST = 200
+"""Characters of a text that are told."""
 
 
 def new_connection(wanted: WantedConnection, config: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
@@ -30,6 +33,7 @@ def new_survey(wanted: WantedSurvey) -> str:
 def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[str]:
     """Return a line for each setting that differs; of those in `hidden` only that they do."""
     lines = []
+    before, after = _one_by_one(before), _one_by_one(after)
     for key in sorted({*before, *after}):
         if before.get(key) == after.get(key):
             continue
@@ -41,7 +45,21 @@ def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any], hidden
 
 
 def _settings(values: Mapping[str, Any]) -> list[str]:
-    return [f"{key} = {_shown(value)}" for key, value in values.items() if value is not None]
+    return [f"{key} = {_shown(value)}" for key, value in _one_by_one(values).items() if value is not None]
+
+
+def _one_by_one(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with each text of a survey as one of its own, by its path."""
+    others = {key: value for key, value in values.items() if key != "texts"}
+    return {**others, **dict(_leaves("texts", values.get("texts") or {}))}
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _leaves(f"{path}.{key}", below)
+    else:
+        yield path, value
 
 
 def _secret(value: Any, origin: str | None) -> str:
@@ -53,6 +71,10 @@ def _secret(value: Any, origin: str | None) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "(default)"
+    if isinstance(value, str) and value.startswith("data:"):
+        return "(an image)"
+    if isinstance(value, str) and len(value) > _LONGEST:
+        value = f"{value[: _LONGEST - 1]}…"
     is_whole = isinstance(value, float) and value.is_integer()
     return json.dumps(int(value) if is_whole else value, ensure_ascii=False)
 

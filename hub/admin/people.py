@@ -18,6 +18,7 @@ from hub.admin.trouble import NotThere
 from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.openings import told_apart
 from hub.domain.reasons import SENTENCES, Reason, Stop
+from hub.domain.texts import BEST_RATING
 from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
 from hub.mail.addresses import check_address
@@ -298,10 +299,13 @@ class _Teller:
         response, version = tables.response, tables.response_version
         rows = self._rows(select(response).where(response.c.person_id == self._person_id))
         names = {row.id: self._survey_name(row.survey_id) for row in rows}
+        seen = {row.id: {"texts_version": row.texts_version, "language": row.language} for row in rows}
         for row in self._rows(select(version).where(is_among(self._connection, version.c.response_id, list(names)))):
             said = f", and wrote: {row.comment}" if row.comment else ""
             sentence = f"Answered survey {names[row.response_id]} with {row.score}{said}"
-            details = {"score": row.score, "comment": row.comment, "version": row.version}
+            details = {"score": row.score, "comment": row.comment, "ratings": row.ratings, "version": row.version}
+            details |= seen[row.response_id]
+            details["detail"] = _beside_the_score(**seen[row.response_id], ratings=row.ratings)
             yield Entry(at=row.at, what="answer", sentence=sentence, details=details)
 
     def _syncs(self) -> Iterator[Entry]:
@@ -329,6 +333,12 @@ class _Teller:
     def _connection_name(self, connection_id: str) -> str:
         connection = self._configuration.connections.get(connection_id)
         return connection.label if connection else "(removed)"
+
+
+def _beside_the_score(*, texts_version: int | None, language: str | None, ratings: Mapping[str, int]) -> str:
+    """Return what else is to be said of an answer, "" for nothing."""
+    asked = [f"Asked in {language}, by version {texts_version} of the texts."] if texts_version and language else []
+    return " ".join([*asked, *(f"{name}: {rating} of {BEST_RATING}." for name, rating in ratings.items())])
 
 
 _STOPS = {

@@ -155,7 +155,7 @@ def _limits(one: fields.Field[Any]) -> str:
         if isinstance(rule, validate.Range):
             return _range(rule)
         if isinstance(rule, validate.Length) and rule.max is not None:
-            return f", {rule.max} characters at most"
+            return f", {rule.max}{'' if isinstance(one, fields.List) else ' characters'} at most"
     return ""
 
 

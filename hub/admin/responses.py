@@ -33,7 +33,8 @@ class GivenResponse:
     """An answer as it now stands. `rated_at` is when the score was given.
 
     `language` is that of the survey, and `segments` the traits of the person by which scores are counted, both as they
-    were when the answer was given.
+    were when the answer was given. `ratings` are the survey's other ratings, 1 to 5 by name, and `texts_version` is of
+    what the customer saw (`hub.admin.texts.version`); None where that was not recorded yet.
     """
 
     id: str
@@ -43,11 +44,13 @@ class GivenResponse:
     score: int
     band: Band
     comment: str
+    ratings: Mapping[str, int]
     version: int
+    texts_version: int | None
+    language: str | None
     first_rated_at: datetime
     rated_at: datetime
     updated_at: datetime
-    language: str | None
     segments: Mapping[str, str]
     tags: Sequence[str]
 
@@ -170,7 +173,9 @@ def as_given(connection: Connection, rows: Sequence[Any]) -> list[GivenResponse]
             score=row.score,
             band=band_of(row.score),
             comment=row.comment,
+            ratings=row.ratings,
             version=row.version,
+            texts_version=row.texts_version,
             first_rated_at=row.first_rated_at,
             rated_at=row.rated_at,
             updated_at=row.updated_at,

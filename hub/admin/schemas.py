@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
+from hub.admin.text_schemas import AppearanceSchema
 from hub.domain.rates import read_rate
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
 from hub.pipeline.sync import SETTLE_MINUTES
@@ -55,18 +56,18 @@ def _is_plain(value: Any) -> None:
         raise ValidationError("must be text, a number, true or false")
 
 
-class SurveySchema(Schema):
-    """A survey: where its people come from, how they are asked, where answers go, and the rules."""
+class _ConnectedSchema(Schema):
+    """Whom a survey's people, mails and answers come from and go to."""
 
     sources = _names("Names of the sources whose events it listens to.")
     channels = _names("Names of the channels it sends by, in the order of failover.")
     targets = _names("Names of the targets its answers are synced to.")
     enabled = Switch(load_default=False, metadata={"help": "Whether it asks anybody. A survey starts as a draft."})
-    brand = fields.String(
-        load_default="",
-        validate=validate.Length(max=60),
-        metadata={"help": "Whom the mail asks about. Default: the sender's name of the channel."},
-    )
+
+
+class SurveySchema(AppearanceSchema, _ConnectedSchema):
+    """A survey: where its people come from, how they are asked, where answers go, and the rules."""
+
     trigger_event = fields.String(
         load_default="",
         validate=validate.Length(max=200),

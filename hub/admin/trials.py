@@ -9,16 +9,13 @@ from typing import Any
 
 from hub import containment
 from hub.admin import apply as applying
-from hub.admin import audit
+from hub.admin import audit, texts
 from hub.admin.names import connection_named
 from hub.config import ConfigError
 from hub.containment import Escaped, Hung, contained
 from hub.logs import masked, visible, without_secrets
 from hub.mail.addresses import check_address
-from hub.mail.message import InvitationMail, render
-from hub.pipeline.deliver import brand_name
 from hub.pipeline.hub import Hub
-from hub.pipeline.links import survey_url, unsubscribe_url
 from hub.pipeline.notify import hear
 from hub.plugin import (
     ChannelPaused,
@@ -44,7 +41,6 @@ from hub.store.types import new_id, storable
 MOST_LINES = 500
 LONGEST_LINE = 1_000
 _TYPE_AGAIN = "type it once more: a kept secret is tried only with the settings it was saved with"
-_TOKEN = "test"  # noqa: S105  no invitation has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +79,19 @@ def check_edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> C
     return _check(hub, _edited(hub, role, name, table), is_edited=True)
 
 
-def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | None = None) -> TestMail:
-    """Send a survey mail that belongs to no survey over a channel, as stored or with the settings of this table.
+@dataclass(frozen=True, kw_only=True)
+class TrialOf:
+    """A survey whose mail is tried: with the settings in `raw`, stored or not, in a language, None the survey's own."""
+
+    survey: str
+    raw: Mapping[str, Any]
+    language: str | None = None
+
+
+def send_test(
+    hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | None = None, of: TrialOf | None = None
+) -> TestMail:
+    """Send the mail of a survey, or of none, over a channel, as stored or with the settings of `table`.
 
     Its links lead to no survey. No state is touched: no interval, no rate, no pause. Raises NotThere for an unknown
     channel, and ConfigError for an address that cannot be mailed and for wrong settings, as `check_edited` does.
@@ -96,7 +103,7 @@ def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | Non
         stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
     else:
         stored = _edited(hub, Role.CHANNEL, channel, table)
-    sent = send_message(hub, stored, lambda provider: _message(hub, provider, address))
+    sent = send_message(hub, stored, lambda provider: _message(hub, provider, address, of))
     where, edited = f"channels.{channel}", table is not None
     audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, where, outcome=sent.outcome, edited=edited)
     return sent
@@ -189,21 +196,10 @@ def _asked(provider: Provider, connection_id: str) -> str | None:
     return None
 
 
-def _message(hub: Hub, channel: SurveyChannel, address: str) -> Message:
-    base_url = hub.settings.base_url
-    return render(
-        InvitationMail(
-            id=f"test-{new_id()}",
-            to=address,
-            name=None,
-            survey_url=survey_url(base_url, _TOKEN),
-            unsubscribe_url=unsubscribe_url(base_url, _TOKEN),
-            brand=brand_name(hub, channel),
-            language="en",
-            message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",
-            sent_at=hub.now(),
-        )
-    )
+def _message(hub: Hub, channel: SurveyChannel, address: str, of: TrialOf | None) -> Message:
+    if of is None:
+        return texts.trial_mail(hub, "", {}, to=address, channel=channel, sample={})
+    return texts.trial_mail(hub, of.survey, of.raw, to=address, channel=channel, language=of.language)
 
 
 def hand_over(

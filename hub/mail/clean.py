@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_JOINERS = "\u200c\u200d"
+JOINERS = "\u200c\u200d"
 """Zero-width (non-)joiners: Persian and Indic names, and many emoji, are misspelt without them."""
 _LINK = re.compile(r"://|www\.|@|\.\w{2,}/", re.IGNORECASE)
 _SCANNED = 8
@@ -29,6 +29,6 @@ def looks_like_a_link(text: str) -> bool:
 
 
 def _is_shown(character: str) -> bool:
-    if character.isspace() or character in _JOINERS:
+    if character.isspace() or character in JOINERS:
         return True
     return not unicodedata.category(character).startswith("C")

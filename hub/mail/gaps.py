@@ -9,8 +9,14 @@ from dataclasses import dataclass
 
 # Characters of Unicode's private use, which no text in a mail holds: `one_line` takes them out.
 GREETING, SURVEY_URL, UNSUBSCRIBE_URL = "\ue000", "\ue001", "\ue002"
+_FIRST_OF_A_SURVEY, _LAST_OF_A_SURVEY = 0xE010, 0xE0FF
 
-_GAP = re.compile(f"([{GREETING}{SURVEY_URL}{UNSUBSCRIBE_URL}])")
+_GAP = re.compile(f"([{GREETING}{SURVEY_URL}{UNSUBSCRIBE_URL}{chr(_FIRST_OF_A_SURVEY)}-{chr(_LAST_OF_A_SURVEY)}])")
+
+
+def gap(number: int) -> str:
+    """Return the gap for a text of a survey's own: the first, second, ... of a mail."""
+    return chr(_FIRST_OF_A_SURVEY + number)
 
 
 @dataclass(frozen=True, kw_only=True)

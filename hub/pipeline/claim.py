@@ -15,6 +15,7 @@ from hub.domain.rules import recheck
 from hub.domain.traits import value_of
 from hub.domain.world import Person, Survey, World
 from hub.mail.addresses import check_address
+from hub.mail.own_texts import language_for
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import Turns, Waits, turns_to_take
 from hub.registry import Configuration
@@ -124,11 +125,12 @@ def _recheck_all(
         channel = turns.take(_channels(configuration, survey), row.tried)
         if isinstance(channel, Waits):
             continue
-        verdicts.append(_Verdict(row=row, claimed=_claimed(row, person, channel, name) if channel else None))
+        claimed = _claimed(row, person, configuration, channel, name) if channel else None
+        verdicts.append(_Verdict(row=row, claimed=claimed))
     return verdicts
 
 
-def _claimed(row: Any, person: Person, channel_id: str, claim: str) -> Claimed | None:
+def _claimed(row: Any, person: Person, configuration: Configuration, channel_id: str, claim: str) -> Claimed | None:
     address = check_address(value_of(person.profile, "email"))
     if address is None:
         return None
@@ -142,6 +144,8 @@ def _claimed(row: Any, person: Person, channel_id: str, claim: str) -> Claimed |
         tried=tuple(row.tried),
         attempts=row.attempts,
         revision=row.revision,
+        texts_version=configuration.surveys[row.survey_id].texts_version,
+        language=language_for(configuration.texts[row.survey_id], person.profile, person.locale),
     )
 
 

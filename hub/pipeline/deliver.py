@@ -7,20 +7,21 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
 from hub import containment, stopping
 from hub.containment import Hung, contained
-from hub.domain.traits import display_name, language_of, value_of
+from hub.domain.traits import display_name, value_of
 from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.mail.message import InvitationMail, render
 from hub.pipeline import news
 from hub.pipeline.hub import Hub
 from hub.pipeline.journal import Journal
-from hub.pipeline.links import survey_url, unsubscribe_url
+from hub.pipeline.links import logo_url, survey_url, unsubscribe_url
 from hub.pipeline.supply import InHand, Supply
 from hub.plugin import ChannelPaused, Message, NotSent, Outcome, Sent, SurveyChannel, Unknown
 from hub.registry import Configuration
@@ -141,6 +142,7 @@ class _Run:
         address = check_address(value_of(person.profile, "email"))
         token = self._hub.keys.token_of(claimed.id)
         base_url = self._hub.settings.base_url
+        texts = self._configuration.texts[claimed.survey_id]
         try:
             return render(
                 InvitationMail(
@@ -150,9 +152,13 @@ class _Run:
                     survey_url=survey_url(base_url, token),
                     unsubscribe_url=unsubscribe_url(base_url, token),
                     brand=brand_of(self._hub, self._configuration, claimed.survey_id, claimed.channel_id),
-                    language=language_of(person.profile, person.locale) or "en",
+                    language=claimed.language,
                     message_id_domain=f"{self._configuration.hub_id}.survey-hub",
                     sent_at=self._hub.now(),
+                    colour=texts.brand_colour or None,
+                    logo_url=logo_url(base_url, texts.logo) or None,
+                    texts=texts,
+                    trait=partial(value_of, person.profile),
                 )
             )
         except Exception as error:

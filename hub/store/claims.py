@@ -38,6 +38,9 @@ class Claimed:
     attempts: int
     revision: int
     """Of the row before it was claimed."""
+    texts_version: int | None = None
+    """Of what the person is to see, and in which language."""
+    language: str = "en"
 
 
 def due(connection: Connection, survey_id: str, now: datetime, limit: int) -> Sequence[Any]:
@@ -79,7 +82,9 @@ def counts_by_state(connection: Connection) -> dict[tuple[str, str], int]:
 
 def claim(connection: Connection, batch: Iterable[Claimed], now: datetime) -> set[str]:
     """Take invitations in hand; return the ids of those that did not change since they were read."""
-    rows = [(one.id, one.revision, one.claim, one.channel_id, one.mailbox) for one in batch]
+    rows = [
+        (one.id, one.revision, one.claim, one.channel_id, one.mailbox, one.texts_version, one.language) for one in batch
+    ]
     if not rows:
         return set()
     values = {**as_given(rows), "lease": now + CLAIM_LEASE}
@@ -88,12 +93,11 @@ def claim(connection: Connection, batch: Iterable[Claimed], now: datetime) -> se
 
 @cache
 def _claiming(dialect: str) -> Update:
-    rows = given(dialect, id=Text, revision=Integer, claim=Text, channel_id=Text, mailbox=Text)
+    columns = {"claim": Text, "channel_id": Text, "mailbox": Text, "texts_version": Integer, "language": Text}
+    rows = given(dialect, id=Text, revision=Integer, **columns)
     values = {
         "state": State.CLAIMED,
-        "claim": rows.c.claim,
-        "channel_id": rows.c.channel_id,
-        "mailbox": rows.c.mailbox,
+        **{name: rows.c[name] for name in columns},
         "lease_until": bindparam("lease", type_=Instant()),
         "revision": rows.c.revision + 1,
     }

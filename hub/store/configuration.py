@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
-from hub.store import tables
+from hub.store import tables, texts
 from hub.store.sql import insert_missing, upsert
 from hub.store.types import Instant, new_id
 
@@ -66,6 +66,8 @@ class StoredSurvey:
     connections: Mapping[Role, Sequence[str]]
     pauses: Sequence[tuple[datetime, datetime]] = ()
     """Spans in which it was off, oldest first, without the one that lasts."""
+    texts_version: int | None = None
+    """Of what customers see by its settings; None of one that is not stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,7 @@ def snapshot(connection: Connection) -> Snapshot:
     links: dict[str, dict[Role, list[str]]] = {}
     for row in connection.execute(select(tables.survey_connection).order_by(tables.survey_connection.c.position)):
         links.setdefault(row.survey_id, {}).setdefault(Role(row.role), []).append(row.connection_id)
+    numbers = texts.numbers(connection)
     surveys = connection.execute(
         select(tables.survey).where(tables.survey.c.retired_at.is_(None)).order_by(tables.survey.c.name)
     )
@@ -130,6 +133,7 @@ def snapshot(connection: Connection) -> Snapshot:
                 settings=row.settings,
                 connections={role: links.get(row.id, {}).get(role, []) for role in OF_SURVEYS},
                 pauses=[(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in row.pauses],
+                texts_version=numbers.get(row.id),
             )
             for row in surveys
         ],
@@ -193,7 +197,8 @@ def save_survey(
 ) -> str:
     """Create or change a survey and return its id. The spans in which it was off are remembered.
 
-    One that was retired comes back with its history: its interval still counts.
+    What customers see is kept as a new version where it changed. One that was retired comes back with its history:
+    its interval still counts.
     """
     table = tables.survey
     found = connection.execute(select(table).where(table.c.name == name)).one_or_none()
@@ -206,6 +211,7 @@ def save_survey(
         survey_id = found.id
         values |= _pauses_of(found, enabled=enabled, now=now)
         connection.execute(update(table).where(table.c.id == survey_id).values(**values))
+    texts.keep(connection, survey_id, settings, now)
     links = tables.survey_connection
     connection.execute(delete(links).where(links.c.survey_id == survey_id))
     rows = [

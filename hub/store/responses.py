@@ -24,10 +24,15 @@ ONE_LATER = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A score and what was said with it; `language` is that of the survey, `segments` what it is counted under."""
+    """A score, what was said with it, and the survey's other ratings, 1 to 5 by name.
+
+    `texts_version` and `language` are of the page that asked; `segments` are the traits it is counted under.
+    """
 
     score: int
     comment: str
+    ratings: Mapping[str, int] = field(default_factory=dict)
+    texts_version: int | None = None
     language: str | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
 
@@ -35,10 +40,9 @@ class Answer:
 def asked(connection: Connection, invitation_id: str) -> Any:
     """Return an invitation with all that an answer to it depends on, in one row, or None.
 
-    `response_id`, `score`, `comment`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language) and
-    `segments` are of the answer so far, if any;
-    `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
-    `configuration` is its revision.
+    `response_id`, `score`, `comment`, `ratings`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language)
+    and `segments` are of the answer so far, if any; `last_rated_at` is of all that the person ever answered, `profile`
+    and `locale` are the person's, and `configuration` is its revision.
     """
     return connection.execute(_ASKED, {"invitation": invitation_id}).one_or_none()
 
@@ -47,8 +51,9 @@ _any = response.alias("any_response")
 _ASKED = (
     select(
         *(invitation.c[name] for name in ("id", "survey_id", "person_id", "mailbox", "state", "channel_id", "sent_at")),
+        *(invitation.c[name] for name in ("texts_version", "language")),
         response.c.id.label("response_id"),
-        *(response.c[name] for name in ("score", "comment", "version", "first_rated_at", "rated_at")),
+        *(response.c[name] for name in ("score", "comment", "ratings", "version", "first_rated_at", "rated_at")),
         response.c.language.label("answered_in"),
         response.c.segments,
         select(func.max(_any.c.rated_at))
@@ -82,12 +87,12 @@ def record(
     the time of the rating. At the targets `per_survey` an answer overtakes older ones to the same survey alone, at
     others older ones to any.
     """
-    if (asked.score, asked.comment) == (answer.score, answer.comment):
+    if (asked.score, asked.comment, asked.ratings) == (answer.score, answer.comment, answer.ratings):
         return None
     id, version = asked.response_id or new_id(), (asked.version or 0) + 1
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
-    said = {"score": answer.score, "comment": answer.comment}
-    counted = {"language": answer.language, "segments": dict(answer.segments)}
+    said = {"score": answer.score, "comment": answer.comment, "ratings": answer.ratings}
+    counted = {"language": answer.language, "segments": dict(answer.segments), "texts_version": answer.texts_version}
     row = {"id": id, "invitation_id": asked.id, "survey_id": asked.survey_id, "person_id": asked.person_id, **said}
     row |= {"version": version, "first_rated_at": asked.first_rated_at or now, "rated_at": rated_at, "updated_at": now}
     changed = [*said, *counted, "version", "rated_at", "updated_at"]

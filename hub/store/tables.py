@@ -90,6 +90,25 @@ survey_connection = Table(
     Column("connection_id", Text, ForeignKey("connection.id"), nullable=False),
 )
 
+survey_texts = Table(
+    "survey_texts",
+    metadata,
+    Column("survey_id", Text, ForeignKey("survey.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("content", Json, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    comment="Every version of what customers see of a survey; invitations and responses name theirs",
+)
+
+logo = Table(
+    "logo",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("image", LargeBinary, nullable=False),
+    comment="Logos that surveys have or had: mails that were sent still show them",
+)
+
 person = Table(
     "person",
     metadata,
@@ -171,6 +190,8 @@ invitation = Table(
     Column("claim", Text),
     Column("lease_until", Instant),
     Column("channel_id", Text),
+    Column("texts_version", Integer),
+    Column("language", Text),
     Column("sent_at", Instant),
     Column("concluded_at", Instant),
     Column("provider_id", Text),
@@ -228,11 +249,13 @@ response = Table(
     Column("person_id", Text, nullable=False),
     Column("score", Integer, nullable=False),
     Column("comment", Text, nullable=False),
+    Column("ratings", Json, nullable=False, server_default="{}"),
     Column("version", Integer, nullable=False),
+    Column("texts_version", Integer),
+    Column("language", Text),
     Column("first_rated_at", Instant, nullable=False),
     Column("rated_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Column("language", Text),
     Column("segments", Json, nullable=False, server_default="{}"),
     Index("response_person", "person_id"),
     Index("response_rated", "rated_at", "id"),
@@ -247,6 +270,7 @@ response_version = Table(
     Column("version", Integer, primary_key=True),
     Column("score", Integer, nullable=False),
     Column("comment", Text, nullable=False),
+    Column("ratings", Json, nullable=False, server_default="{}"),
     Column("at", Instant, nullable=False),
 )
 

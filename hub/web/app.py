@@ -15,7 +15,7 @@ from hub.admin.health import readiness
 from hub.config import LOOPBACK
 from hub.pipeline.hub import Hub
 from hub.wake import BackgroundWake, Wake
-from hub.web import api, reports, survey_pages
+from hub.web import api, logos, reports, survey_pages
 from hub.web.answering import HubAnswering
 from hub.web.api import errors
 from hub.web.backing import Backing, put_behind
@@ -52,6 +52,7 @@ def create_app(hub: Hub) -> HubApp:
     app.after_request(_say_no_to_browsers)
     app.answering = HubAnswering(hub)
     app.register_blueprint(survey_pages.blueprint(app.answering))
+    app.register_blueprint(logos.blueprint(hub))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
     add_metrics(app, hub, lambda: app.intake, lambda: _is_from_this_machine(hub))

@@ -28,13 +28,18 @@ STYLE_WITH_TABLES = STYLE + _sheet("tables.css")
 """The same for pages that have tables, which those for customers have not."""
 
 
-def headers_for(style: str, *, frames: str = "'none'", images: str = "'none'") -> dict[str, str]:
-    """Return the headers of a page with this style sheet; `frames` and `images` are what it may show inside itself."""
+def headers_for(
+    style: str, *, frames: str = "'none'", images: str = "'none'", framed_by: str = "'none'"
+) -> dict[str, str]:
+    """Return the headers of a page with this style sheet.
+
+    `frames` and `images` are what it may show inside itself, and `framed_by` is what may show it.
+    """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "Content-Security-Policy": (
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src {images}; frame-src {frames}; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
         ),
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
@@ -74,17 +79,25 @@ def dress(pages: Blueprint) -> Blueprint:
     return pages
 
 
-def wear(colour: str | None, logo_url: str | None) -> None:
-    """Answer this request in a brand's colour (`#rrggbb`), and let the page show its logo.
+def wear(colour: str | None, logo_url: str | None) -> Markup:
+    """Answer this request in a brand's colour (`#rrggbb`), let the page show its logo, and return its style sheet.
 
     Raises ValueError when `colour` is no colour.
     """
-    g.look = _look_of(colour, logo_url)
+    look = _look_of(colour, logo_url)
+    g.look = look
+    return look.style
+
+
+@lru_cache(maxsize=256)
+def style_in(colour: str | None) -> Markup:
+    """Return the style sheet of customers' pages in a brand's colour. Raises ValueError when that is no colour."""
+    return STYLE if colour is None else STYLE + _brand_rules(colour)
 
 
 @lru_cache(maxsize=256)
 def _look_of(colour: str | None, logo_url: str | None) -> Look:
-    style = STYLE if colour is None else STYLE + _brand_rules(colour)
+    style = style_in(colour)
     return Look(style=style, headers=headers_for(style, images=_origin(logo_url) if logo_url else "'none'"))
 
 
@@ -102,6 +115,8 @@ def _rule(palette: Palette) -> str:
 def _origin(url: str) -> str:
     """Return where an image comes from, as a Content-Security-Policy names it."""
     parts = urlsplit(url)
+    if parts.scheme == "data":
+        return "data:"
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "'self'"
 
 

@@ -7,6 +7,8 @@ was opened is kept for people to see.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -15,7 +17,8 @@ from werkzeug.wrappers import Response
 from hub.domain.scores import Band, band_of
 from hub.web.answers import COMMENT_LIMIT, Fault, Form, read_form, read_score
 from hub.web.look import dress, wear
-from hub.web.views import Answering, SurveyView, UnsubscribeView
+from hub.web.page_words import words_of
+from hub.web.views import Answering, SurveyView, UnknownRating, UnsubscribeView
 from hub.web.words import WORDS, PageWords, words_for
 
 Page = Response | str | tuple[str, int]
@@ -54,19 +57,21 @@ class _Pages:
         if not view.can_change:
             return _closed(view)
         if "thanks" in request.args and view.score is not None:
-            return _thanks(view, view.score, token)
-        return _form(view, score=view.score if chosen is None else chosen, comment=view.comment)
+            return draw_thanks(view, view.score, token)
+        return draw_form(view, score=view.score if chosen is None else chosen, comment=view.comment)
 
     def answer(self, token: str) -> Page:
         request.max_content_length = _LARGEST_FORM
         form = read_form(request.form)
         if form.fault or form.score is None:
             return self._refused(token, form)
-        answered = self._surveys.answer(_checked(token), form.score, form.comment)
+        try:
+            answered = self._surveys.answer(_checked(token), form.score, form.comment, form.ratings)
+        except UnknownRating:
+            return self._refused(token, replace(form, fault=Fault.RATING_UNCLEAR))
         if answered is None:
             abort(404)
         if not answered.can_change:
-            wear(answered.colour, answered.logo_url)
             return _closed(answered), 409
         return redirect(url_for(".survey", token=token, thanks=1), code=303)
 
@@ -75,7 +80,9 @@ class _Pages:
         if not view.can_change:
             return _closed(view), 409
         comment = view.comment if form.comment is None else form.comment
-        return _form(view, score=form.score, comment=comment, fault=form.fault), 422
+        rated = [replace(one, chosen=form.ratings.get(one.name, one.chosen)) for one in view.ratings]
+        view = replace(view, ratings=rated)
+        return draw_form(view, score=form.score, comment=comment, fault=form.fault), 422
 
     def unsubscribing(self, token: str) -> Page:
         view = self._surveys.can_unsubscribe(_checked(token))
@@ -96,7 +103,6 @@ class _Pages:
         view = self._surveys.open(_checked(token))
         if view is None:
             abort(404)
-        wear(view.colour, view.logo_url)
         return view
 
 
@@ -106,45 +112,41 @@ def _checked(token: str) -> str:
     return token
 
 
-def _form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
-    words = words_for(view.language)
-    trouble = getattr(words, fault.value).format(limit=COMMENT_LIMIT) if fault else None
-    return render_template(
-        "survey.html",
-        words=words,
-        view=view,
-        score=score,
-        comment=comment,
-        note=_note(view),
-        trouble=trouble,
-        limit=COMMENT_LIMIT,
-    )
+def draw_form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
+    """Return the page that asks, with what is chosen and written so far."""
+    trouble = getattr(words_of(view), fault.value).format(limit=COMMENT_LIMIT) if fault else None
+    return _drawn("survey.html", view, score=score, comment=comment, note=_note(view), trouble=trouble)
 
 
 def _note(view: SurveyView) -> str | None:
     """Return a sentence for somebody who answered already: what stands, and until when it may be changed."""
     if view.score is None or view.change_until is None:
         return None
-    words = words_for(view.language)
+    words = words_of(view)
     return words.answered.format(score=view.score, until=words.moment_of(view.change_until))
 
 
 _THANKS = {Band.DETRACTOR: "thanks_detractor", Band.PASSIVE: "thanks_passive", Band.PROMOTER: "thanks_promoter"}
 
 
-def _thanks(view: SurveyView, score: int, token: str) -> str:
-    words = words_for(view.language)
-    thanks = getattr(words, _THANKS[band_of(score)]).format(brand=view.brand)
-    return render_template("thanks.html", words=words, view=view, token=token, thanks=thanks)
+def draw_thanks(view: SurveyView, score: int, token: str) -> str:
+    """Return the page that says thanks for an answer."""
+    thanks = getattr(words_of(view), _THANKS[band_of(score)]).format(brand=view.brand)
+    return _drawn("thanks.html", view, token=token, thanks=thanks)
 
 
 def _closed(view: SurveyView) -> str:
-    return render_template("closed.html", words=words_for(view.language), view=view)
+    return _drawn("closed.html", view)
 
 
 def _unsubscribe(view: UnsubscribeView, page: str) -> str:
-    wear(view.colour, view.logo_url)
-    return render_template(page, words=words_for(view.language), view=view)
+    return _drawn(page, view)
+
+
+def _drawn(page: str, view: SurveyView | UnsubscribeView, **context: Any) -> str:
+    """Return a page in the words, colour and with the logo of a survey."""
+    style = wear(view.colour, view.logo_url)
+    return render_template(page, style=style, words=words_of(view), view=view, limit=COMMENT_LIMIT, **context)
 
 
 def _nothing(rest: str = "") -> Page:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+
+class UnknownRating(ValueError):
+    """A rating came that the survey does not ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +26,8 @@ class SurveyView:
     """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
 
     `change_until` is when an answer stands for good (aware, UTC); None while there is none. `colour` is the brand's
-    `#rrggbb`, `logo_url` an image that stands in place of its name; None for neither.
+    `#rrggbb`, `logo_url` an image that stands in place of its name; None for neither. `own_texts` are in `language`,
+    by the name of the setting; the hub's words in `words_language` (None: the same) stand for all others.
     """
 
     brand: str
@@ -34,6 +39,8 @@ class SurveyView:
     colour: str | None = None
     logo_url: str | None = None
     ratings: Sequence[Rating] = ()
+    own_texts: Mapping[str, str] = field(default_factory=dict)
+    words_language: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +52,7 @@ class UnsubscribeView:
     done: bool
     colour: str | None = None
     logo_url: str | None = None
+    words_language: str | None = None
 
 
 class Answering(Protocol):
@@ -59,11 +67,14 @@ class Answering(Protocol):
         It is no answer, and it neither waits nor fails.
         """
 
-    def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
+    def answer(
+        self, token: str, score: int, comment: str | None, ratings: Mapping[str, int | None]
+    ) -> SurveyView | None:
         """Record an answer and return how it now stands; None when the link is not a live one.
 
-        A `comment` of None leaves the recorded one as it is. An answer that can no longer be changed comes
-        back as recorded, with `can_change` False.
+        A `comment` of None leaves the recorded one as it is, as does a rating that is left out; one of None is taken
+        back. An answer that can no longer be changed comes back as recorded, with `can_change` False. Raises
+        UnknownRating for a rating that the survey does not ask for; nothing is recorded then.
         """
 
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:

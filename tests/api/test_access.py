@@ -22,6 +22,8 @@ NEEDS = {
     ("GET", "/surveys/{name}"): Scope.READ,
     ("PUT", "/surveys/{name}"): Scope.ADMIN,
     ("DELETE", "/surveys/{name}"): Scope.ADMIN,
+    ("GET", "/surveys/{name}/texts"): Scope.READ,
+    ("GET", "/surveys/{name}/texts/{number}"): Scope.READ,
     ("POST", "/surveys/{name}/enable"): Scope.ADMIN,
     ("POST", "/surveys/{name}/disable"): Scope.ADMIN,
     ("POST", "/surveys/{name}/release-held"): Scope.WRITE,
@@ -72,7 +74,8 @@ def test_the_table_here_names_every_route() -> None:
 def test_every_route_takes_tokens_of_its_scope_alone(api: Api) -> None:
     having = {scope: api.token_for(scope) for scope in Scope}
     for (method, path), needed in NEEDS.items():
-        real = path.replace("{role}", "channel").replace("{name}", "unheard-of").replace("{", "").replace("}", "")
+        real = path.replace("{role}", "channel").replace("{name}", "unheard-of").replace("{number}", "1")
+        real = real.replace("{", "").replace("}", "")
         for scope, token in having.items():
             status = api(method, real, token=token).status_code
             assert (status == 403) == (scope is not needed), (method, path, scope, status)

@@ -210,3 +210,18 @@ def test_survey_with_characters_that_are_no_text_is_refused_however_deep_they_ar
         "trigger_properties.plan": ["holds characters that are no text"],
         "trigger_properties.\ufffd": ["has a name with characters that are no text"],
     }
+
+
+def test_versions_of_what_customers_see_are_listed_and_shown(lab: Lab, api: Api) -> None:
+    settings = api.get("/surveys/onboarding")["settings"]
+    api("PUT", "/surveys/onboarding", body={**settings, "texts": {"de": {"subject": "Hallo"}}})
+    assert [one["number"] for one in api.get("/surveys/onboarding/texts")["items"]] == [2, 1]
+    shown = api.get("/surveys/onboarding/texts/2")
+    assert shown["content"]["texts"] == {"de": {"subject": "Hallo"}}
+    assert api("GET", "/surveys/onboarding/texts/3").status_code == 404
+
+
+def test_wrong_text_is_told_by_its_path(api: Api) -> None:
+    refused = api("PUT", "/surveys/onboarding", body={"texts": {"de": {"subject": "{{ nme }}"}}})
+    assert refused.status_code == 422
+    assert "texts.de.subject" in " ".join(refused.json["fields"])

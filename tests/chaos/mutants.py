@@ -127,7 +127,7 @@ MUTANTS = (
                 old='        chosen = read_score(request.args.get("score"))\n',
                 new='        chosen = read_score(request.args.get("score"))\n'
                 "        if chosen is not None:\n"
-                "            self._surveys.answer(token, chosen, None)\n",
+                "            self._surveys.answer(token, chosen, None, {})\n",
             )
         ],
         breaks="Every confirmed answer is recorded, and no program that opened links has voted",

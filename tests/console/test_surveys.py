@@ -244,3 +244,12 @@ def problem(page: str, field: str) -> str:
     found = re.search(rf'<p class="problem" id="field-{field}-problem"[^>]*>([^<]*)</p>', page)
     assert found is not None
     return found[1]
+
+
+def test_form_of_the_rules_leaves_texts_and_logo_as_they_are(hub: Hub) -> None:
+    own = {"texts": {"de": {"subject": "Hallo"}}, "logo": "data:image/gif;base64,R0lGODlh"}
+    surveys.put(hub, "onboarding", {**settings_of(hub), **own})
+    assert visitor_of(hub).post("/surveys/onboarding", **typed(hub, brand="Neu")).status_code == 200
+    saved = settings_of(hub)
+    assert saved["brand"] == "Neu"
+    assert {name: saved[name] for name in own} == own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.admin import connections, queue, surveys
+from hub.admin import connections, queue, surveys, texts
 from hub.admin.apply import Plan
 from hub.admin.connections import WORK_OF
 from hub.admin.schemas import SurveySchema
@@ -18,7 +18,9 @@ from hub.web.api.schemas import (
     ConnectionTableSchema,
     CountSchema,
     SeenSurveySchema,
+    TextsVersionSchema,
     WaitingSchema,
+    WholeTextsVersionSchema,
     list_of,
 )
 from hub.web.backing import hub, wake
@@ -73,6 +75,18 @@ def disable_survey(name: str) -> Any:
     Nothing of it is sent until it is switched on again.
     """
     return surveys.switch(hub(), name, on=False)
+
+
+@survey_routes("GET", "/surveys/<string:name>/texts", scope=Scope.READ, answer=list_of(TextsVersionSchema))
+def list_texts(name: str) -> Any:
+    """List the versions of what customers see of a survey, the newest first"""
+    return {"items": texts.versions(hub(), name)}
+
+
+@survey_routes("GET", "/surveys/<string:name>/texts/<int:number>", scope=Scope.READ, answer=WholeTextsVersionSchema)
+def get_texts(name: str, number: int) -> Any:
+    """Show one version of what customers see of a survey"""
+    return texts.version(hub(), name, number)
 
 
 @survey_routes("GET", "/queue", scope=Scope.READ, answer=list_of(WaitingSchema))

@@ -18,6 +18,7 @@ from hub.admin.paging import LARGEST_PAGE, Slice
 from hub.admin.schemas import SurveySchema
 from hub.admin.scores import Period
 from hub.admin.suppressions import ADDABLE, LONGEST_NOTE
+from hub.admin.text_schemas import AppearanceSchema
 from hub.domain.reasons import Stop
 from hub.domain.scores import Band
 from hub.domain.states import State
@@ -169,6 +170,19 @@ class SeenSurveySchema(Schema):
     name = fields.String(required=True)
     enabled = fields.Boolean(required=True)
     settings = Shown(SurveySchema, required=True)
+
+
+class TextsVersionSchema(Schema):
+    """What customers saw of a survey from a time on."""
+
+    number = fields.Integer(required=True)
+    saved_at = Moment(required=True)
+
+
+class WholeTextsVersionSchema(TextsVersionSchema):
+    """What customers saw of a survey, all of it."""
+
+    content = Shown(AppearanceSchema, required=True, metadata={"help": "`logo` is its name below `/s/logo/`."})
 
 
 class ChangedSchema(Schema):
@@ -389,7 +403,14 @@ class ResponseSchema(Schema):
     score = fields.Integer(required=True, validate=validate.Range(min=0, max=10))
     band = _choice(Band, "How it counts.", required=True)
     comment = fields.String(required=True)
-    version = fields.Integer(required=True)
+    ratings = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), required=True, metadata={"help": "1 to 5, by what was rated."}
+    )
+    version = fields.Integer(required=True, metadata={"help": "1, and one more with every change of mind."})
+    texts_version = fields.Integer(
+        required=True, allow_none=True, metadata={"help": "Which version of the survey's texts was answered."}
+    )
+    language = fields.String(required=True, allow_none=True, metadata={"help": "In which language."})
     first_rated_at = Moment(required=True)
     rated_at = Moment(required=True)
     updated_at = Moment(required=True)

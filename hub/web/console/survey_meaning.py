@@ -18,8 +18,10 @@ from hub.web.console.frame import pages, show
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
 CONNECTED = tuple(role.plural for role in OF_SURVEYS)
-APART = (*CONNECTED, "enabled")
-"""What of a survey's table is no rule."""
+TEXTS = ("texts", "logo")
+"""What the form of the settings leaves as it is."""
+APART = (*CONNECTED, *TEXTS, "enabled")
+"""What of a survey's table is no rule, or has a page of its own."""
 
 
 @pages.post("/surveys/_meaning")

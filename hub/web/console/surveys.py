@@ -26,7 +26,7 @@ from hub.web.backing import hub, wake
 from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import is_part, pages, show
-from hub.web.console.survey_meaning import APART, CONNECTED, FIRST, meaning_of
+from hub.web.console.survey_meaning import APART, CONNECTED, FIRST, TEXTS, meaning_of
 
 PATIENCE_S = 3.0
 _looking = threading.Lock()
@@ -52,7 +52,7 @@ def survey(name: str) -> Any:
 def save_survey(name: str) -> Any:
     """Save a survey's settings; its switch stays as it is."""
     seen = admin.survey_of(hub(), name)
-    raw = {**_read(), "enabled": seen.enabled}
+    raw = {**_read(), **{name: seen.settings[name] for name in TEXTS}, "enabled": seen.enabled}
     try:
         made = admin.put(hub(), name, raw)
     except ConfigError as error:

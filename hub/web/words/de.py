@@ -46,6 +46,10 @@ GERMAN = PageWords(
         "Ihr Kommentar ist länger als {limit} Zeichen, deshalb wurde noch nichts gespeichert. Er steht noch "
         "unten: Kürzen Sie ihn und senden Sie ihn noch einmal."
     ),
+    rating_unclear=(
+        "Eine Bewertung lag nicht zwischen 1 und 5, oder diese Umfrage fragt nicht danach; deshalb wurde "
+        "noch nichts gespeichert. Wählen Sie unten noch einmal und senden Sie die Antwort erneut."
+    ),
     thanks="Vielen Dank für Ihre Antwort",
     thanks_detractor=(
         "Es tut uns leid, dass {brand} Ihre Erwartungen nicht erfüllt hat. Ihre Antwort hilft uns zu sehen, "

@@ -42,6 +42,10 @@ ENGLISH = PageWords(
         "Your comment is longer than {limit} characters, so nothing was recorded yet. It is still below: shorten "
         "it, then send it again."
     ),
+    rating_unclear=(
+        "A rating was not one from 1 to 5, or not one that this survey asks for, so nothing was recorded "
+        "yet. Choose again below, then send it again."
+    ),
     thanks="Thank you for your answer",
     thanks_detractor="We are sorry that {brand} fell short for you. Your answer helps us see where.",
     thanks_passive="We are glad that {brand} works for you. Your answer helps us see what is missing.",

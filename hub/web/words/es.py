@@ -42,6 +42,10 @@ SPANISH = PageWords(
         "Su comentario supera los {limit} caracteres, por lo que todavía no se ha guardado nada. Lo encontrará "
         "más abajo: acórtelo y vuelva a enviarlo."
     ),
+    rating_unclear=(
+        "Una valoración no está entre 1 y 5, o esta encuesta no la pide, así que aún no se ha guardado "
+        "nada. Elija de nuevo más abajo y vuelva a enviar la respuesta."
+    ),
     thanks="Gracias por su respuesta",
     thanks_detractor="Lamentamos que {brand} no haya estado a la altura. Su respuesta nos ayuda a ver dónde.",
     thanks_passive="Nos alegra que {brand} le resulte útil. Su respuesta nos ayuda a ver qué falta.",

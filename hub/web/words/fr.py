@@ -45,6 +45,10 @@ FRENCH = PageWords(
         "Votre commentaire dépasse {limit} caractères\u00a0: rien n’a encore été enregistré. Il se trouve "
         "toujours ci-dessous\u00a0; raccourcissez-le, puis renvoyez-le."
     ),
+    rating_unclear=(
+        "Une note n’est pas comprise entre 1 et 5, ou cette enquête ne la demande pas : rien n’a encore "
+        "été enregistré. Choisissez de nouveau ci-dessous, puis renvoyez votre réponse."
+    ),
     thanks="Merci pour votre réponse",
     thanks_detractor=(
         "Nous sommes désolés que {brand} n’ait pas répondu à vos attentes. Votre réponse nous aide à comprendre "

@@ -35,6 +35,7 @@ class PageWords:
     send_again: str
     score_missing: str
     comment_too_long: str
+    rating_unclear: str
     thanks: str
     thanks_detractor: str
     thanks_passive: str

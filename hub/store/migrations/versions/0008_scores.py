@@ -20,7 +20,6 @@ depends_on = None
 def upgrade() -> None:
     if "hub" not in context.config.attributes["parts"]:
         return
-    op.add_column("response", sa.Column("language", sa.Text(), nullable=True))
     op.add_column("response", sa.Column("segments", Json(), nullable=False, server_default="{}"))
     op.drop_index("response_survey", "response")
     op.create_index("response_survey", "response", ["survey_id", "rated_at", "id"])

@@ -1,7 +1,7 @@
 """Openings of survey links.
 
 Revision ID: 0011
-Revises: 0005
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import context, op
 from hub.store.types import Instant
 
 revision = "0011"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
