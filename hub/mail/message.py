@@ -48,6 +48,7 @@ class InvitationMail:
     language: str
     message_id_domain: str
     sent_at: datetime
+    is_reminder: bool = False
 
 
 def render(invitation: InvitationMail) -> Message:
@@ -59,7 +60,7 @@ def render(invitation: InvitationMail) -> Message:
     if address is None:
         raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
     to = wire_address(address)
-    form = _form(invitation.language, invitation.brand)
+    form = _form(invitation.language, invitation.brand, is_reminder=invitation.is_reminder)
     in_text = {
         GREETING: _greeting(invitation.name, form.words),
         SURVEY_URL: invitation.survey_url,
@@ -106,13 +107,14 @@ class _Form:
 
 
 @lru_cache(maxsize=256)
-def _form(language: str, of_brand: str) -> _Form:
+def _form(language: str, of_brand: str, *, is_reminder: bool) -> _Form:
     words = words_for(language)
     brand = one_line(of_brand, limit=_LONGEST_BRAND)
     context = _context(words, brand)
+    subject = words.subject.format(brand=brand)
     return _Form(
         words=words,
-        subject=one_line(words.subject.format(brand=brand), limit=_LONGEST_SUBJECT),
+        subject=one_line(words.reminder.format(subject=subject) if is_reminder else subject, limit=_LONGEST_SUBJECT),
         text=Gapped.from_text(_templates.get_template("invitation.txt").render(context)),
         html=Gapped.from_text(_templates.get_template("invitation.html").render(context)),
     )

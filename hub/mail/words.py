@@ -8,11 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class MailWords:
-    """The texts of one language; `{brand}` and `{name}` stand for themselves."""
+    """The texts of one language; `{brand}`, `{name}` and `{subject}` stand for themselves."""
 
     language: str
     direction: Literal["ltr", "rtl"]
     subject: str
+    reminder: str
     question: str
     greeting: str
     neutral_greeting: str
@@ -32,6 +33,7 @@ WORDS = {
         language="en",
         direction="ltr",
         subject="How likely are you to recommend {brand}?",
+        reminder="Reminder: {subject}",
         question="How likely are you to recommend {brand} to a friend or colleague?",
         greeting="Hello {name},",
         neutral_greeting="Hello,",

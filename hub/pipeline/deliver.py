@@ -152,6 +152,7 @@ class _Run:
                     language=language_of(person.profile, person.locale) or "en",
                     message_id_domain=f"{self._configuration.hub_id}.survey-hub",
                     sent_at=self._hub.now(),
+                    is_reminder=claimed.reminder_of is not None,
                 )
             )
         except Exception as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select, update
 
 from hub.domain.reasons import Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
@@ -14,7 +14,7 @@ from hub.domain.traits import language_of
 from hub.failpoints import failpoint
 from hub.pipeline.deliver import brand_of
 from hub.pipeline.hub import Hub
-from hub.store import responses, suppressions
+from hub.store import reminders, responses, suppressions
 from hub.store.configuration import Role
 from hub.store.responses import Answer
 from hub.store.tables import invitation as table
@@ -72,6 +72,8 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
             hub_id=configuration.hub_id,
             now=now,
         )
+        if survey and survey.settings.get("reminders"):
+            reminders.cancel_answered(connection, asked.first_id, now)
         failpoint("respond.before_commit")
         change_until = view.change_until or now + CHANGE_OF_MIND
         return replace(view, score=given.score, comment=given.comment, change_until=change_until)
@@ -104,7 +106,10 @@ def unsubscribe(hub: Hub, token: str) -> bool:
 
 
 def _asked(hub: Hub, connection: Connection, token: str, *, lock: bool = False) -> Any:
-    """Return the invitation of a live link with its answer; locked, so that two answers come one after the other."""
+    """Return the invitation of a live link with its answer; locked, so that two answers come one after the other.
+
+    A reminder is locked together with what it reminds of, whose answer it shares.
+    """
     invitation_id = hub.keys.invitation_of(token)
     if invitation_id is None:
         return None
@@ -114,7 +119,16 @@ def _asked(hub: Hub, connection: Connection, token: str, *, lock: bool = False) 
     return asked if asked is not None and asked.state in _LIVE else None
 
 
-_LOCKING = select(table.c.id).where(table.c.id == bindparam("invitation")).with_for_update()
+_any = table.alias("any_invitation")
+_THIS: BindParameter[str] = bindparam("invitation")
+_LOCKING = (
+    select(table.c.id)
+    .where(
+        or_(table.c.id == _THIS, table.c.id == select(_any.c.reminder_of).where(_any.c.id == _THIS).scalar_subquery())
+    )
+    .order_by(table.c.id)
+    .with_for_update()
+)
 
 
 def _view(hub: Hub, asked: Any, now: datetime) -> OpenSurvey:

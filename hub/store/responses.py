@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from hub.store.configuration import REVISION
 from hub.store.outboxes import supersede_of
+from hub.store.reminders import first_of
 from hub.store.sql import in_states, insert_many, upsert
 from hub.store.tables import invitation, outbox, person, response, response_version
 from hub.store.types import EPOCH, new_id
@@ -42,17 +43,19 @@ class Answer:
 def asked(connection: Connection, invitation_id: str) -> Any:
     """Return an invitation with all that an answer to it depends on, in one row, or None.
 
-    `response_id`, `score`, `comment`, `version`, `first_rated_at` and `rated_at` are of the answer so far, if any;
-    `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
-    `configuration` is its revision.
+    It may be a reminder, whose answer is that of the invitation `first_id`. `response_id`, `score`, `comment`,
+    `version`, `first_rated_at` and `rated_at` are of the answer so far, if any; `last_rated_at` is of all that the
+    person ever answered, `profile` and `locale` are the person's, and `configuration` is its revision.
     """
     return connection.execute(_ASKED, {"invitation": invitation_id}).one_or_none()
 
 
+_FIRST = first_of(invitation)
 _any = response.alias("any_response")
 _ASKED = (
     select(
         *(invitation.c[name] for name in ("id", "survey_id", "person_id", "mailbox", "state", "channel_id", "sent_at")),
+        _FIRST.label("first_id"),
         response.c.id.label("response_id"),
         *(response.c[name] for name in ("score", "comment", "version", "first_rated_at", "rated_at")),
         select(func.max(_any.c.rated_at))
@@ -64,7 +67,7 @@ _ASKED = (
         REVISION.label("configuration"),
     )
     .select_from(invitation)
-    .outerjoin(response, response.c.invitation_id == invitation.c.id)
+    .outerjoin(response, response.c.invitation_id == _FIRST)
     .outerjoin(person, person.c.id == invitation.c.person_id)
     .where(invitation.c.id == bindparam("invitation"))
 )
@@ -82,7 +85,13 @@ def record(
     id, version = asked.response_id or new_id(), (asked.version or 0) + 1
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
     said = {"score": answer.score, "comment": answer.comment}
-    row = {"id": id, "invitation_id": asked.id, "survey_id": asked.survey_id, "person_id": asked.person_id, **said}
+    row = {
+        "id": id,
+        "invitation_id": asked.first_id,
+        "survey_id": asked.survey_id,
+        "person_id": asked.person_id,
+        **said,
+    }
     row |= {"version": version, "first_rated_at": asked.first_rated_at or now, "rated_at": rated_at, "updated_at": now}
     upsert(connection, response, [row], update=["score", "comment", "version", "rated_at", "updated_at"])
     insert_many(connection, response_version, [{"response_id": id, "version": version, **said, "at": now}])

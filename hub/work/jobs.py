@@ -14,7 +14,7 @@ from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
-from hub.pipeline import decide, deliver, forget, sync
+from hub.pipeline import decide, deliver, forget, remind, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
@@ -79,6 +79,9 @@ def _decide(hub: Hub) -> list[str]:
 
 def _deliver(hub: Hub) -> list[str]:
     started = time.monotonic()
+    reminded = remind.remind(hub, until=started + BOX_S)
+    if reminded:
+        log.info("Scheduled %s", counted(reminded, "reminder"))
     count = deliver.drain(hub, until=started + BOX_S)
     if count:
         log.info("Tried to send %s", counted(count, "mail"))
