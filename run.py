@@ -129,9 +129,9 @@ def docs(arguments: Sequence[str]) -> int:
 
 
 def gallery(arguments: Sequence[str]) -> int:
-    """Take the pictures of the console."""
+    """Take the pictures of the console and of what customers see."""
     os.chdir(ROOT)
-    return become("python", "-m", "docs.gallery")
+    return become("python", "-m", "docs.gallery", *arguments)
 
 
 def chaos(arguments: Sequence[str]) -> int:

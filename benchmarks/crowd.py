@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 from sqlalchemy import Table, text, update
 
 from hub.pipeline.hub import Hub
-from hub.store import tables
+from hub.store import score_counts, tables
 from hub.store.configuration import Role
+from hub.store.score_counts import Key, keys_of
 from hub.store.sql import insert_many, is_among
 from hub.store.types import new_id
 
@@ -48,10 +51,10 @@ def make_due(hub: Hub, people: Sequence[str]) -> None:
         connection.execute(update(table).where(*theirs).values(due_at=due_at, next_attempt_at=due_at))
 
 
-def populate(hub: Hub, count: int) -> list[str]:
+def populate(hub: Hub, count: int, *, answered: int = ANSWERED) -> list[str]:
     """Give the hub's only survey `count` new people, each known by an event and with an invitation ahead.
 
-    Some of them were asked before, and answered. Return the ids of all, which are their userIds, too.
+    One of `answered` of them was asked before, and answered. Return the ids of all, which are their userIds, too.
     """
     due_at, long_ago = hub.now() + timedelta(days=30), hub.now() - timedelta(days=300)
     everybody: list[str] = []
@@ -60,9 +63,9 @@ def populate(hub: Hub, count: int) -> list[str]:
         _add_people(hub, people)
         _add_events(hub, people)
         _add_invitations(hub, people, {"state": "scheduled", "due_at": due_at})
-        asked = people[::ANSWERED]
-        _add_invitations(hub, asked, {"state": "sent", "due_at": long_ago, "sent_at": long_ago})
-        _add_answers(hub, asked, long_ago, {"state": "done", "done_at": long_ago})
+        asked = people[::answered]
+        mails = _add_invitations(hub, asked, {"state": "sent", "due_at": long_ago, "sent_at": long_ago})
+        _add_answers(hub, asked, long_ago, {"state": "done", "done_at": long_ago}, mails=mails)
     look_around(hub)
     return everybody
 
@@ -106,23 +109,31 @@ def _add_events(hub: Hub, people: Sequence[str]) -> None:
     )
 
 
-def _add_invitations(hub: Hub, people: Sequence[str], values: dict[str, Any]) -> None:
+def _add_invitations(hub: Hub, people: Sequence[str], values: dict[str, Any]) -> list[str]:
+    """Add an invitation of each person; return their ids."""
     now, survey_id = hub.now(), _survey_id(hub)
-    _store(hub, {tables.invitation: [_invitation(id, survey_id, now) | _times(values) for id in people]})
+    rows = [_invitation(id, survey_id, now) | _times(values) for id in people]
+    _store(hub, {tables.invitation: rows})
+    return [row["id"] for row in rows]
 
 
-def _add_answers(hub: Hub, people: Sequence[str], at: datetime, values: dict[str, Any]) -> None:
-    """Add an answer of each person, and what of it goes to the hub's only target."""
+def _add_answers(
+    hub: Hub, people: Sequence[str], at: datetime, values: dict[str, Any], *, mails: Sequence[str] | None = None
+) -> None:
+    """Add an answer of each person, and what of it goes to the hub's only target; to `mails` where they were asked."""
     survey_id, target_id = _survey_id(hub), hub.registry.current().live(Role.TARGET)[0].id
-    responses = [_response(id, survey_id, at) for id in people]
+    answered = zip(people, mails or [new_id() for _ in people], strict=True)
+    responses = [_response(id, mail, survey_id, at) for id, mail in answered]
     _store(
         hub,
         {
             tables.response: responses,
-            tables.response_version: [_version(one, at) for one in responses],
-            tables.outbox: [_told(one, target_id, at) | values for one in responses],
+            tables.response_version: [_version(one) for one in responses],
+            tables.outbox: [_told(one, target_id) | values for one in responses],
         },
     )
+    with hub.store.write() as connection:
+        score_counts.add(connection, Counter(key for one in responses for key in _counted(one)))
 
 
 def _store(hub: Hub, rows: dict[Table, list[dict[str, Any]]]) -> None:
@@ -193,33 +204,44 @@ def _invitation(id: str, survey_id: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _response(id: str, survey_id: str, at: datetime) -> dict[str, Any]:
+def _response(id: str, invitation_id: str, survey_id: str, at: datetime) -> dict[str, Any]:
+    """Return an answer of the year before `at`, as people give them: scores differ, two of three say something."""
+    drawn = random.Random(id)
+    rated_at = at - timedelta(seconds=drawn.randrange(365 * 86_400))
     return {
         "id": new_id(),
-        "invitation_id": new_id(),
+        "invitation_id": invitation_id,
         "survey_id": survey_id,
         "person_id": id,
-        "score": 9,
-        "comment": "It does what it says.",
+        "score": drawn.choice([0, 3, 5, 6, 7, 8, 8, 9, 9, 9, 10, 10, 10]),
+        "comment": drawn.choice(["It does what it says.", "I cannot find my way around it.", ""]),
         "version": 1,
-        "first_rated_at": at,
-        "rated_at": at,
-        "updated_at": at,
+        "first_rated_at": rated_at,
+        "rated_at": rated_at,
+        "updated_at": rated_at,
+        "language": drawn.choice(["en", "en", "de", "pt-BR"]),
+        "segments": {"plan": drawn.choice(["free", "pro", "enterprise"])},
     }
 
 
-def _version(response: dict[str, Any], at: datetime) -> dict[str, Any]:
-    return {"response_id": response["id"], "version": 1, "score": 9, "comment": response["comment"], "at": at}
+def _counted(response: dict[str, Any]) -> Iterator[Key]:
+    counted = (response[name] for name in ("survey_id", "rated_at", "score", "language", "segments"))
+    return keys_of(*counted)
 
 
-def _told(response: dict[str, Any], target_id: str, at: datetime) -> dict[str, Any]:
+def _version(response: dict[str, Any]) -> dict[str, Any]:
+    said = {name: response[name] for name in ("score", "comment")}
+    return {"response_id": response["id"], "version": 1, **said, "at": response["rated_at"]}
+
+
+def _told(response: dict[str, Any], target_id: str) -> dict[str, Any]:
     return {
         "target_id": target_id,
         "message_id": f"hub-benchmarks-{response['id']}-1",
         "person_id": response["person_id"],
         "response_id": response["id"],
         "version": 1,
-        "next_attempt_at": at,
-        "rated_at": at,
-        "created_at": at,
+        "next_attempt_at": response["rated_at"],
+        "rated_at": response["rated_at"],
+        "created_at": response["rated_at"],
     }

@@ -1,4 +1,4 @@
-"""Pages of the console: how long the server takes for each among a million people, and how many bytes it sends."""
+"""Pages of the console: how long the server takes for each among a million people who all answered, and their size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from benchmarks.measure import Goal, Options, Row, figure, tell
 from benchmarks.stage import EARLY, databases, toml
 from hub.admin import accounts, sessions
 from hub.admin.accounts import AccountRole
+from hub.pipeline import count as counting
 from hub.pipeline.hub import Hub
 from hub.store import tables
+from hub.store.configuration import SEGMENT_TRAITS, raise_revision, write_setting
 from hub.web.app import create_app
 from tests.configured import configured_hub
 
@@ -53,11 +55,14 @@ def _page(what: str, client: FlaskClient, path: str, rounds: int) -> list[Row]:
 
 def _paths(hub: Hub) -> Mapping[str, str]:
     with hub.store.read() as connection:
-        person = connection.scalar(select(tables.response.c.person_id).limit(1))
+        response, person = connection.execute(select(tables.response.c.id, tables.response.c.person_id).limit(1)).one()
         event = connection.scalar(select(tables.event.c.id).limit(1))
         [survey] = connection.scalars(select(tables.survey.c.name))
     return {
-        "home": "/",
+        "home": "/?period=all",
+        "home of a year": "/?period=365",
+        "home of a language": "/?period=all&among=language%3Dde",
+        "home of a trait": "/?period=all&among=plan%3Dpro",
         "surveys": "/surveys",
         "a survey": f"/surveys/{survey}",
         "people": "/people",
@@ -65,6 +70,9 @@ def _paths(hub: Hub) -> Mapping[str, str]:
         "a person": f"/people/{person}",
         "queue": "/queue",
         "responses": "/responses",
+        "responses of a band": "/responses?score=detractor",
+        "responses searched": "/responses?said=nowhere+to+be+found",
+        "a response": f"/responses/{response}",
         "events": "/events",
         "an event": f"/events/{event}",
         "connections": "/connections",
@@ -91,6 +99,13 @@ def _peopled(name: str, count: int) -> Iterator[Hub]:
         configured_hub(Path(directory), urls[name], toml=toml(segment="http://127.0.0.1:9", **EARLY)) as hub,
     ):
         started = time.monotonic()
-        populate(hub, count)
+        with hub.store.write() as connection:
+            write_setting(connection, SEGMENT_TRAITS, ["plan"])
+            raise_revision(connection)
+        populate(hub, count, answered=1)
         tell(f"  {count:,} people, {name}: made within {time.monotonic() - started:.0f} s")
+        started = time.monotonic()
+        while not counting.drain(hub, until=time.monotonic() + 60):
+            pass
+        tell(f"  {count:,} people, {name}: counted within {time.monotonic() - started:.0f} s")
         yield hub

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from benchmarks.measure import Goal, Options, Row, Side, compare
+from hub.mail.colours import colours_of
 from hub.mail.message import InvitationMail, render
 from hub.mail.words import words_for
 
@@ -66,6 +67,8 @@ def _made(one: InvitationMail, templates: Environment) -> bytes:
         "why": words.why.format(brand=one.brand),
         "links": [(score, f"{one.survey_url}?score={score}") for score in range(11)],
         "unsubscribe_url": one.unsubscribe_url,
+        "colours": colours_of(one.colour),
+        "logo_url": one.logo_url,
     }
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"], mail["Date"] = SENDER, one.to, question, format_datetime(NOW)

@@ -471,6 +471,14 @@ class CustomerUpdate:
 
     `message_id` is the same at every attempt and different for every version of an answer. `rated_at` is when the
     score was given (aware, UTC); `comment` is "" when there is none.
+
+    `first_rated_at` is when the answer's first score was given, `given_at` when this version of it was: later than
+    `rated_at` where a comment was added. `is_rating_told` where the target took this very rating before, and only the
+    comment is another. `is_newest` is false only at a target with `per_survey`: the person has given a newer answer to
+    another survey.
+
+    Events that a target writes beside its update have the update's `message_id` with a hyphen and a word behind it;
+    by that the hub knows them when they come back.
     """
 
     message_id: str
@@ -479,6 +487,10 @@ class CustomerUpdate:
     rating: int
     comment: str
     rated_at: datetime
+    first_rated_at: datetime | None = None
+    given_at: datetime | None = None
+    is_rating_told: bool = False
+    is_newest: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -515,11 +527,20 @@ class Limits:
 class SyncTarget(Provider):
     """Where answers flow back to."""
 
-    limits: ClassVar[Limits] = Limits()
+    limits: Limits = Limits()
 
     @property
     def trait_names(self) -> frozenset[str]:
         """The customer attributes this target writes. The hub remembers them to recognise its own echo."""
+        return frozenset()
+
+    @property
+    def per_survey(self) -> bool:
+        """Whether it keeps the newest answer to each survey; otherwise only the newest of all reaches it."""
+        return False
+
+    def survey_trait_names(self, survey: str) -> frozenset[str]:
+        """Return the further customer attributes that answers to the survey of this name are written to."""
         return frozenset()
 
     @abstractmethod

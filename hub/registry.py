@@ -40,6 +40,8 @@ class Connection:
     problem: str | None = None
     keys: Sequence[str] = ()
     """Hashes of the credentials by which its events find it."""
+    is_per_survey: bool = False
+    """Of a target: whether it wants the newest answer to each survey."""
 
     @property
     def id(self) -> str:
@@ -60,8 +62,15 @@ class Configuration:
         self.hub_id = snapshot.hub_id
         self.connections = {connection.id: connection for connection in connections}
         self.surveys = {survey.id: survey for survey in snapshot.surveys}
+        self.segment_traits = tuple(snapshot.segment_traits)
         self.rules = [_survey_rules(survey) for survey in snapshot.surveys]
         self.source_of_key = _keys_of(connections)
+        self.per_survey = frozenset(one.id for one in connections if one.is_per_survey)
+        """The targets that want the newest answer to each survey."""
+        self.per_survey_perhaps = self.per_survey | {
+            one.id for one in connections if one.stored.role is Role.TARGET and one.provider is None
+        }
+        """These, and those that nobody can ask: nothing is given up that they may want."""
 
     def live(self, role: Role) -> list[Connection]:
         """Return the connections of a role in use, by name."""
@@ -254,7 +263,12 @@ def _made(
     lacking = [name for name in ("name", "config", "services") if not hasattr(provider, name)]
     if lacking:
         raise TypeError(f"self.{lacking[0]} is not there; call super().__init__(name, config, services) in __init__")
-    return Connection(stored=stored, provider=provider, keys=keys if isinstance(provider, EventSource) else ())
+    return Connection(
+        stored=stored,
+        provider=provider,
+        keys=keys if isinstance(provider, EventSource) else (),
+        is_per_survey=isinstance(provider, SyncTarget) and bool(provider.per_survey),
+    )
 
 
 def _lookups(schema: Schema) -> list[str]:

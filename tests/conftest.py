@@ -11,13 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, sync_playwright
 
 from tests import node, processes, servers
 from tests.lab import Lab, make_schema, open_lab
 
-settings.register_profile("local", print_blob=True)
-settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
+# How long an example takes to be made says how busy the machine is, not whether the test is a good one.
+settings.register_profile("local", print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ci", derandomize=True, print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
@@ -152,6 +156,21 @@ def chromium_path() -> Path:
     if found is None:
         pytest.skip("Chromium is not installed")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    """A Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe(node_modules: Path) -> str:
+    """The program that finds what makes a page hard to use for people with disabilities."""
+    return (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ class Crm:
 
     updates: list[CustomerUpdate] = field(default_factory=list)
     answer: Push = lambda updates: [Done() for _ in updates]
+    keeps_surveys_apart: bool = False
 
     def target(self) -> type[SyncTarget]:
         """Return a target class that writes to this place."""
@@ -146,6 +147,13 @@ class Crm:
             @property
             def trait_names(self) -> frozenset[str]:
                 return frozenset({"our_rating"})
+
+            @property
+            def per_survey(self) -> bool:
+                return crm.keeps_surveys_apart
+
+            def survey_trait_names(self, survey: str) -> frozenset[str]:
+                return frozenset({f"our_rating_{survey}"} if crm.keeps_surveys_apart else ())
 
             def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
                 crm.updates.extend(updates)

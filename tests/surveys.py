@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from flask import Flask
+from werkzeug.serving import make_server
+
 from hub.mail.message import InvitationMail
+from hub.web.survey_pages import blueprint
 from hub.web.views import SurveyView, UnsubscribeView
 
 OPEN = SurveyView(brand="Acme", language="en", score=None, comment="", can_change=True)
@@ -25,14 +32,18 @@ INVITATION = InvitationMail(
 
 @dataclass
 class InMemorySurveys:
-    """Answers links by token; `calls` are the changes that were asked for."""
+    """Answers links by token; `calls` are the changes that were asked for, `openings` the links that were opened."""
 
     views: dict[str, SurveyView] = field(default_factory=dict)
     unsubscribed: set[str] = field(default_factory=set)
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    openings: list[tuple[str, int | None]] = field(default_factory=list)
 
     def open(self, token: str) -> SurveyView | None:
         return self.views.get(token)
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        self.openings.append((token, score))
 
     def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
         self.calls.append(("answer", token, score, comment))
@@ -48,10 +59,43 @@ class InMemorySurveys:
         if view is None:
             return None
         done = token in self.unsubscribed
-        return UnsubscribeView(brand=view.brand, language=view.language, done=done)
+        look = {"colour": view.colour, "logo_url": view.logo_url}
+        return UnsubscribeView(brand=view.brand, language=view.language, done=done, **look)
 
     def unsubscribe(self, token: str) -> bool:
         self.calls.append(("unsubscribe", token))
         if token in self.views:
             self.unsubscribed.add(token)
         return token in self.views
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The survey pages, served on this machine."""
+
+    url: str
+    surveys: InMemorySurveys
+
+
+@contextmanager
+def pages_for_customers(views: Mapping[str, SurveyView]) -> Iterator[Site]:
+    """Serve the pages behind these links."""
+    surveys = InMemorySurveys(views=dict(views))
+    app = Flask("pages")
+    app.register_blueprint(blueprint(surveys))
+    with served(app) as url:
+        yield Site(url=url, surveys=surveys)
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Serve an application from threads of this process; yield its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -71,6 +71,13 @@ def test_resumed_channel_is_tried_at_once(failing):
     assert not resume(failing.hub, Role.CHANNEL, "relay")
 
 
+def test_paused_channel_is_tried_at_once_when_its_settings_changed_and_only_then(failing):
+    failing.configure(configured("relay"))
+    assert administering.channels(failing.hub)[0].state == "paused"
+    failing.configure(configured("relay").replace('kind = "fake"', 'kind = "fake"\ncolour = "red"'))
+    assert administering.channels(failing.hub)[0].state == "working"
+
+
 def test_channel_that_does_not_exist_cannot_be_resumed(failing):
     with pytest.raises(NotThere, match="smtp"):
         resume(failing.hub, Role.CHANNEL, "smtp")

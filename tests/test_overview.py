@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from hub.admin.overview import overview, score_sentence
-from hub.store import configuration
-from tests.lab import SETUP, Lab, survey_lines
+from hub.admin.overview import overview
+from hub.store import configuration, pauses, tables
+from hub.store.configuration import Role
+from tests.lab import SETUP, Lab, identify, survey_lines
 
 UNREACHABLE = (
     "Mails would link to http://127.0.0.1:8000, which customers cannot open; set HUB_BASE_URL where the hub runs."
@@ -55,17 +54,24 @@ def test_a_demo_has_no_customers_who_would_have_to_open_links(lab):
     assert UNREACHABLE not in hints(local(lab))
 
 
-@pytest.mark.parametrize(
-    ("counts", "sentence"),
-    [
-        ({}, "No answers yet."),
-        ({9: 1}, "1 answer: 1 promoter, 0 passives, 0 detractors; too few for a score."),
-        (
-            {0: 2, 6: 1, 7: 1, 8: 1, 9: 1, 10: 3},
-            "9 answers: 4 promoters, 2 passives, 3 detractors; too few for a score.",
-        ),
-        ({0: 3, 8: 2, 10: 5}, "NPS 20 from 10 answers."),
-    ],
-)
-def test_few_answers_are_counted_and_make_no_score(counts, sentence):
-    assert score_sentence(counts) == sentence
+def test_steps_of_the_set_up_are_ticked_off_until_all_are_done(lab):
+    def steps() -> dict[str, bool]:
+        return {step.what: step.is_done for step in overview(lab.hub).steps}
+
+    lab.set(enabled=False)
+    assert steps() == {"mail": True, "survey": True, "events": False, "on": False}
+    lab.decide(identify("ada"))
+    assert steps() == {"mail": True, "survey": True, "events": True, "on": False}
+    lab.set(enabled=True)
+    assert steps() == {}
+
+
+def test_connection_in_trouble_and_a_surge_need_attention(lab):
+    assert not any("relay" in sentence for sentence in hints(lab))
+    lab.decide(identify("ada"), identify("bob"))
+    lab.change(tables.invitation, state="held", reason="surge")
+    relay = lab.hub.registry.current().named(Role.CHANNEL, "relay")
+    with lab.hub.store.write() as connection:
+        pauses.pause(connection, relay.id, why="the password is refused", after_s=None, now=lab.clock())
+    assert "The channel relay is paused: the password is refused." in hints(lab)
+    assert "The surge brake holds surveys of onboarding: 2 wait for you to release or cancel them." in hints(lab)

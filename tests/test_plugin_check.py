@@ -136,7 +136,7 @@ def test_other_names_do_not_sound_like_secrets(tmp_path, name):
 OWN_NAMES = [
     *((role, "kind") for role in ("source", "channel", "target")),
     *(("source", "namespace"), ("channel", "rate"), ("target", "namespace")),
-    *(("target", "sync_at"), ("target", "sync_timezone")),
+    *(("target", name) for name in ("sync", "settle_minutes", "sync_at", "sync_timezone")),
 ]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +16,7 @@ from werkzeug.test import TestResponse
 import hub.web
 from hub.web.look import HEADERS, STYLE
 from hub.web.survey_pages import blueprint
+from hub.web.views import Rating
 from hub.web.words import WORDS
 from tests.contrast import contrast
 from tests.surveys import OPEN, InMemorySurveys
@@ -58,7 +61,7 @@ def client(surveys: InMemorySurveys) -> Iterator[FlaskClient]:
 
 
 def checked_score(answer: TestResponse) -> list[str]:
-    return re.findall(r'value="(\d+)" class="\w+" checked', answer.text)
+    return re.findall(r'value="(\d+)" class="score \w+" checked', answer.text)
 
 
 def question_shown_first(answer: TestResponse) -> list[str]:
@@ -132,6 +135,34 @@ def test_who_answered_already_reads_what_stands_and_until_when_it_may_change(
     assert 'class="note"' not in client.get("/s/fresh?score=8").text
 
 
+@pytest.mark.parametrize(
+    ("score", "thanks"),
+    [(6, EN.thanks_detractor), (7, EN.thanks_passive), (8, EN.thanks_passive), (9, EN.thanks_promoter)],
+)
+def test_thanks_are_those_of_the_scores_band(
+    client: FlaskClient, surveys: InMemorySurveys, score: int, thanks: str
+) -> None:
+    surveys.views["answered"] = replace(OPEN, score=score)
+    assert thanks.format(brand="Acme") in client.get("/s/answered?thanks=1").text
+
+
+def test_further_ratings_are_asked_and_keep_what_was_chosen(client: FlaskClient, surveys: InMemorySurveys) -> None:
+    support = Rating(name="support", label="How was our <support>?", chosen=4)
+    surveys.views["fresh"] = replace(OPEN, ratings=[support, Rating(name="price", label="The price?", chosen=None)])
+    page = client.get("/s/fresh").text
+    assert "How was our &lt;support&gt;?" in page
+    assert re.findall(r'name="rating-(\w+)" value="(\d)" checked', page) == [("support", "4")]
+    assert page.count('name="rating-price"') == 5
+
+
+def test_links_that_were_opened_are_noted_once_each(client: FlaskClient, surveys: InMemorySurveys) -> None:
+    for path in ("/s/fresh?score=9", "/s/fresh?score=x", "/s/closed?score=3", "/s/answered?thanks=1", "/s/nobody"):
+        client.get(path)
+    client.head("/s/fresh?score=9")
+    client.post("/s/fresh?score=3", data={"score": "9"})
+    assert surveys.openings == [("fresh", 9), ("fresh", None), ("closed", 3)]
+
+
 def test_score_alone_leaves_the_comment_as_it_is(client: FlaskClient, surveys: InMemorySurveys) -> None:
     client.post("/s/answered", data={"score": "10"})
     assert surveys.calls == [("answer", "answered", 10, None)]
@@ -166,7 +197,7 @@ def test_comment_over_the_limit_is_refused_and_nothing_of_it_lost(
 ) -> None:
     answer = client.post("/s/fresh", data={"score": "2", "comment": "x" * 5_001})
     assert answer.status_code == 422
-    assert "longer than 5,000 characters" in answer.text
+    assert "longer than 5000 characters" in answer.text
     assert "x" * 5_001 + "</textarea>" in answer.text
     assert checked_score(answer) == ["2"]
     assert surveys.calls == []
@@ -335,7 +366,52 @@ def test_unknown_language_is_served_in_english_and_says_so(client: FlaskClient, 
     assert '<html lang="en" dir="ltr">' in client.get("/s/fresh").text
 
 
+def test_strangers_page_speaks_the_browsers_language(client: FlaskClient) -> None:
+    page = client.get("/s/nobody", headers={"Accept-Language": "tlh, ar;q=0.8, de;q=0.5"})
+    assert '<html lang="ar" dir="rtl">' in page.text
+    assert WORDS["ar"].not_found in page.text
+
+
+@pytest.mark.parametrize("language", WORDS)
+@pytest.mark.parametrize("path", ["/s/{}?score=9", "/s/{}-answered?thanks=1", "/u/{}"])
+def test_pages_are_small_in_every_language(
+    client: FlaskClient, surveys: InMemorySurveys, language: str, path: str
+) -> None:
+    view = replace(OPEN, language=language, colour="#ffcc00")
+    surveys.views |= {language: view, f"{language}-answered": replace(view, score=4)}
+    page = client.get(path.format(language))
+    assert f'<html lang="{language}" dir="' in page.text
+    assert len(page.data) < 15_000
+
+
 # Look
+
+
+@pytest.mark.parametrize("path", ["/s/fresh", "/s/answered?thanks=1", "/s/closed", "/u/fresh"])
+def test_page_wears_its_brands_colour_and_the_policy_allows_just_that(
+    client: FlaskClient, surveys: InMemorySurveys, path: str
+) -> None:
+    surveys.views = {name: replace(view, colour="#ffcc00") for name, view in surveys.views.items()}
+    page = client.get(path)
+    style = page.text.partition("<style>")[2].partition("</style>")[0]
+    assert "--fill: #ffcc00;" in style
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in page.headers["Content-Security-Policy"]
+    assert "#ffcc00" not in client.get("/s/nobody").text
+
+
+@pytest.mark.parametrize(
+    ("logo_url", "allowed"),
+    [("https://cdn.acme.example/a.png?x=1;y", "https://cdn.acme.example"), ("/logo.png", "'self'")],
+)
+def test_logo_is_shown_from_its_place_alone(
+    client: FlaskClient, surveys: InMemorySurveys, logo_url: str, allowed: str
+) -> None:
+    surveys.views["fresh"] = replace(OPEN, logo_url=logo_url)
+    page = client.get("/s/fresh")
+    assert f'<img src="{logo_url}" alt="Acme"' in page.text
+    assert f"img-src {allowed};" in page.headers["Content-Security-Policy"]
+    assert "img-src 'none';" in client.get("/s/answered").headers["Content-Security-Policy"]
 
 
 def test_no_colour_stands_outside_the_tokens() -> None:

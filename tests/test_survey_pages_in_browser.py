@@ -1,24 +1,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, FloatRect, Locator, Page, ViewportSize, expect
 
 from hub.demo.pages import create_pages
 from hub.demo.stand_in import StandIn
 from hub.mail.message import render
-from hub.web.survey_pages import blueprint
 from hub.web.words import WORDS
-from tests.surveys import INVITATION, OPEN, InMemorySurveys
+from tests.surveys import INVITATION, OPEN, Site, pages_for_customers
 
 pytestmark = pytest.mark.browser
 
@@ -27,44 +21,10 @@ LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk"
 PHONE = ViewportSize(width=360, height=640)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """The survey pages, served on this machine."""
-
-    url: str
-    surveys: InMemorySurveys
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    surveys = InMemorySurveys(views={"fresh": OPEN, "long": replace(OPEN, brand=LONG)})
-    app = Flask("pages")
-    app.register_blueprint(blueprint(surveys))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Site(url=f"http://127.0.0.1:{server.server_port}", surveys=surveys)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = next((path for name in ("chromium", "/usr/bin/chromium") if (path := shutil.which(name))), None)
-    if found:
-        return found
-    if os.environ.get("HUB_REQUIRE_ALL") == "1":
-        pytest.fail("Chromium is not installed, and HUB_REQUIRE_ALL=1 wants every test run")
-    pytest.skip("Chromium is not installed: install it to try the pages in a browser")
+    with pages_for_customers({"fresh": OPEN, "long": replace(OPEN, brand=LONG)}) as site:
+        yield site
 
 
 @pytest.fixture

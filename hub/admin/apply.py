@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, update
 
-from hub.admin import audit, document
+from hub.admin import audit, document, written_traits
 from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.document import KEPT, Document, WantedConnection, WantedSurvey
 from hub.admin.health import gaps, unreachable_links
@@ -22,14 +22,11 @@ from hub.domain.reasons import Reason
 from hub.domain.settings import rules_of
 from hub.domain.states import MOVABLE, State
 from hub.pipeline.hub import Hub
-from hub.plugin import Secret, SyncTarget
-from hub.store import claims, configuration, tables
+from hub.plugin import Secret
+from hub.store import claims, configuration, outboxes, pauses, tables
 from hub.store.configuration import Role, StoredConnection, StoredSurvey
 from hub.store.engine import lock_until_commit
 from hub.store.keys import hash_key
-from hub.store.sql import upsert
-
-log = logging.getLogger(__name__)
 
 _PATH = re.compile(r"(?<=^. )\w+\.[\w-]+")
 """What a line of a plan is about."""
@@ -105,6 +102,24 @@ def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey
     return made
 
 
+def secrets_that_would_go_elsewhere(hub: Hub, wanted: WantedConnection, config: Mapping[str, Any]) -> list[str]:
+    """Return the stored secrets that these settings keep while others differ from those they were stored with.
+
+    Those of the hub's making are left out: whoever may change settings may see them.
+    """
+    current = _Current(hub)
+    known = (wanted.role, wanted.name, wanted.kind)
+    before = current.of(*known) or current.retired(*known)
+    if before is None:
+        return []
+    fields = {one.data_key or name: one for name, one in wanted.provider.config_schema().fields.items()}
+    secret = {key for key, one in fields.items() if isinstance(one, Secret)}
+    if not changed_settings(*({k: v for k, v in one.items() if k not in secret} for one in (before.config, config))):
+        return []
+    given = {key for key in secret if isinstance(one := fields[key], Secret) and not one.generate}
+    return sorted(key for key in given if wanted.config.get(key) == KEPT and config.get(key) is not None)
+
+
 def _plan_entries(hub: Hub, current: _Current, wanted: Document) -> Plan:
     if wanted.problems:
         raise ConfigError(wanted.problems)
@@ -128,6 +143,7 @@ def _checked(hub: Hub, current: _Current, made: Plan, environ: Mapping[str, str]
     problems = _shared_keys(hub, made, current, environ)
     if problems:
         raise ConfigError(problems)
+    made.warnings += _shared_traits(hub, current, made)
     return made
 
 
@@ -155,6 +171,8 @@ def apply(hub: Hub, made: Plan) -> None:
                 options=wanted.options,
                 now=now,
             )
+            if any(line.startswith(f"~ {wanted.path}.") for line in made.lines):
+                pauses.resume(connection, ids[wanted.role, wanted.name])
         for survey in made.surveys:
             links = _links(survey, ids)
             survey_id = configuration.save_survey(
@@ -175,8 +193,16 @@ def apply(hub: Hub, made: Plan) -> None:
             action = audit.Action.CONFIGURATION_CHANGED
             audit.note(hub, connection, action, made.subject, changes=made.lines)
 
+    before = hub.registry.current().per_survey
     hub.store.transact(work)
-    _remember_trait_names(hub)
+    written_traits.remember(hub)
+    _revive(hub, hub.registry.current().per_survey - before)
+
+
+def _revive(hub: Hub, targets: Collection[str]) -> None:
+    """Tell targets that from now on keep surveys apart what was given up for answers to other surveys."""
+    for target_id in targets:
+        hub.store.transact(partial(outboxes.revive, target_id=target_id, now=hub.now()))
 
 
 def _window(settings: Mapping[str, Any]) -> object:
@@ -356,13 +382,39 @@ def _warnings(hub: Hub, wanted: Document) -> list[str]:
     warnings = [f"surveys.{one.name}: is on, but {gap}" for one in asking for gap in gaps(one.connections)]
     unreachable = unreachable_links(hub) if asking else None
     warnings += [unreachable] if unreachable else []
-    for target in (one for one in wanted.connections if one.role is Role.TARGET):
-        writers = [survey.name for survey in wanted.surveys if target.name in survey.connections[Role.TARGET]]
-        if len(writers) > 1:
-            warnings.append(
-                f"{target.path}: {' and '.join(writers)} write the same traits; the newest answer of a person wins"
-            )
     return warnings
+
+
+def _shared_traits(hub: Hub, current: _Current, made: Plan) -> list[str]:
+    """Return a warning for every target in the plan, or of a survey in it, that surveys write the same traits to."""
+    surveys = {name: current.names_of(one)[Role.TARGET] for name, one in current.surveys.items()}
+    surveys |= {one.name: one.connections[Role.TARGET] for one in made.surveys}
+    gone = {one.name for one in current.surveys.values() if one.id in made.retired_surveys}
+    writers: dict[str, list[str]] = {}
+    for name in sorted(surveys.keys() - gone):
+        for target in surveys[name]:
+            writers.setdefault(target, []).append(name)
+    changed = {one.name for one, _ in made.connections if one.role is Role.TARGET}
+    changed |= {target for one in made.surveys for target in one.connections[Role.TARGET]}
+    wanted = {one.name: (one, config) for one, config in made.connections if one.role is Role.TARGET}
+    targets = [
+        _as_stored(hub, *wanted[name]) if name in wanted else current.connections[Role.TARGET, name]
+        for name in sorted(changed)
+        if name in wanted or (Role.TARGET, name) in current.connections
+    ]
+    return written_traits.shared(hub, targets, writers)
+
+
+def _as_stored(hub: Hub, wanted: WantedConnection, config: Mapping[str, Any]) -> StoredConnection:
+    return StoredConnection(
+        id=wanted.path,
+        role=wanted.role,
+        name=wanted.name,
+        kind=wanted.kind,
+        config=config,
+        options=wanted.options,
+        created_at=hub.now(),
+    )
 
 
 def _shared_keys(hub: Hub, made: Plan, current: _Current, environ: Mapping[str, str]) -> list[str]:
@@ -403,20 +455,3 @@ def _cancel_waiting(connection: Connection, survey_id: str, hub: Hub) -> None:
     values = {"state": State.CANCELLED, "reason": Reason.CANCELLED, "concluded_at": hub.now()}
     note = "The survey was taken out of use."
     connection.execute(statement.values(**values, note=note, revision=table.c.revision + 1))
-
-
-def _remember_trait_names(hub: Hub) -> None:
-    names: set[str] = set()
-    for target in hub.registry.current().live(Role.TARGET):
-        if isinstance(target.provider, SyncTarget):
-            names |= _trait_names(target.provider)
-    with hub.store.write() as connection:
-        upsert(connection, tables.echo_trait, [{"name": name} for name in sorted(names)])
-
-
-def _trait_names(target: SyncTarget) -> frozenset[str]:
-    try:
-        return frozenset(target.trait_names)
-    except Exception:
-        log.exception("Target %s could not say which traits it writes", target.name)
-        return frozenset()

@@ -48,6 +48,14 @@ class Action(StrEnum):
     CONNECTION_RESUMED = "connection.resumed"
     PARKED_RETRIED = "parked.retried"
     SENDING_RESUMED = "sending.resumed"
+    SCORE_TRAITS = "scores.traits"
+    RESPONSE_TAGGED = "response.tagged"
+    RESPONSE_UNTAGGED = "response.untagged"
+    EXPORTED = "export.made"
+    SECRETS_SHOWN = "connection.secrets-shown"
+    CONNECTION_CHECKED = "connection.checked"
+    TEST_MAIL_SENT = "connection.test-mail"
+    JOB_RETRIED = "job.retried"
     TOKEN_ADDED = "token.added"  # noqa: S105  no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  no secret
     ACCOUNT_ADDED = "account.added"
@@ -81,6 +89,14 @@ WORDS: Mapping[Action, str] = {
     Action.CONNECTION_RESUMED: "resumed a paused connection",
     Action.PARKED_RETRIED: "had parked answers tried again",
     Action.SENDING_RESUMED: "resumed sending after a restore",
+    Action.SCORE_TRAITS: "chose the traits that scores are counted by",
+    Action.RESPONSE_TAGGED: "put a tag on an answer",
+    Action.RESPONSE_UNTAGGED: "took a tag off an answer",
+    Action.EXPORTED: "took a copy of what the hub holds",
+    Action.SECRETS_SHOWN: "had keys shown",
+    Action.CONNECTION_CHECKED: "checked a connection",
+    Action.TEST_MAIL_SENT: "sent a test mail",
+    Action.JOB_RETRIED: "had a failed job tried again",
     Action.TOKEN_ADDED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
     Action.ACCOUNT_ADDED: "added an account",
@@ -138,6 +154,11 @@ def note(hub: Hub, connection: Connection, action: Action, subject: str, **detai
     """Write an entry in a transaction of the caller's, about whoever acts. `detail` holds no secret and no address."""
     row = {"id": new_id(), "at": hub.now(), "who": _acting.get(), "action": action, "subject": subject}
     connection.execute(insert(table), [{**row, "detail": detail}])
+
+
+def note_alone(hub: Hub, action: Action, subject: str, **detail: Any) -> None:
+    """Write an entry about what changes nothing else, such as looking at what is not for everybody."""
+    hub.store.transact(lambda connection: note(hub, connection, action, subject, **detail))
 
 
 def entries(hub: Hub, wanted: Wanted, part: Slice) -> Page[Entry]:

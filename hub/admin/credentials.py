@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.admin import audit
 from hub.admin.export import connection_table
 from hub.admin.kinds import settings_of
 from hub.admin.names import connection_named
@@ -23,7 +24,13 @@ def made_secrets(hub: Hub, role: Role, name: str) -> list[str]:
 
 
 def reveal(hub: Hub, role: Role, name: str) -> dict[str, str]:
-    """Return those secrets in the clear. Raises NotThere, and ConfigError for one that no key of the hub's opens."""
+    """Return those secrets in the clear; that they were shown is in the audit log.
+
+    Raises NotThere, and ConfigError for one that no key of the hub's opens.
+    """
     stored = connection_named(hub.registry.current(), role, name).stored
     table = connection_table(hub, stored, reveal=True)
-    return {key: str(table[key]) for key in made_secrets(hub, role, name)}
+    shown = {key: str(table[key]) for key in made_secrets(hub, role, name)}
+    if shown:
+        audit.note_alone(hub, audit.Action.SECRETS_SHOWN, f"{role.plural}.{name}", secrets=sorted(shown))
+    return shown

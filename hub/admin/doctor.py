@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, intake, pauses
+from hub.store import forgettings, intake, pauses, score_counts
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
@@ -50,7 +50,8 @@ def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
             lambda: _nobody_was_mailed_twice(connection, configuration),
             lambda: _nobody_was_reminded_in_vain(connection),
             lambda: _nothing_stays_in_hand(hub, connection),
-            lambda: _newest_answer_wins(connection),
+            lambda: _newest_answer_wins(connection, configuration.per_survey),
+            lambda: _scores_are_counted(connection),
             lambda: _unknown(connection),
             lambda: _parked(connection),
             lambda: _forgettings(connection, configuration),
@@ -156,15 +157,25 @@ def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:
     )
 
 
-def _newest_answer_wins(connection: Connection) -> Finding:
+def _newest_answer_wins(connection: Connection, per_survey: Collection[str]) -> Finding:
+    """Look for answers that were given up and not for a newer one: to any survey, or where surveys are kept apart."""
     newer = outbox.alias("newer")
+    apart = [or_(outbox.c.target_id.not_in(per_survey), newer.c.survey_id == outbox.c.survey_id)] if per_survey else []
     is_newest = ~exists().where(
-        newer.c.target_id == outbox.c.target_id, newer.c.person_id == outbox.c.person_id, is_newer(newer, outbox)
+        newer.c.target_id == outbox.c.target_id,
+        newer.c.person_id == outbox.c.person_id,
+        is_newer(newer, outbox),
+        *apart,
     )
     lost = connection.scalar(select(func.count()).where(outbox.c.state == "superseded", is_newest))
     return _finding(
         "the newest answer of everybody is synced or waits", lost, "newest answer", "that would never be synced"
     )
+
+
+def _scores_are_counted(connection: Connection) -> Finding:
+    name = "scores are counted as they were given"
+    return _finding(name, score_counts.wrong(connection), "count", "that the answers do not bear out")
 
 
 def _unknown(connection: Connection) -> Finding:

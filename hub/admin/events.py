@@ -173,8 +173,12 @@ def _sender(person: Person) -> Sender:
 def _by_reason(wanted: Wanted) -> Iterator[Select[Any]]:
     """Yield a stream a reason: an index gives each in order, however rare or frequent the reason is."""
     for reason in wanted.reasons:
-        has_reason = event.c.reason.is_(None) if reason is None else event.c.reason == reason
-        yield select(*_LISTED).where(has_reason, *_within(event.c.arrived_at, wanted))
+        within = _within(event.c.arrived_at, wanted)
+        if reason is None:
+            # PostgreSQL takes "is null" for no fixed value: it sorts all there are, unless the order begins with it.
+            yield select(*_LISTED).where(event.c.reason.is_(None), *within).order_by(event.c.reason.desc())
+        else:
+            yield select(*_LISTED).where(event.c.reason == reason, *within)
 
 
 def _of_person(wanted: Wanted) -> Select[Any]:

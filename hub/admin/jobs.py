@@ -19,6 +19,7 @@ from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobEr
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from hub.admin import audit
 from hub.admin.trouble import Conflict, NotThere
 from hub.pipeline.hub import Hub
 from hub.wake import JOB_FUNCTION, QUEUE, connect
@@ -34,6 +35,7 @@ WORDS: Mapping[str, str] = {
     "deliver": "Sending mails",
     "sync": "Pushing answers to targets",
     "sweep": "Putting back what lost workers had in hand",
+    "count": "Counting who was asked and who answered",
 }
 """What each job of the hub does."""
 
@@ -86,7 +88,9 @@ def retry(hub: Hub, job_id: str) -> FailedJob:
         queue.failed_job_registry.requeue(job_id)
         return failed
 
-    return _with(hub, again)
+    failed = _with(hub, again)
+    audit.note_alone(hub, audit.Action.JOB_RETRIED, f"jobs.{failed.name}")
+    return failed
 
 
 def forget(hub: Hub, job_id: str) -> None:

@@ -44,7 +44,8 @@ FACTS: Sequence[Fact] = (
     Fact(
         what="Answers with all their versions",
         how_long=_UNTIL_ERASED,
-        note=f"Whoever answered may change it for {CHANGE_OF_MIND.total_seconds() / 3600:g} hours.",
+        note=f"Whoever answered may change it for {CHANGE_OF_MIND.total_seconds() / 3600:g} hours. Once erased, so are "
+        "its tags, and it counts in no score.",
     ),
     Fact(
         what="Who is never mailed",

@@ -1,78 +1,65 @@
-"""The hub at a glance: what is connected, what each survey found out, what to do next."""
+"""The hub at a glance: what needs attention, whether each survey asks anybody, and what is left to set up."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hub.admin.health import Check, address_warning, gaps, readiness
+from sqlalchemy import exists, select
+
+from hub.admin.ahead import brakes
+from hub.admin.connections import Health, troubles_of
+from hub.admin.health import address_warning, gaps, readiness
 from hub.admin.restore import held
-from hub.admin.words import counted
-from hub.domain.scores import Band, band_of, net_promoter_score
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import pauses, responses
 from hub.store.configuration import Role, StoredSurvey
-
-FEW = 10
-"""Answers below which a score says little."""
+from hub.store.tables import event
 
 
 @dataclass(frozen=True, kw_only=True)
 class SurveyRow:
-    """Two sentences about a survey."""
+    """A survey, and whether it asks anybody."""
 
     name: str
     state: str
-    score: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """A next step, with the command that takes it."""
+    """What needs attention: with the command that helps, or what it is about (a role with a name, or `queue`)."""
 
     sentence: str
     command: str = ""
+    about: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step of the first set-up: mail, survey, events or on."""
+
+    what: str
+    is_done: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """What the first page shows."""
+    """What the first page shows; `steps` are there until all of them are done."""
 
     hints: Sequence[Hint]
     surveys: Sequence[SurveyRow]
-    connections: Sequence[Check]
-    parts: Sequence[Check]
+    steps: Sequence[Step]
 
 
 def overview(hub: Hub) -> Overview:
     """Return the hub at a glance."""
     configuration = hub.registry.current()
-    checks = readiness(hub)
-    with hub.store.read() as connection:
-        paused = pauses.paused(connection, hub.now())
-        scores = {id: responses.counts_by_score(connection, id) for id in configuration.surveys}
     return Overview(
-        hints=_hints(hub, configuration, checks),
-        surveys=[_survey(survey, scores[id]) for id, survey in configuration.surveys.items()],
-        connections=_connections(configuration, {id: why for id, (_, why) in paused.items()}),
-        parts=checks,
+        hints=list(_hints(hub, configuration)),
+        surveys=[SurveyRow(name=one.name, state=_state(one)) for one in configuration.surveys.values()],
+        steps=_steps(hub, configuration),
     )
-
-
-def _connections(configuration: Configuration, paused: Mapping[str, str]) -> list[Check]:
-    rows = []
-    for role in Role:
-        for connection in configuration.live(role):
-            problem = connection.problem or paused.get(connection.id)
-            sentence = f"Of kind {connection.stored.kind}." if problem is None else f"{problem.rstrip('.')}."
-            rows.append(Check(name=connection.label, ok=problem is None, sentence=sentence))
-    return rows
-
-
-def _survey(survey: StoredSurvey, counts: Mapping[int, int]) -> SurveyRow:
-    return SurveyRow(name=survey.name, state=_state(survey), score=score_sentence(counts))
 
 
 def _state(survey: StoredSurvey) -> str:
@@ -82,22 +69,41 @@ def _state(survey: StoredSurvey) -> str:
     return f"On, but {'; '.join(missing)}." if missing else "Asks its customers."
 
 
-def score_sentence(counts: Mapping[int, int]) -> str:
-    """Return the score of answers counted by score, with their number."""
-    score, number = net_promoter_score(counts), sum(counts.values())
-    if score is None:
-        return "No answers yet."
-    if number >= FEW:
-        return f"NPS {score:.0f} from {number} answers."
-    in_band = Counter(band_of(given) for given, count in counts.items() for _ in range(count))
-    bands = ", ".join(counted(in_band[band], band) for band in reversed(Band))
-    return f"{counted(number, 'answer')}: {bands}; too few for a score."
-
-
-def _hints(hub: Hub, configuration: Configuration, checks: Sequence[Check]) -> list[Hint]:
-    sentence = held(hub)
-    hints = [Hint(sentence=sentence, command="hub resume --stopped-at TIME")] if sentence else []
-    hints += [Hint(sentence=sentence) for sentence in dict.fromkeys(one.sentence for one in checks if not one.ok)]
+def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
+    stopped = held(hub)
+    if stopped:
+        yield Hint(sentence=stopped, command="hub resume --stopped-at TIME")
+    for sentence in dict.fromkeys(one.sentence for one in readiness(hub) if not one.ok):
+        yield Hint(sentence=sentence)
+    for brake in brakes(hub):
+        number = brake.held
+        sentence = f"The surge brake holds surveys of {brake.survey}: {number} wait for you to release or cancel them."
+        yield Hint(sentence=sentence, about="queue")
+    yield from _connections(hub, configuration)
     warning = address_warning(hub)
-    hints += [Hint(sentence=f"{warning}.")] if warning else []
-    return hints
+    if warning:
+        yield Hint(sentence=f"{warning}.")
+
+
+def _connections(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
+    troubles = troubles_of(hub)
+    for role in Role:
+        for connection in configuration.live(role):
+            health, why = troubles.health_of(connection)
+            if health in (Health.BROKEN, Health.PAUSED):
+                what = "does not work" if health is Health.BROKEN else "is paused"
+                name = connection.stored.name
+                yield Hint(sentence=f"The {role} {name} {what}: {why.rstrip('.')}.", about=role, name=name)
+
+
+def _steps(hub: Hub, configuration: Configuration) -> list[Step]:
+    surveys = configuration.surveys.values()
+    with hub.store.read() as connection:
+        has_events = bool(connection.scalar(select(exists().where(event.c.id.is_not(None)))))
+    steps = [
+        Step(what="mail", is_done=bool(configuration.live(Role.CHANNEL))),
+        Step(what="survey", is_done=bool(surveys)),
+        Step(what="events", is_done=has_events),
+        Step(what="on", is_done=any(one.enabled for one in surveys)),
+    ]
+    return [] if all(step.is_done for step in steps) else steps

@@ -67,7 +67,7 @@ def _page(
     direction: Callable[[ColumnElement[Any]], ColumnElement[Any]],
     is_past: Callable[[Any, Any], ColumnElement[bool]],
 ) -> Page[Any]:
-    after = None if wanted.cursor is None else _position(wanted.cursor, keys)
+    after = None if wanted.cursor is None else position(wanted.cursor, keys)
     found: dict[tuple[Any, ...], Any] = {}
     for stream in streams:
         if after is not None:
@@ -79,15 +79,17 @@ def _page(
     positions = sorted(found, reverse=direction is desc)
     shown = positions[: wanted.limit]
     is_more = len(positions) > len(shown)
-    return Page(items=[found[key] for key in shown], next_cursor=_cursor(shown[-1]) if is_more and shown else None)
+    return Page(items=[found[key] for key in shown], next_cursor=cursor_at(shown[-1]) if is_more and shown else None)
 
 
-def _cursor(position: Sequence[Any]) -> str:
+def cursor_at(position: Sequence[Any]) -> str:
+    """Return the cursor of what comes after a row, given the values of its keys."""
     plain = [(value - EPOCH) // _MICROSECOND if isinstance(value, datetime) else value for value in position]
     return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).rstrip(b"=").decode()
 
 
-def _position(cursor: str, keys: Keys) -> list[Any]:
+def position(cursor: str, keys: Keys) -> list[Any]:
+    """Return the values of the keys that a cursor stands for. Raises ConfigError for a cursor that is none."""
     try:
         plain = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         return [_read(value, key) for value, key in zip(plain, keys, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.trouble import NotThere
 from hub.admin.waits import leaves, rules_by_survey
 from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
+from hub.domain.openings import told_apart
 from hub.domain.reasons import SENTENCES, Reason, Stop
 from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
@@ -24,7 +26,7 @@ from hub.pipeline.erase import erase_people
 from hub.pipeline.forget import who_keep_something
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, tables, worlds
+from hub.store import forgettings, openings, tables, worlds
 from hub.store.sql import is_among
 from hub.store.types import is_storable
 
@@ -230,6 +232,7 @@ class _Teller:
     def entries(self, longest: int | None) -> Iterator[Entry]:
         yield from self._events(longest)
         yield from self._mails()
+        yield from self._openings()
         yield from self._answers()
         yield from self._syncs()
 
@@ -284,6 +287,22 @@ class _Teller:
             if leave.sentence is not None:
                 sentence = f"{kinds[row.id]} {names[row.id]}: {leave.sentence}"
                 yield Entry(at=row.scheduled_at, what="invitation", sentence=sentence, code=row.state)
+
+    def _openings(self) -> Iterator[Entry]:
+        invitation = tables.invitation
+        theirs = select(invitation.c.id, invitation.c.survey_id).where(invitation.c.person_id == self._person_id)
+        surveys = {row.id: self._survey_name(row.survey_id) for row in self._rows(theirs)}
+        for invitation_id, opened in openings.openings_of(self._connection, surveys).items():
+            survey = surveys[invitation_id]
+            scans, others = told_apart(opened)
+            for scan in scans:
+                seconds = max(1, math.ceil((scan.ended_at - scan.began_at).total_seconds()))
+                within = "a second" if seconds == 1 else f"{seconds} seconds"
+                sentence = f"A program opened {scan.links} links of survey {survey} within {within}: not counted."
+                yield Entry(at=scan.began_at, what="opening", sentence=sentence, code="scanner")
+            for one in others:
+                which = "page" if one.score is None else f"link {one.score}"
+                yield Entry(at=one.at, what="opening", sentence=f"The {which} of survey {survey} was opened.")
 
     def _answers(self) -> Iterator[Entry]:
         response, version = tables.response, tables.response_version

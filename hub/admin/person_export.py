@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, select
 
+from hub.admin import audit
 from hub.admin.events import readable
 from hub.admin.names import connection_name, survey_names
 from hub.admin.people import person_of, story_of, suppression_keys
@@ -44,6 +45,7 @@ def export_person(hub: Hub, person_id: str) -> bytes:
             "syncs": rows.of(tables.outbox, "created_at"),
             "suppressions": rows.among(tables.suppression, tables.suppression.c.key, suppression_keys(person)),
         }
+    audit.note_alone(hub, audit.Action.EXPORTED, person_id)
     text = json.dumps(_plain(document), ensure_ascii=False, indent=2)
     return text.encode(errors="backslashreplace") + b"\n"  # half a surrogate pair, as JSON escapes it
 
@@ -71,16 +73,15 @@ class _Rows:
     def invitations(self) -> list[dict[str, Any]]:
         invitations = self.of(tables.invitation, "scheduled_at")
         attempts = self.among(tables.attempt, tables.attempt.c.invitation_id, [one["id"] for one in invitations])
-        return _with(invitations, "attempts", attempts, "invitation_id")
+        openings = self.among(tables.opening, tables.opening.c.invitation_id, [one["id"] for one in invitations])
+        tried = _with(invitations, "attempts", attempts, "invitation_id")
+        return _with(tried, "openings", openings, "invitation_id")
 
     def answers(self) -> list[dict[str, Any]]:
         answers, version = self.of(tables.response, "first_rated_at"), tables.response_version
-        return _with(
-            answers,
-            "versions",
-            self.among(version, version.c.response_id, [one["id"] for one in answers]),
-            "response_id",
-        )
+        ids, tag = [one["id"] for one in answers], tables.response_tag
+        answers = _with(answers, "versions", self.among(version, version.c.response_id, ids), "response_id")
+        return _with(answers, "tags", self.among(tag, tag.c.response_id, ids), "response_id")
 
     def _selected(self, table: Table, condition: ColumnElement[bool], *order: str) -> list[dict[str, Any]]:
         rows = self._connection.execute(select(table).where(condition).order_by(*order)).mappings()

@@ -13,6 +13,7 @@ from hub.admin.event_findings import event_findings, lasting
 from hub.admin.finding import Finding, State
 from hub.admin.health import unreachable_links
 from hub.admin.recorded import recorded
+from hub.admin.refused import refused_keys
 from hub.admin.rehearsal import MOST_EVENTS, WINDOW, Rehearsal, rehearse_on
 from hub.admin.restore import held
 from hub.admin.words import counted
@@ -47,6 +48,7 @@ def preflight(hub: Hub, survey_name: str, raw_settings: Mapping[str, Any] | None
         rehearsal = rehearse_on(connection, draft, found, now)
         findings = [
             *_connections(configuration, draft, troubles_of(hub)),
+            *_keys(hub),
             *_sending(hub),
             *event_findings(connection, draft, found.events),
             *_expected(rehearsal),
@@ -78,7 +80,8 @@ def _connections(configuration: Configuration, draft: Draft, troubles: Troubles)
         bad = [id for id, (health, _) in healths.items() if health in (Health.BROKEN, Health.PAUSED)]
         if not bad:
             names = " and ".join(configuration.connections[id].stored.name for id in ids)
-            yield Finding(about=role.plural, state=State.OK, sentence=f"Connected: {role} {names}.")
+            sentence = f"Connected: {role} {names}. The check on its page tells whether it can work."
+            yield Finding(about=role.plural, state=State.OK, sentence=sentence)
         for id in bad:
             health, why = healths[id]
             label = configuration.connections[id].label
@@ -89,6 +92,16 @@ def _connections(configuration: Configuration, draft: Draft, troubles: Troubles)
                 sentence=f"{label} {'does not work' if health is Health.BROKEN else 'is paused'}: {why}",
                 advice=f"Check {label} and mend what its message names.",
             )
+
+
+def _keys(hub: Hub) -> Iterator[Finding]:
+    for one in refused_keys(hub):
+        yield Finding(
+            about="keys",
+            state=State.ATTENTION,
+            sentence=f"Within the last day events of a {one.kind} sender were refused: its key belongs to no source.",
+            advice="Compare the key at your senders with the API key of the source.",
+        )
 
 
 def _sending(hub: Hub) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates, va
 from hub.domain.rates import read_rate
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
 from hub.domain.windows import DAY_NAMES, WEEKDAYS
+from hub.pipeline.sync import SETTLE_MINUTES
 from hub.store.configuration import Role
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -87,7 +88,7 @@ class SurveySchema(Schema):
         keys=fields.String(),
         values=fields.Raw(validate=_is_plain),
         load_default=dict,
-        metadata={"help": 'What properties of that event have to be, as in `{ plan = "pro" }`.'},
+        metadata={"help": "Which values properties of that event must have, by their names: plan is pro, say."},
     )
     min_delay_days = _number(
         _DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.", "Ask at the earliest"
@@ -223,6 +224,19 @@ class TargetOptions(Schema):
         load_default="",
         validate=validate.Length(max=63),
         metadata={"help": "Whose ids the target knows: the namespace of the sources whose people it is told about."},
+    )
+    sync = fields.String(
+        load_default="daily",
+        validate=validate.OneOf(["daily", "soon"]),
+        metadata={"help": "When answers go out: `daily`, at sync_at, or `soon`, each once it has settled."},
+    )
+    settle_minutes = _Number(
+        load_default=SETTLE_MINUTES,
+        validate=validate.Range(min=0, max=1_440, error="must be 0 to {max:g}"),
+        metadata={
+            "help": "With `soon`: how long an answer rests, so that a score and the comment that follows go out once.",
+            "rare": True,
+        },
     )
     sync_at = fields.String(
         load_default="03:00",

@@ -138,14 +138,24 @@ def import_records(hub: Hub, records: Iterable[Record | Problem], *, reason: Sto
 
 
 def export_csv(hub: Hub) -> Iterator[str]:
-    """Yield every suppressed address as CSV that `import_records` takes; erased people have none any more."""
+    """Return every suppressed address as CSV that `import_records` takes; erased people have none any more."""
+    audit.note_alone(hub, audit.Action.EXPORTED, "suppressions")
+    return _csv(hub)
+
+
+def _csv(hub: Hub) -> Iterator[str]:
     yield _csv_line(COLUMNS)
     for one in _with_address(hub):
         yield _csv_line((one.email or "", one.reason, one.note or "", _text(one.created_at)))
 
 
 def export_json(hub: Hub) -> Iterator[str]:
-    """Yield every suppressed address as a JSON array."""
+    """Return every suppressed address as a JSON array."""
+    audit.note_alone(hub, audit.Action.EXPORTED, "suppressions")
+    return _json(hub)
+
+
+def _json(hub: Hub) -> Iterator[str]:
     separator = "["
     for one in _with_address(hub):
         values = {"email": one.email, "reason": one.reason, "note": one.note, "created_at": _text(one.created_at)}

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub import containment
 from hub.admin import apply as applying
+from hub.admin import audit
 from hub.admin.names import connection_named
 from hub.config import ConfigError
 from hub.containment import Escaped, Hung, contained
@@ -36,6 +37,7 @@ from hub.store.types import new_id, storable
 
 MOST_LINES = 500
 LONGEST_LINE = 1_000
+_TYPE_AGAIN = "type it once more: a kept secret is tried only with the settings it was saved with"
 _TOKEN = "test"  # noqa: S105  no invitation has it
 
 
@@ -63,22 +65,23 @@ class TestMail:
 
 def check(hub: Hub, role: Role, name: str) -> Checked:
     """Ask a connection, as it is stored, whether it can work; sends nothing. Raises NotThere."""
-    return _check(hub, connection_named(hub.registry.current(), role, name).stored)
+    return _check(hub, connection_named(hub.registry.current(), role, name).stored, is_edited=False)
 
 
 def check_edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Checked:
     """Ask a connection with the settings of this table, as `hub apply` reads it; sends nothing and stores nothing.
 
-    `(kept)` stands for a stored secret. Raises ConfigError with the path of every problem.
+    `(kept)` stands for a stored secret, unless another setting differs from what is stored: a secret goes only where
+    it was saved to go. Raises ConfigError with the path of every problem.
     """
-    return _check(hub, _edited(hub, role, name, table))
+    return _check(hub, _edited(hub, role, name, table), is_edited=True)
 
 
 def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | None = None) -> TestMail:
     """Send a survey mail that belongs to no survey over a channel, as stored or with the settings of this table.
 
     Its links lead to no survey. No state is touched: no interval, no rate, no pause. Raises NotThere for an unknown
-    channel, and ConfigError for an address that cannot be mailed and for wrong settings.
+    channel, and ConfigError for an address that cannot be mailed and for wrong settings, as `check_edited` does.
     """
     address = check_address(to)
     if address is None:
@@ -91,12 +94,18 @@ def send_test(hub: Hub, channel: str, to: str, *, table: Mapping[str, Any] | Non
         if not isinstance(connection.provider, SurveyChannel):
             return _told(NotSent(why=connection.problem or "its plugin made no channel"), lines)
         outcome = _send(connection.provider, stored.id, _message(hub, connection.provider, address))
+    word, _ = _OUTCOMES[type(outcome)]
+    audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, f"channels.{channel}", outcome=word, edited=table is not None)
     return _told(outcome, lines)
 
 
 def _edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> StoredConnection:
     known = hub.registry.current().named(role, name)
-    [(wanted, config)] = applying.plan_change(hub, {role.plural: {name: table}}).connections
+    made = applying.plan_change(hub, {role.plural: {name: table}})
+    [(wanted, config)] = made.connections
+    elsewhere = applying.secrets_that_would_go_elsewhere(hub, wanted, config)
+    if elsewhere:
+        raise ConfigError([f"{wanted.path}.{key}: {_TYPE_AGAIN}" for key in elsewhere])
     return StoredConnection(
         id=known.id if known is not None else new_id(),
         role=role,
@@ -131,11 +140,13 @@ def _safe(text: str) -> str:
     return storable(visible(without_secrets(str(text)[: 2 * LONGEST_LINE])))[:LONGEST_LINE]
 
 
-def _check(hub: Hub, stored: StoredConnection) -> Checked:
+def _check(hub: Hub, stored: StoredConnection, *, is_edited: bool) -> Checked:
     with _made(hub, stored) as (connection, lines):
         problem = connection.problem
         if connection.provider is not None:
             problem = _asked(connection.provider, stored.id)
+    subject = f"{stored.role.plural}.{stored.name}"
+    audit.note_alone(hub, audit.Action.CONNECTION_CHECKED, subject, ok=problem is None, edited=is_edited)
     if problem is not None:
         return Checked(ok=False, sentence=f"{problem.rstrip('.')}.", dialogue=tuple(lines))
     return Checked(ok=True, sentence="It can work.", dialogue=tuple(lines))

@@ -19,11 +19,11 @@ from werkzeug.wrappers import Response
 from hub.demo import ports
 from hub.demo.mailbox import Mailbox
 from hub.demo.stand_in import Event, StandIn
-from hub.web.look import STYLE, headers_for
+from hub.web.look import STYLE_WITH_TABLES, headers_for
 from hub.web.words import words_for
 
 _OWN_STYLE = Path(__file__).with_name("templates") / "demo.css"
-DEMO_STYLE = STYLE + Markup(_OWN_STYLE.read_text("utf-8"))  # noqa: S704  ours, so safe as markup
+DEMO_STYLE = STYLE_WITH_TABLES + Markup(_OWN_STYLE.read_text("utf-8"))  # noqa: S704  ours, so safe as markup
 HEADERS = headers_for(DEMO_STYLE, frames="'self'")
 FRAME_HEADERS = {
     "Content-Security-Policy": (

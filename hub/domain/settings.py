@@ -117,7 +117,7 @@ class SurveyRules:
         found = []
         if 0 < self.max_delay_days < self.min_delay_days:
             why = (
-                f"max_delay_days ({self.max_delay_days:g}) is less than min_delay_days ({self.min_delay_days:g}), "
+                f"must not be less than min_delay_days ({self.min_delay_days:g}), "
                 "so nobody could ever be asked; raise it, or set 0 for no maximum"
             )
             found.append(("max_delay_days", why))
@@ -125,8 +125,8 @@ class SurveyRules:
             found.append(("trigger_properties", "needs a trigger_event, whose properties they are"))
         if self.send_window is not None and self.send_window.opens >= self.send_window.closes:
             why = (
-                f"send_until ({self.send_until or '24:00'}) is not later than send_from ({self.send_from or '00:00'}), "
-                "so no mail could ever go out; hours over midnight cannot be said, leave one of the two empty"
+                f"must be later than send_from ({self.send_from or '00:00'}), or no mail could ever go out; "
+                "hours over midnight cannot be said, so leave one of the two empty"
             )
             found.append(("send_until", why))
         return found

@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.clean import looks_like_a_link, one_line
+from hub.mail.colours import colours_of
 from hub.mail.gaps import GREETING, SURVEY_URL, UNSUBSCRIBE_URL, Gapped
 from hub.mail.mime import Mail, build
 from hub.mail.words import MailWords, words_for
@@ -36,7 +37,8 @@ class InvitationMail:
 
     `survey_url` opens the survey page (the score is appended as `?score=`); `unsubscribe_url` takes one-click
     unsubscriptions (RFC 8058, which wants https). `id` and `message_id_domain` make the Message-ID: both are
-    ASCII without spaces. `sent_at` is aware.
+    ASCII without spaces. `sent_at` is aware. `colour` is the brand's `#rrggbb`, `logo_url` an image that stands in
+    place of the brand's name; None for neither.
     """
 
     id: str
@@ -48,19 +50,27 @@ class InvitationMail:
     language: str
     message_id_domain: str
     sent_at: datetime
+    colour: str | None = None
+    logo_url: str | None = None
     is_reminder: bool = False
 
 
 def render(invitation: InvitationMail) -> Message:
     """Return the mail for this invitation; the same invitation always gives the same bytes.
 
-    Raises ValueError when `to` is no address that `check_address` passes.
+    Raises ValueError when `to` is no address that `check_address` passes, or `colour` no colour.
     """
     address = check_address(invitation.to)
     if address is None:
         raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
     to = wire_address(address)
-    form = _form(invitation.language, invitation.brand, is_reminder=invitation.is_reminder)
+    form = _form(
+        invitation.language,
+        invitation.brand,
+        invitation.colour,
+        invitation.logo_url,
+        is_reminder=invitation.is_reminder,
+    )
     in_text = {
         GREETING: _greeting(invitation.name, form.words),
         SURVEY_URL: invitation.survey_url,
@@ -107,10 +117,10 @@ class _Form:
 
 
 @lru_cache(maxsize=256)
-def _form(language: str, of_brand: str, *, is_reminder: bool) -> _Form:
+def _form(language: str, of_brand: str, colour: str | None, logo_url: str | None, *, is_reminder: bool) -> _Form:
     words = words_for(language)
     brand = one_line(of_brand, limit=_LONGEST_BRAND)
-    context = _context(words, brand)
+    context = _context(words, brand) | {"colours": colours_of(colour), "logo_url": logo_url}
     subject = words.subject.format(brand=brand)
     return _Form(
         words=words,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -165,11 +166,19 @@ def known_messages(connection: Connection, events: Iterable[ReadEvent]) -> set[t
 
 
 def _emitted(connection: Connection, events: Iterable[ReadEvent]) -> set[str]:
+    """Return the messageIds among those of events that are ours: an update's own, and those of events beside it."""
     ids = {event.message_id for event in events if event.message_id.startswith("hub-")}
-    if not ids:
+    updates = {id: _update_ids(id) for id in ids}
+    if not updates:
         return set()
-    table = tables.outbox
-    return set(connection.scalars(select(table.c.message_id).where(is_among(connection, table.c.message_id, ids))))
+    column = tables.outbox.c.message_id
+    known = set(connection.scalars(select(column).where(is_among(connection, column, {*chain(*updates.values())}))))
+    return {message_id for message_id, ids in updates.items() if not known.isdisjoint(ids)}
+
+
+def _update_ids(message_id: str) -> tuple[str, str]:
+    """Return the ids of which a messageId may be: itself, or without the word behind the last hyphen."""
+    return message_id, message_id.rpartition("-")[0]
 
 
 def _event_row(event_id: str, event: ReadEvent, ruling: Ruling) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -16,7 +17,7 @@ from hub.failpoints import failpoint
 from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.plugin import Person as PluginPerson
-from hub.store import forgettings, tables, worlds
+from hub.store import forgettings, score_counts, tables, worlds
 from hub.store.engine import lock_until_commit
 from hub.store.sql import is_among, upsert
 
@@ -66,20 +67,34 @@ def erase_within(
         .where(is_among(connection, tables.outbox.c.person_id, ids))
         .values(person_id="", response_id="", state="done", note=None, code=None, claim=None, lease_until=None)
     ).rowcount
-    responses = connection.scalars(
-        select(tables.response.c.id).where(is_among(connection, tables.response.c.person_id, ids))
+    answers = connection.execute(
+        select(*(tables.response.c[name] for name in _COUNTED)).where(
+            is_among(connection, tables.response.c.person_id, ids)
+        )
     ).all()
+    responses = [one.id for one in answers]
     for name, table, column, values in (
+        ("tags of answers", tables.response_tag, tables.response_tag.c.response_id, responses),
         ("answer versions", tables.response_version, tables.response_version.c.response_id, responses),
         ("answers", tables.response, tables.response.c.id, responses),
+        ("openings of links", tables.opening, tables.opening.c.invitation_id, invitations),
         ("delivery attempts", tables.attempt, tables.attempt.c.invitation_id, invitations),
         ("invitations", tables.invitation, tables.invitation.c.id, invitations),
         ("ids", tables.identity, tables.identity.c.person_id, ids),
         ("people", tables.person, tables.person.c.id, ids),
     ):
         counts[name] = connection.execute(delete(table).where(is_among(connection, column, values))).rowcount
+    score_counts.take_out(connection, _counted(answers))
     forgettings.owe(connection, keepers, [_as_plugins_see(person) for person in people], now=now)
     return dict(counts)
+
+
+_COUNTED = ("id", "survey_id", "rated_at", "score", "language", "segments")
+
+
+def _counted(answers: Iterable[Any]) -> Iterator[score_counts.Key]:
+    for one in answers:
+        yield from score_counts.keys_of(one.survey_id, one.rated_at, one.score, one.language, one.segments)
 
 
 def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Sequence[str]:

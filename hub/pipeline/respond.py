@@ -17,6 +17,7 @@ from hub.pipeline.hub import Hub
 from hub.store import reminders, responses, suppressions
 from hub.store.configuration import Role
 from hub.store.responses import Answer
+from hub.store.score_counts import language_in, segments_of
 from hub.store.tables import invitation as table
 from hub.store.types import storable
 from hub.store.worlds import read_profile
@@ -63,12 +64,19 @@ def answer(hub: Hub, token: str, score: int, comment: str | None) -> OpenSurvey 
         _proves_delivery(connection, asked, now)
         configuration = hub.registry.at(asked.configuration)
         survey = configuration.surveys.get(asked.survey_id)
-        given = Answer(score=score, comment=view.comment if comment is None else storable(comment))
+        traits = configuration.segment_traits
+        given = Answer(
+            score=score,
+            comment=view.comment if comment is None else storable(comment),
+            language=language_in(view.language),
+            segments=segments_of(read_profile(asked.profile), traits) if traits and asked.profile else {},
+        )
         responses.record(
             connection,
             asked=asked,
             answer=given,
             targets=survey.connections[Role.TARGET] if survey else [],
+            per_survey=configuration.per_survey_perhaps,
             hub_id=configuration.hub_id,
             now=now,
         )

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -36,8 +37,10 @@ BATCH_S = 5.0
 """A target with a rate is given no more at once than it takes in this time: the answers are recorded in between."""
 HUNG_PAUSE_S = 60.0
 """How long a target is left alone that did not come back, the first time."""
+SETTLE_MINUTES = 5.0
 DAILY = "daily"
 MANUAL = "manual"
+SOON = "soon"
 
 
 def start_daily_runs(hub: Hub) -> list[str]:
@@ -49,6 +52,8 @@ def start_daily_runs(hub: Hub) -> list[str]:
     now = hub.now()
     started = []
     for target in configuration.live(Role.TARGET):
+        if _is_soon(target):
+            continue
         slot = _latest_slot(target, now)
         if target.stored.created_at < slot and not _is_started(hub, target, slot):
             started += [target.stored.name] if _start(hub, target, DAILY, slot.isoformat(), now) else []
@@ -58,6 +63,51 @@ def start_daily_runs(hub: Hub) -> list[str]:
 def _is_started(hub: Hub, target: Target, slot: datetime) -> bool:
     with hub.store.read() as connection:
         return outboxes.is_run_started(connection, target.id, DAILY, slot.isoformat())
+
+
+def start_soon_runs(hub: Hub) -> list[str]:
+    """Go on with the run of every target that is told of answers soon, when one has settled; return their names.
+
+    Such a target has one run a day (UTC), which begins with the first answer, ends when none is left, and is taken up
+    again with the next.
+    """
+    now = hub.now()
+    started = []
+    for target in hub.registry.current().live(Role.TARGET):
+        if _is_soon(target) and _has_settled(hub, target, now):
+            slot = now.astimezone(UTC).date().isoformat()
+            is_taken_up = hub.store.transact(
+                partial(outboxes.take_up_run, target_id=target.id, kind=SOON, slot=slot, now=now)
+            )
+            started += [target.stored.name] if is_taken_up else []
+    return started
+
+
+def _is_soon(target: Target) -> bool:
+    return target.stored.options.get("sync") == SOON
+
+
+def _has_settled(hub: Hub, target: Target, now: datetime) -> bool:
+    """Return whether an answer waits whose time has come, and no run has begun that would take it."""
+    with hub.store.read() as connection:
+        return outboxes.is_due(connection, target.id, now - _settling(target), now) and not outboxes.is_under_way(
+            connection, target.id, SOON
+        )
+
+
+def _settling(target: Target) -> timedelta:
+    return timedelta(minutes=float(target.stored.options.get("settle_minutes", SETTLE_MINUTES)))
+
+
+def horizon(configuration: Configuration, run: Any, now: datetime) -> datetime:
+    """Return when an answer must have been given at the latest to belong to a run.
+
+    A run of a target that is told soon takes what settles while it goes on; any other, what was there when it began.
+    """
+    target = configuration.connections[run.target_id]
+    if run.kind == SOON and _is_soon(target):
+        return now - _settling(target)
+    return cast("datetime", run.started_at)
 
 
 def start_now(hub: Hub) -> list[str]:
@@ -111,7 +161,8 @@ def _work_on(hub: Hub, run: Any, *, until: float) -> int:
         counts.update(pushed)
 
     def record(connection: Connection) -> None:
-        is_finished = target is None or not outboxes.is_open(connection, run.target_id, run.started_at)
+        before = horizon(configuration, run, hub.now())
+        is_finished = target is None or not outboxes.is_open(connection, run.target_id, before)
         outboxes.add_to_run(connection, run, counts, hub.now() if is_finished else None)
 
     hub.store.transact(record)
@@ -133,7 +184,13 @@ def _push_batch(
 
     def take(connection: Connection) -> tuple[list[Pending], list[CustomerUpdate]]:
         pending = outboxes.lease(
-            connection, run.target_id, before=run.started_at, claim=claim, limit=size, now=hub.now()
+            connection,
+            run.target_id,
+            before=horizon(configuration, run, hub.now()),
+            claim=claim,
+            limit=size,
+            now=hub.now(),
+            per_survey=run.target_id in configuration.per_survey,
         )
         return pending, _updates(connection, pending, namespace)
 
@@ -246,6 +303,10 @@ def _updates(connection: Connection, pending: Sequence[Pending], namespace: str)
             rating=one.score,
             comment=one.comment,
             rated_at=one.rated_at,
+            first_rated_at=one.first_rated_at,
+            given_at=one.given_at,
+            is_rating_told=one.is_rating_told,
+            is_newest=one.is_newest,
         )
         for one in pending
     ]

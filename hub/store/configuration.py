@@ -19,6 +19,8 @@ _PAUSES_KEPT = 100
 
 DEMO = "is_demo"
 """The setting that marks the hub of a demo, which has no customers."""
+SEGMENT_TRAITS = "segment_traits"
+"""The setting that names the traits by whose values scores are counted."""
 
 
 class Role(StrEnum):
@@ -69,6 +71,8 @@ class Snapshot:
     hub_id: str
     connections: Sequence[StoredConnection] = ()
     surveys: Sequence[StoredSurvey] = field(default_factory=tuple)
+    segment_traits: Sequence[str] = ()
+    """Traits by whose values scores are counted, too."""
 
 
 def initialise(connection: Connection) -> None:
@@ -124,6 +128,7 @@ def snapshot(connection: Connection) -> Snapshot:
             )
             for row in surveys
         ],
+        segment_traits=read_setting(connection, SEGMENT_TRAITS) or (),
     )
 
 

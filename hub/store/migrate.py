@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -34,6 +35,7 @@ def is_current(store: Store) -> bool:
     return all(found == wanted for found in revisions(store))
 
 
+@functools.cache
 def head() -> str:
     """Return the version of the schema that this version of the hub brings."""
     return str(_scripts().get_current_head())

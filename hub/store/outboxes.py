@@ -15,8 +15,10 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    not_,
     or_,
     select,
+    true,
     type_coerce,
     update,
 )
@@ -50,12 +52,31 @@ class Pending:
     score: int
     comment: str
     rated_at: datetime
+    first_rated_at: datetime
+    given_at: datetime
+    is_rating_told: bool
+    is_newest: bool
 
 
 def start_run(connection: Connection, target_id: str, kind: str, slot: str, now: datetime) -> bool:
     """Start a sync run unless this very run was started before, by whomever."""
     row = {"target_id": target_id, "kind": kind, "slot": slot, "started_at": now, "counts": {}}
     return insert_missing(connection, sync_run, row)
+
+
+def take_up_run(connection: Connection, target_id: str, kind: str, slot: str, now: datetime) -> bool:
+    """Start a sync run, or go on with this very run where it has ended; return False where it is under way."""
+    if start_run(connection, target_id, kind, slot, now):
+        return True
+    ended = (sync_run.c.target_id == target_id, sync_run.c.kind == kind, sync_run.c.slot == slot)
+    statement = update(sync_run).where(*ended, sync_run.c.finished_at.is_not(None)).values(finished_at=None)
+    return connection.execute(statement).rowcount == 1
+
+
+def is_under_way(connection: Connection, target_id: str, kind: str) -> bool:
+    """Return whether a target has a run of this kind that has not ended."""
+    run = (sync_run.c.target_id == target_id, sync_run.c.kind == kind, sync_run.c.finished_at.is_(None))
+    return bool(connection.scalar(select(exists().where(*run))))
 
 
 def is_run_started(connection: Connection, target_id: str, kind: str, slot: str) -> bool:
@@ -78,12 +99,19 @@ def add_to_run(connection: Connection, run: Any, counts: Mapping[str, int], fini
 
 
 def lease(
-    connection: Connection, target_id: str, *, before: datetime, claim: str, limit: int, now: datetime
+    connection: Connection,
+    target_id: str,
+    *,
+    before: datetime,
+    claim: str,
+    limit: int,
+    now: datetime,
+    per_survey: bool = False,
 ) -> list[Pending]:
-    """Take the newest answer of some people in hand; what a newer one has overtaken is superseded.
+    """Take the newest answer of some people in hand, `per_survey` the newest to each survey.
 
-    What came after `before` waits for the next run. A person with an answer under way waits until its outcome is
-    known, so that an older one never arrives last.
+    What a newer one has overtaken is superseded. What came after `before` waits for the next run. A person with an
+    answer under way waits until its outcome is known, so that an older one never arrives last.
     """
     _expire(connection, target_id, now)
     first = connection.execute(
@@ -96,11 +124,11 @@ def lease(
     waiting = _under_way(connection, target_id, {person_id for _, person_id in first})
     ids = [message_id for message_id, person_id in first if person_id not in waiting]
     mine = (outbox.c.target_id == target_id, is_among(connection, outbox.c.message_id, ids))
-    supersede(connection, *mine, now=now)
+    supersede(connection, *mine, now=now, per_survey=per_survey)
     values = {"state": "leased", "claim": claim, "lease_until": now + LEASE, "attempts": outbox.c.attempts + 1}
     connection.execute(update(outbox).where(*mine, _IS_PENDING).values(**values))
     statement = (
-        select(*_COLUMNS)
+        select(*_COLUMNS, _IS_NEWEST if per_survey else true().label("is_newest"))
         .join(response, response.c.id == outbox.c.response_id)
         .join(survey, survey.c.id == response.c.survey_id)
         .outerjoin(person, person.c.id == outbox.c.person_id)
@@ -117,9 +145,21 @@ def lease(
             score=row.score,
             comment=row.comment,
             rated_at=row.rated_at,
+            first_rated_at=row.first_rated_at,
+            given_at=row.updated_at,
+            is_rating_told=bool(row.is_rating_told),
+            is_newest=bool(row.is_newest),
         )
         for row in connection.execute(statement).all()
     ]
+
+
+def _number_told() -> ColumnElement[int]:
+    """Return how often the target took this very rating, counted as in `_overtaken`."""
+    other = outbox.alias("told")
+    same = [other.c[name] == outbox.c[name] for name in ("target_id", "response_id", "rated_at")]
+    count = func.count().filter(*same, in_states(other.c.state, "done"))
+    return select(count).where(other.c.person_id == outbox.c.person_id).scalar_subquery()
 
 
 _COLUMNS = (
@@ -131,6 +171,9 @@ _COLUMNS = (
     response.c.score,
     response.c.comment,
     response.c.rated_at,
+    response.c.first_rated_at,
+    response.c.updated_at,
+    and_(outbox.c.version > 1, _number_told() > 0).label("is_rating_told"),
 )
 
 
@@ -168,32 +211,56 @@ def ids_at(connection: Connection, person_ids: Collection[str], namespace: str) 
     return found
 
 
-def supersede(connection: Connection, *mine: ColumnElement[bool], now: datetime) -> None:
-    """Give up what waits and was overtaken by a newer answer of the same person to the same target."""
-    connection.execute(_SUPERSEDING.where(*mine), {"now": now})
+def supersede(connection: Connection, *mine: ColumnElement[bool], now: datetime, per_survey: bool = False) -> None:
+    """Give up what waits and was overtaken by a newer answer of the same person to the same target.
+
+    With `per_survey` only an answer to the same survey overtakes.
+    """
+    statement = _SUPERSEDING_IN_SURVEY if per_survey else _SUPERSEDING
+    connection.execute(statement.where(*mine), {"now": now})
 
 
-def supersede_of(connection: Connection, person_id: str, *, now: datetime) -> None:
-    """Give up what of a person's answers waits and was overtaken, whichever the target."""
-    connection.execute(_SUPERSEDING_OF, {"of": person_id, "now": now})
+def supersede_of(connection: Connection, person_id: str, *, now: datetime, per_survey: Collection[str] = ()) -> None:
+    """Give up what of a person's answers waits and was overtaken, whichever the target.
+
+    At the targets `per_survey` only an answer to the same survey overtakes.
+    """
+    if not per_survey:
+        connection.execute(_SUPERSEDING_OF, {"of": person_id, "now": now})
+        return
+    others = outbox.c.target_id.not_in(per_survey)
+    mine = outbox.c.person_id == person_id
+    supersede(connection, mine, others, now=now)
+    supersede(connection, mine, outbox.c.target_id.in_(per_survey), now=now, per_survey=True)
 
 
-def _overtaken() -> ColumnElement[bool]:
+def revive(connection: Connection, target_id: str, *, now: datetime) -> int:
+    """Have what was given up for an answer to another survey wait again, if nothing newer of its own survey is there.
+
+    Return how many: what a target may want that once told surveys not apart.
+    """
+    mine = (outbox.c.target_id == target_id, in_states(outbox.c.state, "superseded"), not_(_overtaken(_IN_SURVEY)))
+    values = {"state": "pending", "done_at": None, "next_attempt_at": now}
+    return connection.execute(update(outbox).where(*mine).values(**values)).rowcount
+
+
+def _overtaken(*same: str) -> ColumnElement[bool]:
     """Return the condition that there is a newer answer of the same person to the same target.
 
-    Newer ones are counted among the person's own: asked whether one exists, PostgreSQL without statistics reads all
-    that the target was ever told, for each person.
+    It also has the `same` columns. Newer ones are counted among the person's own: asked whether one exists, PostgreSQL
+    without statistics reads all that the target was ever told, for each person.
     """
     other = outbox.alias("other")
-    newer = func.count().filter(other.c.target_id == outbox.c.target_id, is_newer(other, outbox))
+    alike = [other.c[name] == outbox.c[name] for name in ("target_id", *same)]
+    newer = func.count().filter(*alike, is_newer(other, outbox))
     return select(newer).where(other.c.person_id == outbox.c.person_id).scalar_subquery() > 0
 
 
-_SUPERSEDING = (
-    update(outbox)
-    .where(_IS_PENDING, _overtaken())
-    .values(state="superseded", done_at=bindparam("now", type_=Instant()))
-)
+_IN_SURVEY = "survey_id"
+_IS_NEWEST = not_(_overtaken()).label("is_newest")
+_GIVEN_UP = update(outbox).values(state="superseded", done_at=bindparam("now", type_=Instant()))
+_SUPERSEDING = _GIVEN_UP.where(_IS_PENDING, _overtaken())
+_SUPERSEDING_IN_SURVEY = _GIVEN_UP.where(_IS_PENDING, _overtaken(_IN_SURVEY))
 _SUPERSEDING_OF = _SUPERSEDING.where(outbox.c.person_id == bindparam("of"))
 
 

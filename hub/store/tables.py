@@ -248,8 +248,12 @@ response = Table(
     Column("first_rated_at", Instant, nullable=False),
     Column("rated_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("language", Text),
+    Column("segments", Json, nullable=False, server_default="{}"),
     Index("response_person", "person_id"),
-    Index("response_survey", "survey_id", "rated_at", "id", "score"),
+    Index("response_rated", "rated_at", "id"),
+    Index("response_survey", "survey_id", "rated_at", "id"),
+    Index("response_score", "survey_id", "score", "rated_at", "id"),
 )
 
 response_version = Table(
@@ -260,6 +264,49 @@ response_version = Table(
     Column("score", Integer, nullable=False),
     Column("comment", Text, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+opening = Table(
+    "opening",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("invitation_id", Text, nullable=False),
+    Column("score", Integer),
+    Column("at", Instant, nullable=False),
+    Index("opening_invitation", "invitation_id"),
+    comment="Times that survey links were opened, for people to see; nothing is decided by them",
+)
+
+response_tag = Table(
+    "response_tag",
+    metadata,
+    Column("response_id", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("response_tag_tag", "tag", "response_id"),
+    comment="What people put on answers to find them again",
+)
+
+score_count = Table(
+    "score_count",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("score", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    comment="How many answers gave each score, by the UTC day of rating (days since 1970) and segment",
+)
+
+asking_count = Table(
+    "asking_count",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("sent", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+    comment="Mails that fell due on a UTC day (days since 1970): how many were sent, and answered, when it was counted",
 )
 
 outbox = Table(
@@ -280,6 +327,7 @@ outbox = Table(
     Column("rated_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
+    Column("survey_id", Text, nullable=False, server_default=""),
     _partial_index("outbox_next", "target_id", "next_attempt_at", where=_state_in("pending")),
     _partial_index("outbox_lease", "target_id", "lease_until", where=_state_in("leased")),
     Index("outbox_person", "person_id"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.pipeline import respond
 from hub.pipeline.hub import Hub
+from hub.web.openings import OpeningLog
 from hub.web.views import SurveyView, UnsubscribeView
 
 
@@ -12,10 +13,15 @@ class HubAnswering:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.openings = OpeningLog(hub)
 
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link; changes nothing."""
         return _view(respond.open_survey(self._hub, token))
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        """Keep that a survey link was opened."""
+        self.openings.note(token, score)
 
     def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
         """Record an answer."""

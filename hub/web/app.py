@@ -6,9 +6,9 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, jsonify, render_template, request
+from flask import Flask, Request, Response, jsonify, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from hub import __version__
 from hub.admin.health import readiness
@@ -42,6 +42,7 @@ class HubApp(Flask):
 
     request_class = HubRequest
     intake: Intake
+    answering: HubAnswering
 
 
 def create_app(hub: Hub) -> HubApp:
@@ -49,7 +50,8 @@ def create_app(hub: Hub) -> HubApp:
     app = HubApp("hub.web", static_folder=None)
     add_request_ids(app)
     app.after_request(_say_no_to_browsers)
-    app.register_blueprint(survey_pages.blueprint(HubAnswering(hub)))
+    app.answering = HubAnswering(hub)
+    app.register_blueprint(survey_pages.blueprint(app.answering))
     app.register_blueprint(reports.blueprint(hub))
     _add_health(app, hub)
     add_metrics(app, hub, lambda: app.intake, lambda: _is_from_this_machine(hub))
@@ -103,8 +105,11 @@ def _add_errors(app: Flask) -> None:
     def refused(error: HTTPException) -> Any:
         if api.is_api(request.path):
             return errors.refused(error)
+        if error.code == 405:
+            return _refusal("This address is for a button", "Go back to the page that has it.", 405)
         if error.code == 404:
-            return _refusal("There is no page here", "Check the address.", 404)
+            why = error.description if error.description != NotFound.description else None
+            return _refusal("There is no page here", why or "Check the address.", 404)
         return _refusal(error.name, error.description or "", error.code or 500)
 
     @app.errorhandler(SQLAlchemyError)
@@ -130,5 +135,6 @@ def _refusal(title: str, why: str, status: int) -> tuple[Any, int, dict[str, str
 
 
 def _trouble(title: str, why: str, status: int) -> tuple[str, int, dict[str, str]]:
-    page = render_template("trouble.html", style=STYLE, words=words_for("en"), title=title, why=why)
+    words = words_for("en")
+    page = render_template("trouble.html", style=STYLE, words=words, title=title, why=why, home=url_for("console.home"))
     return page, status, dict(HEADERS)

@@ -147,12 +147,17 @@ def _origin_of(address: str) -> str:
 def _to_login() -> Response:
     """Return the way to the login and back to the page; a change is not made by itself afterwards."""
     is_part = "HX-Request" in request.headers
-    seen = request.headers.get("HX-Current-URL", "") if is_part else request.full_path if _is_looking() else ""
+    if is_part:
+        seen = request.headers.get("HX-Current-URL", "")
+    else:
+        seen = request.full_path if _is_looking() else request.headers.get("Referer", "")
     try:
         parts = urlsplit(seen)
     except ValueError:
         parts = urlsplit("")
-    address = f"{url_for('.login')}?{urlencode({'next': own_path(urlunsplit(('', '', parts.path, parts.query, '')))})}"
+    asked = {"next": own_path(urlunsplit(("", "", parts.path, parts.query, "")))}
+    asked |= {} if is_part or _is_looking() else {"unsaved": "1"}
+    address = f"{url_for('.login')}?{urlencode(asked)}"
     return Response(status=401, headers={"HX-Redirect": address}) if is_part else redirect(address, code=303)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.admin import refused
 from hub.pipeline import imported
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
@@ -183,9 +184,17 @@ class Intake:
         of_this_kind = [one for one in configuration.live(Role.SOURCE) if one.stored.kind == source_class.kind]
         if any(one.provider is None for one in of_this_kind):
             return _not_working(source_class)
-        self._unknown_keys.count("the key was missing or unknown")
+        if self._unknown_keys.count("the key was missing or unknown"):
+            self._note_refused(source_class.kind)
         message = "The write key is missing or unknown. Use the API key of a source of this hub."
         return _trouble(source_class, 401, message)
+
+    def _note_refused(self, kind: str) -> None:
+        """Have the console tell whoever wires up a sender."""
+        try:
+            refused.note(self._hub, kind)
+        except SQLAlchemyError as error:
+            log.warning("That a key was refused could not be kept: %s", type(error).__name__)
 
     def _receive(self, source: EventSource | None, connection_id: str, request: InboundRequest) -> Reply:
         if source is None:

@@ -23,12 +23,13 @@ class Refusals:
         self._number = 0
         self._said_at: float | None = None
 
-    def count(self, why: str) -> None:
-        """Count a request that was refused; the reason of the last one is said."""
+    def count(self, why: str) -> bool:
+        """Count a request that was refused; return whether that was said now, with the reason of this one."""
         with self._lock:
             self._number += 1
             now = self._clock()
             if self._said_at is not None and now - self._said_at < EVERY_S:
-                return
+                return False
             number, self._number, self._said_at = self._number, 0, now
         log.warning("Refused %s: %s", counted(number, "request"), why)
+        return True

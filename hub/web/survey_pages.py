@@ -1,6 +1,7 @@
 """The pages behind the links of a survey mail: answering at `/s/<token>`, unsubscribing at `/u/<token>`.
 
-A GET changes nothing, whatever its query says: programs that scan mail open every link in it.
+A GET changes nothing that counts, whatever its query says: programs that scan mail open every link in it. That a link
+was opened is kept for people to see.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from hub.domain.scores import Band, band_of
 from hub.web.answers import COMMENT_LIMIT, Fault, Form, read_form, read_score
-from hub.web.look import dress
-from hub.web.views import Answering, SurveyView
-from hub.web.words import words_for
+from hub.web.look import dress, wear
+from hub.web.views import Answering, SurveyView, UnsubscribeView
+from hub.web.words import WORDS, PageWords, words_for
 
 Page = Response | str | tuple[str, int]
 
@@ -46,11 +48,13 @@ class _Pages:
 
     def survey(self, token: str) -> Page:
         view = self._open(token)
+        chosen = read_score(request.args.get("score"))
+        if request.method == "GET" and "thanks" not in request.args:
+            self._surveys.note_opening(token, chosen)
         if not view.can_change:
             return _closed(view)
         if "thanks" in request.args and view.score is not None:
-            return render_template("thanks.html", words=words_for(view.language), view=view, token=token)
-        chosen = read_score(request.args.get("score"))
+            return _thanks(view, view.score, token)
         return _form(view, score=view.score if chosen is None else chosen, comment=view.comment)
 
     def answer(self, token: str) -> Page:
@@ -62,6 +66,7 @@ class _Pages:
         if answered is None:
             abort(404)
         if not answered.can_change:
+            wear(answered.colour, answered.logo_url)
             return _closed(answered), 409
         return redirect(url_for(".survey", token=token, thanks=1), code=303)
 
@@ -76,8 +81,7 @@ class _Pages:
         view = self._surveys.can_unsubscribe(_checked(token))
         if view is None:
             abort(404)
-        page = "unsubscribed.html" if view.done else "unsubscribe.html"
-        return render_template(page, words=words_for(view.language), brand=view.brand)
+        return _unsubscribe(view, "unsubscribed.html" if view.done else "unsubscribe.html")
 
     def unsubscribe(self, token: str) -> Page:
         """Answer the page's button and a mail program's one click (RFC 8058) alike; the body is not read."""
@@ -86,12 +90,13 @@ class _Pages:
         view = self._surveys.can_unsubscribe(token)
         if view is None:
             abort(404)
-        return render_template("unsubscribed.html", words=words_for(view.language), brand=view.brand)
+        return _unsubscribe(view, "unsubscribed.html")
 
     def _open(self, token: str) -> SurveyView:
         view = self._surveys.open(_checked(token))
         if view is None:
             abort(404)
+        wear(view.colour, view.logo_url)
         return view
 
 
@@ -103,7 +108,7 @@ def _checked(token: str) -> str:
 
 def _form(view: SurveyView, *, score: int | None, comment: str, fault: Fault | None = None) -> str:
     words = words_for(view.language)
-    trouble = getattr(words, fault.value).format(limit=f"{COMMENT_LIMIT:,}") if fault else None
+    trouble = getattr(words, fault.value).format(limit=COMMENT_LIMIT) if fault else None
     return render_template(
         "survey.html",
         words=words,
@@ -120,12 +125,26 @@ def _note(view: SurveyView) -> str | None:
     """Return a sentence for somebody who answered already: what stands, and until when it may be changed."""
     if view.score is None or view.change_until is None:
         return None
-    until = view.change_until.strftime("%-d %B, %H:%M UTC")
-    return words_for(view.language).answered.format(score=view.score, until=until)
+    words = words_for(view.language)
+    return words.answered.format(score=view.score, until=words.moment_of(view.change_until))
+
+
+_THANKS = {Band.DETRACTOR: "thanks_detractor", Band.PASSIVE: "thanks_passive", Band.PROMOTER: "thanks_promoter"}
+
+
+def _thanks(view: SurveyView, score: int, token: str) -> str:
+    words = words_for(view.language)
+    thanks = getattr(words, _THANKS[band_of(score)]).format(brand=view.brand)
+    return render_template("thanks.html", words=words, view=view, token=token, thanks=thanks)
 
 
 def _closed(view: SurveyView) -> str:
     return render_template("closed.html", words=words_for(view.language), view=view)
+
+
+def _unsubscribe(view: UnsubscribeView, page: str) -> str:
+    wear(view.colour, view.logo_url)
+    return render_template(page, words=words_for(view.language), view=view)
 
 
 def _nothing(rest: str = "") -> Page:
@@ -133,10 +152,15 @@ def _nothing(rest: str = "") -> Page:
 
 
 def _not_found(error: HTTPException) -> Page:
-    words = words_for("en")
+    words = _browsers_words()
     return render_template("trouble.html", words=words, title=words.not_found, why=words.not_found_why), 404
 
 
 def _too_large(error: HTTPException) -> Page:
-    words = words_for("en")
+    words = _browsers_words()
     return render_template("trouble.html", words=words, title=words.too_large, why=words.too_large_why), 413
+
+
+def _browsers_words() -> PageWords:
+    """Return the words that the browser asks for: whose page it would have been is not known."""
+    return words_for(request.accept_languages.best_match(WORDS) or "en")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rating:
+    """A further question with a scale from 1 to 5; `chosen` is the answer so far, or None. `name` is an identifier."""
+
+    name: str
+    label: str
+    chosen: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SurveyView:
     """A live survey link: the answer so far (`score` None, `comment` "" when there is none).
 
-    `change_until` is when an answer stands for good (aware, UTC); None while there is none.
+    `change_until` is when an answer stands for good (aware, UTC); None while there is none. `colour` is the brand's
+    `#rrggbb`, `logo_url` an image that stands in place of its name; None for neither.
     """
 
     brand: str
@@ -20,6 +31,9 @@ class SurveyView:
     comment: str
     can_change: bool
     change_until: datetime | None = None
+    colour: str | None = None
+    logo_url: str | None = None
+    ratings: Sequence[Rating] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +43,8 @@ class UnsubscribeView:
     brand: str
     language: str
     done: bool
+    colour: str | None = None
+    logo_url: str | None = None
 
 
 class Answering(Protocol):
@@ -36,6 +52,12 @@ class Answering(Protocol):
 
     def open(self, token: str) -> SurveyView | None:
         """Return what stands behind a survey link, or None when it is not a live one. Changes nothing."""
+
+    def note_opening(self, token: str, score: int | None) -> None:
+        """Keep, for people to see, that a live survey link was opened, by a button's `score` or by none.
+
+        It is no answer, and it neither waits nor fails.
+        """
 
     def answer(self, token: str, score: int, comment: str | None) -> SurveyView | None:
         """Record an answer and return how it now stands; None when the link is not a live one.

@@ -14,7 +14,7 @@ from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
-from hub.pipeline import decide, deliver, forget, remind, sync
+from hub.pipeline import count, decide, deliver, forget, remind, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 BOX_S = 5.0
 """How long a job works before it makes room for others."""
+COUNTING_BOX_S = 1.0
+"""How long counting takes at a time: nobody waits for it."""
 
 _GARBAGE = (50_000, 20, 20)
 """How many objects are made before garbage is looked for: a chunk makes hundreds of thousands, none in circles."""
@@ -70,11 +72,11 @@ def run(name: str) -> None:
 
 
 def _decide(hub: Hub) -> list[str]:
-    count = decide.drain(hub, until=time.monotonic() + BOX_S)
-    if count:
-        log.info("Decided on %s", counted(count, "event"))
-    again = ["decide"] if count and intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
-    return [*again, "deliver"] if count else again
+    number = decide.drain(hub, until=time.monotonic() + BOX_S)
+    if number:
+        log.info("Decided on %s", counted(number, "event"))
+    again = ["decide"] if number and intake.is_anything_waiting(hub.store, readable_sources(hub)) else []
+    return [*again, "deliver"] if number else again
 
 
 def _deliver(hub: Hub) -> list[str]:
@@ -82,17 +84,17 @@ def _deliver(hub: Hub) -> list[str]:
     reminded = remind.remind(hub, until=started + BOX_S)
     if reminded:
         log.info("Scheduled %s", counted(reminded, "reminder"))
-    count = deliver.drain(hub, until=started + BOX_S)
-    if count:
-        log.info("Tried to send %s", counted(count, "mail"))
+    number = deliver.drain(hub, until=started + BOX_S)
+    if number:
+        log.info("Tried to send %s", counted(number, "mail"))
     return ["deliver"] if time.monotonic() - started >= BOX_S else []
 
 
 def _sync(hub: Hub) -> list[str]:
     started = time.monotonic()
-    count = sync.drain(hub, until=started + BOX_S)
-    if count:
-        log.info("Synced %s", counted(count, "answer"))
+    number = sync.drain(hub, until=started + BOX_S)
+    if number:
+        log.info("Synced %s", counted(number, "answer"))
     return ["sync"] if time.monotonic() - started >= BOX_S else []
 
 
@@ -107,9 +109,14 @@ def _sweep(hub: Hub) -> list[str]:
     return ["deliver"] if requeued else []
 
 
+def _count(hub: Hub) -> list[str]:
+    return [] if count.drain(hub, until=time.monotonic() + COUNTING_BOX_S) else ["count"]
+
+
 JOBS: Mapping[str, Callable[[Hub], list[str]]] = {
     "decide": _decide,
     "deliver": _deliver,
     "sync": _sync,
     "sweep": _sweep,
+    "count": _count,
 }

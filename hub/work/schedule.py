@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.pipeline import remind, sync
+from hub.pipeline import count, remind, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
@@ -70,7 +70,8 @@ class Schedule:
         started = sync.start_daily_runs(self._hub)
         if started:
             log.info("Daily sync started for %s", ", ".join(started))
-        names = due_jobs(self._hub)
+        sync.start_soon_runs(self._hub)
+        names = [*due_jobs(self._hub), *background_jobs(self._hub)]
         for name in names:
             self._wake(name)
         return names
@@ -119,9 +120,15 @@ def due_jobs(hub: Hub) -> list[str]:
             for run in outboxes.unfinished_runs(connection)
             if run.target_id not in paused and not _waits_for_its_plugin(configuration, run)
         ]
-        if any(_has_work(connection, run, now) for run in runs):
+        if any(_has_work(connection, run, sync.horizon(configuration, run, now), now) for run in runs):
             names.append("sync")
     return names
+
+
+def background_jobs(hub: Hub) -> list[str]:
+    """Return the names of the jobs that would find something to do for which nobody waits."""
+    with hub.store.read() as connection:
+        return ["count"] if count.is_due(connection, hub.now()) else []
 
 
 def _has_to_sweep(connection: Connection, now: datetime) -> bool:
@@ -137,6 +144,6 @@ def _waits_for_its_plugin(configuration: Configuration, run: Any) -> bool:
     return target.provider is None and target.stored.retired_at is None
 
 
-def _has_work(connection: Connection, run: Any, now: datetime) -> bool:
-    is_due = outboxes.is_due(connection, run.target_id, run.started_at, now)
-    return is_due or not outboxes.is_open(connection, run.target_id, run.started_at)
+def _has_work(connection: Connection, run: Any, before: datetime, now: datetime) -> bool:
+    is_due = outboxes.is_due(connection, run.target_id, before, now)
+    return is_due or not outboxes.is_open(connection, run.target_id, before)

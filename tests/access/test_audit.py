@@ -11,15 +11,18 @@ import pytest
 from hub.admin import (
     audit,
     connections,
+    credentials,
     invitations,
     parked,
     people,
     people_import,
+    person_export,
     queue,
     restore,
     suppressions,
     surveys,
     tokens,
+    trials,
 )
 from hub.admin.audit import WORDS, Action, Wanted
 from hub.admin.paging import Slice
@@ -139,6 +142,33 @@ CHANGES: list[tuple[Callable[[Lab], object], Action, str, Any]] = [
         {"stopped_at": "2026-03-11T09:30:00Z", "unknown": 0},
     ),
     (
+        lambda lab: trials.check(lab.hub, Role.TARGET, "crm"),
+        Action.CONNECTION_CHECKED,
+        "targets.crm",
+        {"ok": True, "edited": False},
+    ),
+    (
+        lambda lab: trials.check_edited(lab.hub, Role.TARGET, "new", {"kind": "fake"}),
+        Action.CONNECTION_CHECKED,
+        "targets.new",
+        {"ok": True, "edited": True},
+    ),
+    (
+        lambda lab: trials.send_test(lab.hub, "relay", "me@acme.example"),
+        Action.TEST_MAIL_SENT,
+        "channels.relay",
+        {"outcome": "sent", "edited": False},
+    ),
+    (
+        lambda lab: credentials.reveal(lab.hub, Role.SOURCE, "product"),
+        Action.SECRETS_SHOWN,
+        "sources.product",
+        {"secrets": ["api_key"]},
+    ),
+    (lambda lab: list(suppressions.export_csv(lab.hub)), Action.EXPORTED, "suppressions", {}),
+    (lambda lab: list(suppressions.export_json(lab.hub)), Action.EXPORTED, "suppressions", {}),
+    (lambda lab: person_export.export_person(lab.hub, person(lab)), Action.EXPORTED, "PERSON", {}),
+    (
         lambda lab: tokens.add(lab.hub, "crm", [Scope.WRITE, Scope.READ]),
         Action.TOKEN_ADDED,
         "crm",
@@ -152,7 +182,11 @@ CHANGES: list[tuple[Callable[[Lab], object], Action, str, Any]] = [
 def test_a_change_is_noted_with_who_and_what(
     quiet: Lab, change: Callable[[Lab], object], action: Action, subject: str, detail: Any
 ) -> None:
-    known = {"INVITATION": invitation(quiet), "SUPPRESSION": suppressions.id_of("eve@acme.example")}
+    known = {
+        "INVITATION": invitation(quiet),
+        "SUPPRESSION": suppressions.id_of("eve@acme.example"),
+        "PERSON": person(quiet),
+    }
     with audit.acting_as("ben"):
         change(quiet)
     assert entries(quiet, action=action) == [("ben", action, known.get(subject, subject), detail)]

@@ -172,6 +172,12 @@ def test_logout_ends_the_session_here_and_there(lab: Lab, browser: Browser) -> N
     assert browser("POST", "/logout").location == "/login"
 
 
+def test_who_sends_a_form_without_a_session_is_told_that_nothing_was_saved_and_goes_back(browser: Browser) -> None:
+    headers = {**HERE, "Referer": "https://hub.example/viewer?page=2"}
+    answer = browser("POST", "/editor", headers=headers)
+    assert answer.location == "/login?next=%2Fviewer%3Fpage%3D2&unsaved=1"
+
+
 def test_who_is_logged_out_or_changed_elsewhere_is_out_at_the_next_request(lab: Lab, browser: Browser) -> None:
     browser.log_in("ben")
     assert browser("GET", "/editor").status_code == 200

@@ -42,6 +42,8 @@ def test_score_of_a_survey_comes_with_n_and_distribution(api: Api) -> None:
             "survey": "onboarding",
             "starts_on": None,
             "nps": 0.0,
+            "low": pytest.approx(-57.46, abs=0.01),
+            "high": pytest.approx(57.46, abs=0.01),
             "n": 5,
             "promoters": 2,
             "passives": 1,
@@ -79,6 +81,48 @@ def test_score_of_a_span_counts_its_answers_alone(api: Api) -> None:
     assert (score["n"], score["nps"]) == (1, 100.0)
     days = api.get("/scores", period="day", until="2026-03-12T00:00:00Z")["items"]
     assert [(day["starts_on"], day["n"]) for day in days] == [("2026-03-11", 1)]
+
+
+@pytest.mark.usefixtures("answered")
+def test_score_of_parts_of_days_counts_these_parts(api: Api) -> None:
+    """The answers were given at half past nine on the 11th, 21st and 31st, and so on."""
+
+    def counted(since: str, until: str) -> int:
+        (score,) = api.get("/scores", since=since, until=until)["items"]
+        return int(score["n"])
+
+    assert counted("2026-03-11T09:30:00Z", "2026-03-31T09:30:01Z") == 3
+    assert counted("2026-03-11T09:30:01Z", "2026-03-31T09:30:00Z") == 1
+    assert counted("2026-03-21T09:00:00Z", "2026-03-21T10:00:00Z") == 1
+    assert counted("2026-03-21T09:31:00Z", "2026-03-21T10:00:00Z") == 0
+    assert counted("2026-03-22T00:00:00Z", "2026-03-21T00:00:00Z") == 0
+    assert counted("0001-01-01T00:00:01Z", "9999-12-31T23:59:59Z") == 5
+    assert counted("2026-03-21T00:00:00Z", "2026-03-22T00:00:00Z") == 1
+
+
+@pytest.mark.usefixtures("answered")
+def test_score_of_a_language_counts_its_answers_alone(api: Api) -> None:
+    assert api.get("/scores", language="en")["items"][0]["n"] == 5
+    assert api.get("/scores", language="de", since="2026-03-11T09:00:00Z")["items"][0]["n"] == 0
+    assert api.get("/scores", language="en", since="2026-03-11T09:00:00Z")["items"][0]["n"] == 5
+    assert api("GET", "/scores", trait="plan=pro").status_code == 404
+    assert api("GET", "/scores", trait="plan").status_code == 422
+    assert api("GET", "/scores", trait="plan=pro", language="de").status_code == 422
+
+
+@pytest.mark.usefixtures("answered")
+def test_answer_is_shown_alone_tagged_and_exported(api: Api) -> None:
+    first = api.all("/responses")[0]["id"]
+    assert api("POST", f"/responses/{first}/tags", body={"tag": "Slow"}).json == {"tags": ["slow"]}
+    assert [one["id"] for one in api.all("/responses", tag="slow")] == [first]
+    shown = api.get(f"/responses/{first}")
+    assert (shown["given"]["tags"], shown["versions"][0]["score"], shown["syncs"][0]["target"]) == (["slow"], 0, "crm")
+    assert api("DELETE", f"/responses/{first}/tags/slow").json == {"tags": []}
+    assert api("DELETE", f"/responses/{first}/tags/slow").status_code == 404
+    assert [one["score"] for one in api("GET", "/responses/export", format="json", band="detractor").json] == [0, 3]
+    assert api("GET", "/responses/export", said="comment 1").text.splitlines()[1].split(",")[2] == "9"
+    page = api.get("/responses", said="COMMENT 1")
+    assert ([one["score"] for one in page["items"]], page["looked_back_to"]) == ([9], None)
 
 
 def test_survey_without_answers_has_no_score(api: Api) -> None:

@@ -88,6 +88,8 @@ PATHS = (
     "queue",
     "invitation",
     "responses",
+    "answers looked through",
+    "response",
     "events",
     "event",
     "connections",
@@ -103,6 +105,7 @@ PATHS = (
     "suppressions",
     "new suppression",
     "audit log",
+    "scores",
     "retention",
     "appearance",
     "components",
@@ -114,13 +117,13 @@ PATHS = (
 
 
 @contextmanager
-def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
+def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") -> Iterator[Hub]:
     """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
     with ScriptedSmtpServer() as mail, RecordingServer() as segment, RecordingServer() as sendgrid:
         sendgrid.respond = lambda _request: Answer(status=202, body=b"")
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
         toml = TOML.format(api_key=API_KEY, mail_port=mail.port, segment=segment.url, sendgrid=sendgrid.url)
-        with configured_hub(directory, database_url, toml=toml, base_url=BASE_URL) as hub:
+        with configured_hub(directory, database_url, redis_url=redis_url, toml=toml, base_url=BASE_URL) as hub:
             client = create_app(hub).test_client()
             _let_people_in(hub, client, len(NAMES))
             _answer(hub)
@@ -136,7 +139,9 @@ def furnished_hub(directory: Path, database_url: str) -> Iterator[Hub]:
 def paths_of(hub: Hub) -> dict[str, str]:
     """Return where the pages are that have to be seen, by name."""
     with hub.store.read() as connection:
-        person = connection.scalar(select(tables.response.c.person_id).order_by(tables.response.c.id))
+        answer, person = connection.execute(
+            select(tables.response.c.id, tables.response.c.person_id).order_by(tables.response.c.id).limit(1)
+        ).one()
         event = connection.scalar(select(tables.event.c.id).where(tables.event.c.person_id == person))
         account = connection.scalar(select(tables.account.c.id))
         invitation = connection.scalar(select(tables.invitation.c.id).where(tables.invitation.c.person_id == person))
@@ -153,6 +158,8 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "queue": "/queue",
         "invitation": f"/queue/{invitation}",
         "responses": "/responses",
+        "answers looked through": "/responses?said=survey",
+        "response": f"/responses/{answer}",
         "events": "/events",
         "event": f"/events/{event}",
         "connections": "/connections",
@@ -168,6 +175,7 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "suppressions": "/settings/suppressions",
         "new suppression": "/settings/suppressions/new",
         "audit log": "/settings/audit",
+        "scores": "/settings/scores",
         "retention": "/settings/retention",
         "appearance": "/settings/appearance",
         "components": "/settings/components",

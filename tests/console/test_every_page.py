@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, ViewportSize, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, BrowserContext, Page, Response, ViewportSize
 
 from hub.admin import accounts, sessions
 from hub.admin.accounts import AccountRole
 from hub.web.app import create_app
 from tests.console.furnished import PATHS, furnished_hub, paths_of
+from tests.surveys import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -40,26 +38,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with furnished_hub(directory, f"sqlite:///{directory}/hub.db") as hub:
         accounts.add(hub, NAME, PASSWORD, AccountRole.ADMIN)
         cookie = sessions.log_in(hub, NAME, PASSWORD, "a test")
-        server = make_server("127.0.0.1", 0, create_app(hub), threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield Site(url=f"http://127.0.0.1:{server.server_port}", cookie=cookie, paths=paths_of(hub))
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium(chromium_path: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def axe(node_modules: Path) -> str:
-    return (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
+        with served(create_app(hub)) as url:
+            yield Site(url=url, cookie=cookie, paths=paths_of(hub))
 
 
 class Visit:
@@ -84,9 +64,9 @@ class Visit:
 
 
 @pytest.fixture
-def visit(chromium: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Visit]:
+def visit(browser: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Visit]:
     scheme, viewport = getattr(request, "param", ("light", WIDE))
-    context = chromium.new_context(color_scheme=scheme, viewport=viewport)
+    context = browser.new_context(color_scheme=scheme, viewport=viewport)
     context.add_cookies([{"name": "hub", "value": site.cookie, "url": site.url}])
     yield Visit(context, site)
     context.close()

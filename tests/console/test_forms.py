@@ -233,6 +233,15 @@ def test_what_is_left_empty_gets_its_default(field):
     assert forms.read([only(field)], MultiDict({"it": " "}), is_new=True) == {}
 
 
+@pytest.mark.parametrize(
+    "field", [fields.String(load_default=""), fields.Raw(load_default=""), Secret(load_default="")]
+)
+def test_an_empty_text_that_is_the_default_is_an_empty_input(field):
+    for table in ({}, {"it": ""}):
+        (shown,) = form_of(only(field), table)
+        assert (shown.kind in ("text", "secret"), shown.value, shown.is_json) == (True, "", False)
+
+
 def test_a_list_can_be_emptied_where_its_default_is_not_empty():
     assert saved(Odd(), {"days": ["mon", "tue"]}) == {"days": ["mon", "tue"]}
     assert forms.read([Odd()], MultiDict({"days": ""}), is_new=False) == {"days": []}

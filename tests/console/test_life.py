@@ -58,8 +58,10 @@ def test_the_life_of_an_installation(up: Up, page: Page) -> None:
         see_the_decision(up, page, "user-1")
 
         swap_the_provider(up, page, sendgrid.url)
+        follow_the_events(up, page)
         identify(up, key, "user-2", "edsger@customer.example")
         wait_until(lambda: sendgrid.requests, up)
+        see_it_come(page, "user-2")
         assert len(relay.received) == 1
 
         erase(up, page, "grace@customer.example")
@@ -134,6 +136,19 @@ def see_the_decision(up: Up, page: Page, user_id: str) -> None:
     tail = page.locator("#tail")
     expect(tail.get_by_text("Will be asked")).to_be_visible()
     expect(tail.get_by_text(user_id)).to_be_visible()
+
+
+def follow_the_events(up: Up, page: Page) -> None:
+    page.goto(f"{up.url}/events")
+    page.evaluate("document.body.dataset.opened = 'once'")
+
+
+def see_it_come(page: Page, user_id: str) -> None:
+    """See an event appear, with what was decided, on a page that is not loaded again."""
+    newest = page.locator("#tail tbody tr").first
+    expect(newest.get_by_text(user_id)).to_be_visible()
+    expect(newest.get_by_text("Will be asked")).to_be_visible()
+    expect(page.locator("body")).to_have_attribute("data-opened", "once")
 
 
 def swap_the_provider(up: Up, page: Page, url: str) -> None:

@@ -173,8 +173,17 @@ def test_surge_is_cancelled_with_what_people_held(lab: Lab, visitor: Visitor) ->
         table = tables.invitation
         connection.execute(table.update().where(table.c.id != first).values(state="held", reason="surge"))
     assert "Some of them were held by a person" in visitor.get("/queue").text
-    assert "Cancelled 2 surveys" in visitor.post("/queue/held/onboarding/cancel").text
+    asked = visitor.get("/queue/held/onboarding/cancel").text
+    assert "2 are cancelled, whatever held them" in asked
+    assert "Type onboarding, the name of the survey." in visitor.post("/queue/held/onboarding/cancel").text
+    assert lab.states() == ["held", "held"]
+    assert "Cancelled 2 surveys" in visitor.post("/queue/held/onboarding/cancel", confirm="onboarding").text
     assert lab.states() == ["cancelled", "cancelled"]
+
+
+def test_nothing_is_asked_about_a_surge_that_is_over(visitor: Visitor) -> None:
+    page = visitor.client.get("/queue/held/onboarding/cancel", follow_redirects=True).text
+    assert "Nothing of onboarding is held by the surge brake any more." in page
 
 
 def test_what_people_hold_is_no_surge(lab: Lab, visitor: Visitor) -> None:

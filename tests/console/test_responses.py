@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import re
 from datetime import timedelta
+from typing import Any
 
+import pytest
+
+from hub.admin import responses as answers
+from hub.admin import responses_export
+from hub.admin.audit import Action, entries
+from hub.admin.audit import Wanted as Logged
+from hub.admin.paging import Slice
 from hub.pipeline.respond import answer
+from hub.store import tables
+from tests.console.answers import give, read_csv
 from tests.console.browsing import visitor_of
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -39,3 +51,136 @@ def test_survey_that_is_not_there_is_said_to_be_missing(lab: Lab) -> None:
 
 def test_hub_without_answers_points_to_the_queue(lab: Lab) -> None:
     assert "No answers yet" in visitor_of(lab.hub).get("/responses").text
+
+
+def comments(page: Any) -> list[str]:
+    """Return the comments that a page lists."""
+    return re.findall(r'<span class="said" dir="auto">([^<]*)</span>', page.text)
+
+
+def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -> None:
+    start = lab.clock() - timedelta(days=3)
+    give(lab, [3], at=start, comment="three")
+    give(lab, [6], at=start + timedelta(days=1), comment="six", language="de")
+    give(lab, [9], at=start + timedelta(days=2), comment="nine")
+    give(lab, [9], at=start + timedelta(days=2, hours=1))
+    visitor = visitor_of(lab.hub)
+    day = (start + timedelta(days=1)).date().isoformat()
+    found = {
+        name: comments(visitor.get("/responses", **query))
+        for name, query in {
+            "band": {"score": "detractor"},
+            "score": {"score": "6"},
+            "language": {"among": "language=de"},
+            "comment": {"comment": "yes"},
+            "day": {"from": day, "to": day},
+            "both": {"score": "detractor", "said": "THR"},
+        }.items()
+    }
+    assert found == {
+        "band": ["six", "three"],
+        "score": ["six"],
+        "language": ["six"],
+        "comment": ["nine", "six", "three"],
+        "day": ["six"],
+        "both": ["three"],
+    }
+    assert visitor.get("/responses", comment="no").text.count('<span class="soft">none</span>') == 1
+
+
+def test_search_looks_back_so_far_and_says_how_to_look_further(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "LOOKED_THROUGH", 4)
+    monkeypatch.setattr(answers, "AT_FIRST", 1)
+    give(lab, [9], comment="Straße gesperrt", at=lab.clock() - timedelta(days=1))
+    give(lab, [9] * 5, comment="nothing")
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/responses", said="STRASSE")
+    assert "There is none since" in page.text
+    assert comments(page) == []
+    page = visitor.client.get(visitor.next_of(page))
+    assert comments(page) == ["Straße gesperrt"]
+    assert "Look further back" not in page.text
+
+
+def test_pages_of_a_search_follow_each_other_without_a_gap(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "AT_FIRST", 7)
+    give(lab, [9] * 30, comment="found")
+    wanted, cursor, seen = answers.Wanted(said="found"), None, []
+    while True:
+        page = answers.responses(lab.hub, wanted, Slice(limit=4, cursor=cursor))
+        seen += [one.id for one in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert len(set(seen)) == len(seen) == 30
+
+
+def test_tag_is_put_on_found_by_and_taken_off(lab: Lab) -> None:
+    [id, _] = give(lab, [3, 9], comment="slow")
+    visitor = visitor_of(lab.hub, "editor")
+    assert ">two words</a>" in visitor.post(f"/responses/{id}/tags", tag=" Two   WORDS ").text
+    assert comments(visitor.get("/responses", tag="two words")) == ["slow"]
+    assert comments(visitor.get("/responses", tag="other")) == []
+    page = visitor.post(f"/responses/{id}/tags", tag="x" * 41)
+    assert "40 characters at most" in page.text
+    assert ">two words</a>" not in visitor.post(f"/responses/{id}/tags/remove", tag="two words").text
+    log = [(entry.action, entry.subject) for entry in entries(lab.hub, Logged(subject=id), Slice()).items]
+    assert log == [("response.untagged", id), ("response.tagged", id)]
+
+
+def test_viewer_reads_tags_and_puts_none_on(lab: Lab) -> None:
+    [id] = give(lab, [3])
+    visitor = visitor_of(lab.hub, "viewer")
+    assert visitor.post(f"/responses/{id}/tags", tag="slow").status_code == 403
+    assert "Put it on" not in visitor.get(f"/responses/{id}").text
+
+
+def test_answer_has_a_page_with_its_history_and_its_way_to_the_targets(lab: Lab) -> None:
+    lab.decide(identify("ada", firstName="Ada"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 3, "slow")
+    lab.sync()
+    answer(lab.hub, lab.token(), 9, "quick now")
+    [given] = lab.rows(tables.response)
+    page = visitor_of(lab.hub).get(f"/responses/{given.id}").text
+    assert [text in page for text in ("slow", "quick now", ">Ada</a>", ">crm<")] == [True] * 4
+    assert [text in page for text in ("taken", "waits for the next sync")] == [True] * 2
+    assert visitor_of(lab.hub, "viewer").get("/responses/gone").status_code == 404
+
+
+HOSTILE = [
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "<script>alert(1)</script>",
+    "\u202egnp.exe",
+    'one, "two"\r\nthree',
+    "x" * 1_000_000,
+]
+
+
+def test_hostile_comments_harm_no_page_and_no_export(lab: Lab) -> None:
+    for number, comment in enumerate(HOSTILE):
+        give(lab, [number], comment=comment, at=lab.clock() + timedelta(minutes=number))
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/responses")
+    assert "<script>alert" not in page.text
+    assert len(page.data) < 100_000
+    assert len(visitor.get("/", period="all").data) < 100_000
+    rows = read_csv(io.StringIO(visitor.get("/responses/export.csv").text))
+    assert [row["comment"] for row in rows[::-1]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
+    found = visitor.get("/responses/export.json").json
+    assert [row["comment"] for row in found[::-1]] == HOSTILE
+
+
+def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(responses_export, "AT_ONCE", 3)
+    give(lab, [3, 9] * 5, comment="ten")
+    give(lab, [9], comment="other")
+    visitor = visitor_of(lab.hub, "viewer")
+    rows = read_csv(io.StringIO(visitor.get("/responses/export.csv", score="9", said="ten").text))
+    assert [(row["score"], row["comment"]) for row in rows] == [("9", "ten")] * 5
+    [entry] = entries(lab.hub, Logged(action=Action.RESPONSES_EXPORTED), Slice()).items
+    assert (entry.who, entry.detail) == ("viewer", {"score": "9"})
+    assert visitor.get("/responses/export.json", score="0").json == []
+    assert visitor.get("/responses/export.xml").status_code == 404
+    assert visitor.get("/responses/export.csv", survey="gone").status_code == 404

@@ -43,6 +43,11 @@ def typed(hub: Hub, **changed: str) -> dict[str, str]:
     return {**dict(inputs), "sources": "product", "channels": "relay", "targets": "product", **changed}
 
 
+def test_what_a_saved_survey_lacks_is_said_in_words(hub: Hub) -> None:
+    page = visitor_of(hub).post("/surveys/onboarding", **{**typed(hub), "channels": ""}).text
+    assert "<p>onboarding is on, but has no channel: its invitations wait.</p>" in page
+
+
 # Making one
 
 
@@ -66,15 +71,28 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_made(empty_hub: Hu
     form = {"name": "Not a name", "source": "+", "channel": "", "target": "+", "write_key": "", **WANTED}
     page = ada.post("/surveys/_new", **form)
     assert page.status_code == 422
-    assert "Lower-case letters, digits" in problem(page.text, "name")
+    assert "lower-case letters, digits" in problem(page.text, "name")
+    assert problem(page.text, "write_key") == "This is needed."
     assert 'value="Not a name"' in page.text
     page = ada.post("/surveys/_new", **{**form, "name": "nps"})
     assert problem(page.text, "write_key") == "This is needed."
     page = ada.post("/surveys/_new", **{**form, "name": "nps", "write_key": "x", "min_delay_days": "20"})
-    assert problem(page.text, "max_delay_days")
+    assert "ust not be less than “Ask at the earliest” (20)" in problem(page.text, "max_delay_days")
     assert 'value="20"' in page.text
     assert surveys.surveys(empty_hub) == []
     assert empty_hub.registry.current().live(Role.SOURCE) == []
+
+
+def test_a_survey_does_not_take_the_place_of_another(hub: Hub) -> None:
+    before = settings_of(hub)
+    ada = visitor_of(hub)
+    assert 'name="name" type="text" value="nps"' in ada.get("/surveys/_new").text
+    form = {"name": "onboarding", "source": "+", "channel": "", "target": "+", "write_key": "wk", **WANTED}
+    page = ada.post("/surveys/_new", **form)
+    assert problem(page.text, "name") == "There is a survey of this name already."
+    assert settings_of(hub) == before
+    ada.post("/surveys/_new", **{**form, "name": "nps"})
+    assert 'name="name" type="text" value="nps-2"' in ada.get("/surveys/_new").text
 
 
 # Settings
@@ -135,7 +153,7 @@ def test_what_settings_mean_is_told_while_they_are_typed(hub: Hub) -> None:
     assert "New customers are asked 3 days after they were created, and up to 14 days after it." in part
     assert "<html" not in part
     unclear = ada.post("/surveys/_meaning", is_enabled="true", min_delay_days="x").text
-    assert "min_delay_days: Write a number." in unclear
+    assert "Ask at the earliest: Write a number." in unclear
 
 
 def test_hostile_text_is_shown_as_text(hub: Hub) -> None:

@@ -12,8 +12,9 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from hub import __version__
-from hub.admin import jobs
+from hub.admin import audit, jobs
 from hub.admin.doctor import examine
+from hub.admin.paging import Slice
 from hub.admin.trouble import Conflict, NotThere
 from hub.pipeline.hub import Hub
 from hub.plugins import Plugin
@@ -139,6 +140,8 @@ def test_a_failed_job_is_retried(hub: Hub, page_with_redis: Page) -> None:
     assert "Sending mails is tried again." in page_with_redis.post(f"/system/jobs/{job_id}/retry").text
     assert queue(hub).job_ids == [job_id]
     assert queue(hub).failed_job_registry.count == 0
+    [entry] = audit.entries(hub, audit.Wanted(action=audit.Action.JOB_RETRIED), Slice()).items
+    assert entry.subject == "jobs.deliver"
 
 
 def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,10 +14,11 @@ from hub.admin import doctor, invitations, people, surveys
 from hub.admin.invitations import Action
 from hub.admin.person_export import export_person
 from hub.domain.reasons import Stop
+from hub.pipeline import count
 from hub.pipeline import remind as reminding
 from hub.pipeline.respond import answer, is_unsubscribed, open_survey, unsubscribe
 from hub.plugin import Rejected, Unknown
-from hub.store import holds, suppressions, tables
+from hub.store import asking_counts, holds, suppressions, tables
 from hub.store.types import new_id
 from hub.work import jobs
 from hub.work.schedule import due_jobs
@@ -427,6 +429,15 @@ def test_daily_limit_neither_counts_reminders_nor_stops_them(lab):
 
 
 # Answers
+
+
+def test_share_of_answers_is_that_of_the_people_asked(mailed):
+    remind(mailed)
+    answer(mailed.hub, mailed.token(1), 9, None)
+    count.drain(mailed.hub, until=time.monotonic() + 60)
+    with mailed.hub.store.read() as connection:
+        counted = asking_counts.asked(connection, [mailed.survey_id], None, None)
+    assert (counted.sent, counted.answered) == (1, 1)
 
 
 def test_answer_by_the_reminders_link_is_the_answer_of_the_first_mail(mailed):

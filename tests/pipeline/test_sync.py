@@ -62,6 +62,29 @@ def test_later_comment_is_synced_with_the_time_of_the_rating(answered):
     assert answered.crm.updates[-1].rated_at == NOW
 
 
+def test_update_says_when_its_version_was_given_and_whether_its_rating_is_news(answered):
+    answered.sync()
+    answered.clock.advance(seconds(60))
+    answer(answered.hub, answered.token(), 9, "even more")
+    answered.sync()
+    answered.clock.advance(seconds(60))
+    answer(answered.hub, answered.token(), 2, "not any more")
+    answered.sync()
+    updates = answered.crm.updates
+    assert [update.is_rating_told for update in updates] == [False, True, False]
+    assert [update.given_at for update in updates] == [NOW, NOW + seconds(60), NOW + seconds(120)]
+    assert {update.first_rated_at for update in updates} == {NOW}
+
+
+def test_rating_that_no_target_took_is_still_news(answered):
+    answered.crm.answer = lambda updates: [Retry(why="busy") for _ in updates]
+    answered.sync()
+    answered.clock.advance(days(1))
+    answer(answered.hub, answered.token(), 9, "even more")
+    answered.sync()
+    assert [update.is_rating_told for update in answered.crm.updates] == [False, False]
+
+
 def test_newest_answer_of_a_person_wins_across_surveys(lab):
     lab.configure(SETUP + survey_lines() + second_survey())
     lab.decide(identify())

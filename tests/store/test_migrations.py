@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from hub.admin.health import readiness
 from hub.cli import main
 from hub.store import migrate, tables
 from hub.store.engine import Store
+from tests.console.answers import give
 from tests.lab import Lab, settings_for
 
 UPGRADE = """
@@ -117,3 +120,17 @@ def put_ahead(store: Store) -> None:
     for engine in {store.hub, store.intake}:
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+
+def test_answers_of_before_scores_were_counted_are_counted(lab: Lab) -> None:
+    give(lab, [3, 9, 9], language=None)
+    with lab.hub.store.write() as connection:
+        before = connection.execute(select(tables.score_count)).all()
+        connection.execute(text("DELETE FROM score_count"))
+        connection.execute(text(scores_revision().FILL[connection.dialect.name]))
+        after = connection.execute(select(tables.score_count)).all()
+    assert sorted(after) == sorted(before)
+
+
+def scores_revision() -> Any:
+    return import_module("hub.store.migrations.versions.0008_scores")

@@ -10,8 +10,10 @@ from flask import Flask, render_template
 
 from hub import __version__
 from hub.web.api.outline import outline
-from hub.web.look import HEADERS, STYLE
+from hub.web.look import STYLE_WITH_TABLES, headers_for
 from hub.web.words import words_for
+
+_HEADERS = headers_for(STYLE_WITH_TABLES)
 
 
 def add_docs(app: Flask, spec: Any) -> None:
@@ -23,7 +25,7 @@ def add_docs(app: Flask, spec: Any) -> None:
         read = outline(found)
         return render_template(
             "api_docs.html",
-            style=STYLE,
+            style=STYLE_WITH_TABLES,
             words=words_for("en"),
             version=__version__,
             sections=read.sections,
@@ -32,4 +34,4 @@ def add_docs(app: Flask, spec: Any) -> None:
 
     @app.get("/api/docs")
     def api_docs() -> tuple[str, dict[str, str]]:
-        return page(), HEADERS
+        return page(), _HEADERS

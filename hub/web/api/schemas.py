@@ -13,6 +13,7 @@ from hub.admin.audit import Action as Change
 from hub.admin.connections import Health
 from hub.admin.events import REASONS
 from hub.admin.invitations import Action
+from hub.admin.one_response import SYNC_WORDS
 from hub.admin.paging import LARGEST_PAGE, Slice
 from hub.admin.schemas import SurveySchema
 from hub.admin.scores import Period
@@ -396,15 +397,101 @@ class ResponseSchema(Schema):
     first_rated_at = Moment(required=True)
     rated_at = Moment(required=True)
     updated_at = Moment(required=True)
+    language = fields.String(required=True, allow_none=True, metadata={"help": "Of the survey when it was answered."})
+    segments = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"help": "Traits that scores are counted by, as they were when it was answered."},
+    )
+    tags = fields.List(fields.String(), required=True)
 
 
-class ResponseQuery(PageQuery):
+class ResponseVersionSchema(Schema):
+    """An answer as it stood from `at` on."""
+
+    version = fields.Integer(required=True)
+    score = fields.Integer(required=True, validate=validate.Range(min=0, max=10))
+    band = _choice(Band, "How it counts.", required=True)
+    comment = fields.String(required=True)
+    at = Moment(required=True)
+
+
+class SyncStateSchema(Schema):
+    """How a version of an answer stands with a target."""
+
+    target = fields.String(required=True)
+    version = fields.Integer(required=True)
+    state = _choice(SYNC_WORDS, "How it stands.", required=True)
+    note = fields.String(required=True, allow_none=True)
+    at = Moment(required=True, metadata={"help": "When it was settled, or is tried next."})
+
+
+class SeenResponseSchema(Schema):
+    """An answer with its history, the newest version first, and its way to the targets."""
+
+    given = fields.Nested(ResponseSchema, required=True)
+    versions = fields.List(fields.Nested(ResponseVersionSchema), required=True)
+    syncs = fields.List(fields.Nested(SyncStateSchema), required=True)
+
+
+class FoundResponsesSchema(Schema):
+    """A page of answers. Where no index helps it may have few, or none, and a next one."""
+
+    items = fields.List(fields.Nested(ResponseSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True, metadata={"help": "null at the end."})
+    looked_back_to = Moment(
+        required=True, allow_none=True, metadata={"help": "How far back was looked; null where nothing was left out."}
+    )
+
+
+class TagSchema(Schema):
+    """A tag for an answer."""
+
+    class Meta:
+        unknown = RAISE
+
+    tag = Line(required=True, validate=validate.Length(min=1, max=200), metadata={"help": "A word or a few."})
+
+
+class TagsSchema(Schema):
+    """The tags of an answer."""
+
+    tags = fields.List(fields.String(), required=True)
+
+
+def _language() -> Line:
+    return _id(metadata={"help": "Answers that were given in this language."})
+
+
+def _trait() -> Line:
+    return _id(metadata={"help": "Answers of people with this value of a trait, as `plan=pro`; see Settings, Scores."})
+
+
+class ResponsesQuery(Query):
     """Which answers, by the time of rating."""
 
     survey = _survey()
     person = _person()
     since = _since()
     until = _until()
+    band = _choice(Band, "Answers that count so.")
+    score = fields.Integer(validate=validate.Range(min=0, max=10), metadata={"help": "Answers of this score."})
+    language = _language()
+    trait = _trait()
+    tag = _id(metadata={"help": "Answers with this tag."})
+    has_comment = fields.Boolean(metadata={"help": "Answers with a comment, or without one."})
+    said = _id(metadata={"help": "What stands in the comment, in small letters or large."})
+
+
+class ResponseQuery(ResponsesQuery, PageQuery):
+    """Which answers, by the time of rating, and how much of their list."""
+
+
+class ResponsesExportQuery(ResponsesQuery):
+    """Which answers, by the time of rating, and as what."""
+
+    format = _choice(("csv", "json"), "csv, or json.", load_default="csv")
 
 
 class ScoreSchema(Schema):
@@ -413,6 +500,8 @@ class ScoreSchema(Schema):
     survey = fields.String(required=True)
     starts_on = fields.Date(required=True, allow_none=True, metadata={"help": "First day of the period."})
     nps = fields.Float(required=True, allow_none=True)
+    low = fields.Float(required=True, allow_none=True, metadata={"help": "In 95 of 100 cases it lies from here"})
+    high = fields.Float(required=True, allow_none=True, metadata={"help": "to here."})
     n = fields.Integer(required=True)
     promoters = fields.Integer(required=True)
     passives = fields.Integer(required=True)
@@ -429,6 +518,8 @@ class ScoreQuery(Query):
     period = _choice(Period, "A score a day, week or month (UTC; weeks begin on Monday) instead of one in all.")
     since = _since()
     until = _until()
+    language = _language()
+    trait = _trait()
 
 
 # Suppressions

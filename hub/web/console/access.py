@@ -29,7 +29,8 @@ def add_access(pages: Blueprint) -> None:
 def login() -> Page:
     """Ask for name and password; whoever is logged in goes on."""
     wanted = own_path(request.args.get("next"))
-    return redirect(wanted, code=303) if g.account else _show("login.html", next=wanted)
+    is_unsaved = "unsaved" in request.args
+    return redirect(wanted, code=303) if g.account else _show("login.html", next=wanted, is_unsaved=is_unsaved)
 
 
 def log_in() -> Page:
@@ -75,6 +76,7 @@ def _entered(secret: str, wanted: str) -> Response:
     before = session_secret()
     if before is not None:
         sessions.log_out(hub(), before)
+    session.clear()  # what was said to whoever was here before
     return start_session(redirect(wanted, code=303), secret)
 
 
@@ -88,4 +90,6 @@ def _refused(refused: Refused, **shown: Any) -> Page:
 
 
 def _show(template: str, status: int = 200, **shown: Any) -> tuple[str, int]:
-    return render_template(f"console/{template}", **{"name": "", "problems": {}, "next": "/", **shown}), status
+    return render_template(
+        f"console/{template}", **{"name": "", "problems": {}, "next": "/", "is_unsaved": False, **shown}
+    ), status

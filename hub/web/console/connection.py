@@ -70,7 +70,10 @@ def make_connection(role: str, kind: str) -> Any:
     if problems is not None:
         return _new_page(offered, name, table, problems, status=422)
     if _is_check():
-        checked = trials.check_edited(hub(), offered.role, name, table)
+        try:
+            checked = trials.check_edited(hub(), offered.role, name, table)
+        except ConfigError as error:
+            return _new_page(offered, name, table, problems_of(error, offered, name), status=422)
         return _new_page(offered, name, table, Problems(), trial=_trial_of(checked))
     made = admin.put(hub(), offered.role, name, table)
     is_back = any("back in use" in line for line in made.lines)

@@ -24,7 +24,7 @@ WHAT = {
     Role.TARGET: "Where answers are written.",
 }
 BADGES = {
-    Health.WORKING: ("good", "in use"),
+    Health.WORKING: ("good", "no trouble"),
     Health.PAUSED: ("held", "paused"),
     Health.ON_TRIAL: ("attention", "on trial"),
     Health.BROKEN: ("bad", "broken"),

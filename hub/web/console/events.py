@@ -11,6 +11,7 @@ from flask import Response, request
 from hub.admin import events as seen
 from hub.admin.doors import doors
 from hub.admin.events import DECIDED, REASONS, Wanted
+from hub.admin.refused import refused_keys
 from hub.config import ConfigError
 from hub.domain.reasons import Outcome, Reason
 from hub.web.backing import hub
@@ -49,6 +50,7 @@ def events() -> Any:
         can_follow=can_follow,
         follows=can_follow and request.args.get("live") != "no",
         doors=[] if page.items or is_filtered else doors(hub()),
+        refused=refused_keys(hub()),
         outcome=queries.select("outcome", "What became of it", _OUTCOMES),
         reason=queries.select("reason", "Reason", _REASONS),
     )

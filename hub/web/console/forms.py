@@ -43,6 +43,7 @@ UNITS = {
 }
 _JSON, _ANEW = "json:", "anew:"
 """Before a field's name, in the names of what goes with it: it is JSON; its secret is to be forgotten or made anew."""
+_NAME = re.compile(r"\b[A-Za-z]+(?:_[a-z]+)+\b")
 _EXAMPLES: dict[type[AnyField], str] = {
     fields.DateTime: "2026-03-01T09:30:00Z",
     fields.Date: "2026-03-01",
@@ -97,8 +98,10 @@ def fields_of(
     schema: Schema, values: Mapping[str, Any], problems: Mapping[str, str], *, is_new: bool, prefix: str = ""
 ) -> list[Field]:
     """Return the fields of a schema with the values of a raw table. `prefix` keeps them apart from a page's own."""
+    labels = {key: _label(key, one) for key, one in _settable(schema)}
     return [
-        _field(key, one, values, problems.get(key, ""), is_new=is_new, prefix=prefix) for key, one in _settable(schema)
+        _field(key, one, values, _by_label(problems.get(key, ""), labels), is_new=is_new, prefix=prefix)
+        for key, one in _settable(schema)
     ]
 
 
@@ -191,6 +194,11 @@ def _field(key: str, one: AnyField, values: Mapping[str, Any], problem: str, *, 
         anew=_anew(one) if is_stored else "",
         is_rare=bool(one.metadata.get("rare")),
     )
+
+
+def _by_label(problem: str, labels: Mapping[str, str]) -> str:
+    """Return a problem with other settings called as the form calls them."""
+    return _NAME.sub(lambda found: f"“{labels[found[0]]}”" if found[0] in labels else found[0], problem)
 
 
 def _choices(one: AnyField, seen: inputs.Shown) -> Sequence[Choice]:

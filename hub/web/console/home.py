@@ -1,20 +1,133 @@
-"""Home: what customers say, and whether the hub is well."""
+"""Home: what customers say, how sure that is, and whether the hub is well."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+from flask import url_for
+
+from hub.admin import dashboard as admin
+from hub.admin import segments
+from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
-from hub.admin.scores import scores
+from hub.admin.people import names_of
+from hub.admin.score_words import UNITS, change_words, many, range_of, reach_words, score_words, share_words, signed
+from hub.admin.scores import Segment, segment_in
+from hub.config import ConfigError
+from hub.store.score_counts import LANGUAGE
 from hub.web.backing import hub
+from hub.web.console import charts, queries
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import pages, show
+
+DAYS = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "A year", "all": "All time"}
+USUAL = "90"
+EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+"""What a day is looked for between: as far before and after again there still are days."""
+
+for _name, _function in (("signed", signed), ("range_of", range_of), ("many", many)):
+    pages.add_app_template_filter(_function, _name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A choice of days, as a link."""
+
+    key: str
+    label: str
+    is_current: bool
 
 
 @pages.get("/")
 def home() -> Any:
-    """What needs attention, then the surveys with their scores, then the hub's parts."""
-    return show("home.html", overview=overview(hub()), scores={one.survey: one for one in scores(hub())})
+    """What needs attention, then the score with all that belongs to it, then the hub's parts."""
+    period, span = asked_span()
+    known = overview(hub())
+    looked = Looked(survey=queries.text("survey"), span=span, segment=asked_segment())
+    seen = admin.dashboard(hub(), looked)
+    return show(
+        "home.html",
+        overview=known,
+        states_of={one.name: one.state for one in known.surveys},
+        seen=seen,
+        looked=looked,
+        periods=[Period(key=key, label=label, is_current=key == period) for key, label in DAYS.items()],
+        is_custom=period == "",
+        filters=_filters(),
+        names=names_of(hub(), {one.person_id for one in seen.comments}),
+        words=score_words(seen.counts, seen.interval),
+        change=change_words(seen, span),
+        charts=charts,
+        unit=UNITS[seen.unit],
+        share_words=share_words,
+        reach_words=reach_words,
+        answers_url=f"{url_for('console.responses')}?{urlencode(_for_responses(looked))}",
+    )
+
+
+def asked_span() -> tuple[str, Span]:
+    """Return the period of the address and its days; "" for one that was typed. Raises ConfigError."""
+    first, last = day_in("from"), day_in("to")
+    if first is not None or last is not None:
+        if first is not None and last is not None and first > last:
+            raise ConfigError(["to: lies before from; no day could lie between"])
+        return "", Span(first=first, last=last)
+    period = queries.one_of("period", DAYS) or USUAL
+    if period == "all":
+        return period, Span()
+    today = hub().now().date()
+    return period, Span(first=today - timedelta(days=int(period) - 1), last=today)
+
+
+def asked_segment() -> Segment | None:
+    """Return the language or the trait's value of the address. Raises ConfigError."""
+    among = queries.text("among")
+    return None if among is None else segment_in(among, "among")
+
+
+def segment_fields(survey_ids: Sequence[str]) -> list[Field]:
+    """Return the filter by language and by the traits that were chosen, when there are any values."""
+    choices = [
+        Choice(value=f"{name}={one}", label=f"{'Language' if name == LANGUAGE else name}: {one}")
+        for name, found in segments.values(hub(), survey_ids).items()
+        for one in found
+    ]
+    return [queries.select("among", "Among", [Choice(value="", label="Everybody"), *choices])] if choices else []
+
+
+def _filters() -> list[Field]:
+    surveys = hub().registry.current().surveys
+    of_surveys = [queries.survey_field()] if len(surveys) > 1 else []
+    return [*of_surveys, *segment_fields(list(surveys))]
+
+
+def day_in(name: str) -> date | None:
+    """Return a day of the address, None when it is left empty. Raises ConfigError."""
+    text = queries.text(name)
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not EARLIEST <= day <= LATEST:
+        raise ConfigError([f"{name}: {text[:40]!r} is no day; write one such as 2026-03-01"])
+    return day
+
+
+def _for_responses(looked: Looked) -> dict[str, str]:
+    segment, span = looked.segment, looked.span
+    asked = {
+        "survey": looked.survey,
+        "from": span.first and span.first.isoformat(),
+        "to": span.last and span.last.isoformat(),
+        "among": segment and f"{segment.name}={segment.value}",
+    }
+    return {name: value for name, value in asked.items() if value}
 
 
 @pages.get("/settings/components")

@@ -129,7 +129,8 @@ def _can_hold(one: AnyField, kind: Kind, plain: Any, value: Any) -> bool:
     offered = {choice.value for choice in choices_of(one)} if kind in ("select", "choices") else set()
     if (kind == "select" and plain not in offered) or (kind == "choices" and not _are_of(plain, offered)):
         return False
-    return _is_same(_meant(one, kind, plain), value)
+    meant = _meant(one, kind, plain)
+    return _is_same(default_of(one) if meant is missing else meant, value)
 
 
 def _are_of(plain: list[str], offered: set[str]) -> bool:

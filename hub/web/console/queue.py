@@ -96,13 +96,30 @@ def release_held(survey: str) -> Any:
     return _to_list()
 
 
+@pages.get("/queue/held/<string:survey>/cancel")
+@guard.needs("editor")
+def cancelling_held(survey: str) -> Any:
+    """Ask whether all that is held of a survey is to be cancelled."""
+    return _cancelling(survey)
+
+
 @pages.post("/queue/held/<string:survey>/cancel")
 @guard.needs("editor")
 def cancel_held(survey: str) -> Any:
-    """Cancel all that is held of a survey."""
+    """Cancel all that is held of a survey, once its name was typed."""
+    if request.form.get("confirm", "").strip() != survey:
+        return _cancelling(survey, problem=f"Type {survey}, the name of the survey.", status=422)
     count = queueing.cancel(hub(), survey)
     flash(f"Cancelled {counted(count, 'survey')}: none of them is sent.")
     return _to_list()
+
+
+def _cancelling(survey: str, *, problem: str = "", status: int = 200) -> Any:
+    brake = next((one for one in ahead.brakes(hub()) if one.survey == survey), None)
+    if brake is None:
+        flash(f"Nothing of {survey} is held by the surge brake any more.", "attention")
+        return _to_list()
+    return show("queue_cancel.html", status, brake=brake, problem=problem)
 
 
 def _listed(survey: str | None, state: State | None) -> Page[SeenInvitation]:

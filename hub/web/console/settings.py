@@ -15,6 +15,7 @@ TABS = (
     ("Accounts", "settings"),
     ("API tokens", "tokens"),
     ("Never mailed", "suppressions"),
+    ("Scores", "score_traits"),
     ("Audit log", "audit"),
     ("What is kept", "retention"),
     ("Appearance", "appearance"),

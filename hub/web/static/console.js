@@ -32,6 +32,20 @@ document.addEventListener("click", async (event) => {
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+// What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again.
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button || event.target.method !== "post" || event.defaultPrevented) return;
+  setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
+});
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const button of document.querySelectorAll("[aria-busy]")) {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+});
+
 // What follows the hub by itself rests while nobody looks, and while somebody marks text in it.
 document.addEventListener("htmx:beforeRequest", (event) => {
   const live = event.target.closest("[data-live]");

@@ -12,16 +12,21 @@ MAX_BYTES = 475_000
 _Key = TypeVar("_Key")
 
 
-def batches(events: Iterable[tuple[_Key, bytes]]) -> Iterator[list[tuple[_Key, bytes]]]:
-    """Yield serialised events, each with its key, in groups whose request stays within both limits."""
-    group: list[tuple[_Key, bytes]] = []
-    size = 0
-    for key, event in events:
-        if group and (len(group) == MAX_EVENTS or size + len(event) > MAX_BYTES - _FRAME):
+def batches(updates: Iterable[tuple[_Key, list[bytes]]]) -> Iterator[list[tuple[_Key, list[bytes]]]]:
+    """Yield updates, each with its key, in groups whose request stays within both limits.
+
+    An update is one or a few serialised events, which stay together: they are taken, or sent again, as one.
+    """
+    group: list[tuple[_Key, list[bytes]]] = []
+    count = size = 0
+    for key, events in updates:
+        adds = sum(len(event) + 1 for event in events)
+        if group and (count + len(events) > MAX_EVENTS or size + adds - 1 > MAX_BYTES - _FRAME):
             yield group
-            group, size = [], 0
-        group.append((key, event))
-        size += len(event) + 1
+            group, count, size = [], 0, 0
+        group.append((key, events))
+        count += len(events)
+        size += adds
     if group:
         yield group
 

@@ -9,6 +9,7 @@ VERSION = "0.1.0"
 LIBRARY = "survey-hub"
 DESTINATION = "Survey Hub"
 """What this hub is called in `integrations`: an event may opt it out like any other destination."""
+OWN_PROPERTY = "survey_hub"
 
 
 def marks(hub_id: str) -> dict[str, Any]:
@@ -19,9 +20,20 @@ def marks(hub_id: str) -> dict[str, Any]:
     }
 
 
-def is_echo(context: Mapping[str, Any], integrations: Mapping[str, Any], hub_id: str) -> bool:
+def own_properties(hub_id: str) -> dict[str, Any]:
+    """Return what tells an outgoing track event from others by its `properties` alone."""
+    return {OWN_PROPERTY: hub_id}
+
+
+def is_echo(
+    context: Mapping[str, Any], integrations: Mapping[str, Any], properties: Mapping[str, Any], hub_id: str
+) -> bool:
     """Tell whether this hub wrote the event, or whether the event opts this hub out."""
-    return integrations.get(DESTINATION) is False or _is_our_library(context.get("library"), hub_id)
+    return (
+        integrations.get(DESTINATION) is False
+        or _is_our_library(context.get("library"), hub_id)
+        or properties.get(OWN_PROPERTY) == hub_id
+    )
 
 
 def _is_our_library(library: object, hub_id: str) -> bool:

@@ -33,6 +33,7 @@ def event_from(payload: dict[str, Any], *, timestamp: datetime | None, hub_id: s
         return Unreadable(why=faults, payload=payload, message_id=readable_message_id(payload))
     context = payload.get("context") or {}
     is_track = payload["type"] == "track"
+    properties = _object(payload.get("properties")) if is_track else {}
     return Event(
         type=payload["type"],
         payload=payload,
@@ -43,11 +44,11 @@ def event_from(payload: dict[str, Any], *, timestamp: datetime | None, hub_id: s
         traits={} if payload["type"] == "group" else payload.get("traits") or {},
         fallback_traits=context.get("traits") or {},
         name=_text(payload.get("event" if is_track else "name")),
-        properties=_object(payload.get("properties")) if is_track else {},
+        properties=properties,
         timestamp=timestamp,
         locale=_text(context.get("locale")),
         timezone=_text(context.get("timezone")),
-        echo=is_echo(context, payload.get("integrations") or {}, hub_id),
+        echo=is_echo(context, payload.get("integrations") or {}, properties, hub_id),
         active=context.get("active") is not False,
     )
 

@@ -1,13 +1,11 @@
-"""The sync target: one identify a person with the newest answer, sent to Segment's batch endpoint."""
+"""The sync target: answers as identifies, and as track events beside them, sent to Segment's batch endpoint."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import msgspec
 import requests
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
@@ -17,20 +15,22 @@ from hub.plugin import (
     Done,
     Limits,
     Parked,
-    Person,
     Retry,
     Secret,
+    Services,
     SyncTarget,
 )
 from hub_segment.answers import Answer, Taken, Unavailable, judge, unreachable
 from hub_segment.batching import MAX_EVENTS, batches, request_body
-from hub_segment.echo import LIBRARY, VERSION, marks
+from hub_segment.echo import LIBRARY, VERSION
+from hub_segment.outgoing import events_of, iso, plain_traits, traits_of
 
 HOSTS = {"us": "https://api.segment.io", "eu": "https://events.eu1.segmentapis.com"}
-MAX_EVENT_BYTES = 32_768
+MAX_EVENTS_PER_SECOND = 1_000
+MOST_EVENTS_AN_UPDATE = 3
 
 Result = Done | Retry | Parked
-_Numbered = list[tuple[int, bytes]]
+_Numbered = list[tuple[int, list[bytes]]]
 
 
 def _trait(default: str, what: str) -> fields.String:
@@ -38,6 +38,14 @@ def _trait(default: str, what: str) -> fields.String:
         load_default=default,
         validate=validate.Length(min=1, max=100),
         metadata={"help": f"The trait that gets {what}.", "rare": True},
+    )
+
+
+def _event(default: str, when: str) -> fields.String:
+    return fields.String(
+        load_default=default,
+        validate=validate.Length(min=1, max=100),
+        metadata={"help": f"The name of the track event {when}.", "rare": True},
     )
 
 
@@ -64,6 +72,16 @@ class TargetSettings(Schema):
     rating_trait = _trait("NPS_rating", "the score, 0 to 10")
     comment_trait = _trait("NPS_comment", "the comment, empty when there is none")
     date_trait = _trait("NPS_date", "the time of the score")
+    per_survey = fields.Boolean(
+        load_default=False,
+        metadata={"help": "Whether each survey's newest answer has traits of its own, such as NPS_rating_onboarding."},
+    )
+    track = fields.Boolean(
+        load_default=False,
+        metadata={"help": "Whether each answer is sent as track events, too, beside the traits."},
+    )
+    answered_event = _event("NPS Survey Answered", "for a score")
+    completed_event = _event("NPS Survey Completed", "for an answer with a comment")
 
     @validates_schema
     def refuse_one_name_for_two_traits(self, settings: Mapping[str, Any], **kwargs: Any) -> None:
@@ -72,20 +90,41 @@ class TargetSettings(Schema):
         if len(set(names)) < len(names):
             raise ValidationError("rating_trait, comment_trait and date_trait must differ.")
 
+    @validates_schema
+    def refuse_one_name_for_two_events(self, settings: Mapping[str, Any], **kwargs: Any) -> None:
+        """Refuse names by which nobody could tell a score from a comment."""
+        if settings.get("answered_event") == settings.get("completed_event"):
+            raise ValidationError("answered_event and completed_event must differ.")
+
 
 class SegmentTarget(SyncTarget):
-    """Answers as traits of the customer in Segment."""
+    """Answers as traits of the customer in Segment, and as events when these are wanted."""
 
     kind = "segment"
     config_schema = TargetSettings
-    limits = Limits(count=MAX_EVENTS, per_second=1_000)
+    limits = Limits(count=MAX_EVENTS, per_second=MAX_EVENTS_PER_SECOND)
     timeout_s: ClassVar[tuple[float, float]] = (5.0, 30.0)
     """To connect, and between bytes of the answer."""
+
+    def __init__(self, name: str, config: Mapping[str, Any], services: Services) -> None:
+        super().__init__(name, config, services)
+        if config["track"]:
+            most = MAX_EVENTS_PER_SECOND / MOST_EVENTS_AN_UPDATE
+            self.limits = Limits(count=MAX_EVENTS, per_second=most)
 
     @property
     def trait_names(self) -> frozenset[str]:
         """The three traits, as this connection names them."""
-        return frozenset(self.config[name] for name in ("rating_trait", "comment_trait", "date_trait"))
+        return frozenset(plain_traits(self.config))
+
+    @property
+    def per_survey(self) -> bool:
+        """As it is set."""
+        return bool(self.config["per_survey"])
+
+    def survey_trait_names(self, survey: str) -> frozenset[str]:
+        """The three traits with the survey's name behind them, when surveys are kept apart."""
+        return frozenset(traits_of(survey, self.config)) if self.per_survey else frozenset()
 
     def check(self) -> None:
         """Send a batch without events; one refused for being empty has arrived, too.
@@ -97,25 +136,25 @@ class SegmentTarget(SyncTarget):
             raise CheckFailed(answer.why)
 
     def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Result]:
-        """Send one identify an update; after an answer that bodes ill for all, leave the rest for later."""
+        """Send the events of each update together; after an answer that bodes ill for all, leave the rest for later."""
         results: dict[int, Result] = {}
-        events: _Numbered = []
-        sent_at = _iso(self.services.now())
+        sendable: _Numbered = []
+        sent_at = self.services.now()
         for number, update in enumerate(updates):
-            event = self._event(update, sent_at)
-            if isinstance(event, Parked):
-                results[number] = event
+            events = events_of(update, self.config, hub_id=self.services.hub_id, sent_at=sent_at)
+            if isinstance(events, Parked):
+                results[number] = events
             else:
-                events.append((number, event))
-        results |= self._send(events)
+                sendable.append((number, events))
+        results |= self._send(sendable)
         return [results[number] for number in range(len(updates))]
 
-    def _send(self, events: _Numbered) -> dict[int, Result]:
+    def _send(self, updates: _Numbered) -> dict[int, Result]:
         results: dict[int, Result] = {}
-        waiting = deque(batches(events))
+        waiting = deque(batches(updates))
         while waiting:
             batch = waiting.popleft()
-            answer = self._post([event for _, event in batch])
+            answer = self._post([event for _, events in batch for event in events])
             if isinstance(answer, Taken):
                 results |= {number: Done() for number, _ in batch}
             elif isinstance(answer, Unavailable):
@@ -133,7 +172,7 @@ class SegmentTarget(SyncTarget):
         try:
             response = self.services.http().post(
                 f"{self._host}/v1/batch",
-                data=request_body(events, _iso(now)),
+                data=request_body(events, iso(now)),
                 auth=(self.config["write_key"], ""),
                 headers={"Content-Type": "application/json", "User-Agent": f"{LIBRARY}/{VERSION}"},
                 timeout=self.timeout_s,
@@ -146,39 +185,3 @@ class SegmentTarget(SyncTarget):
     @property
     def _host(self) -> str:
         return str(self.config.get("host") or HOSTS[self.config["region"]]).rstrip("/")
-
-    def _event(self, update: CustomerUpdate, sent_at: str) -> bytes | Parked:
-        identity = _identity(update.person)
-        if identity is None:
-            return Parked(code="no_segment_id", why="This person has no userId or anonymousId at Segment.")
-        traits = {
-            self.config["rating_trait"]: update.rating,
-            self.config["comment_trait"]: update.comment,
-            self.config["date_trait"]: _iso(update.rated_at),
-        }
-        event = msgspec.json.encode(
-            {
-                "type": "identify",
-                "messageId": update.message_id,
-                **identity,
-                "traits": traits,
-                "timestamp": sent_at,
-                **marks(self.services.hub_id),
-            }
-        )
-        if len(event) > MAX_EVENT_BYTES:
-            return Parked(code="too_large", why=f"The event has {len(event)} bytes; Segment takes 32768.")
-        return event
-
-
-def _identity(person: Person) -> dict[str, str] | None:
-    """Return the id Segment knows a person by; of several anonymous ones the oldest: it stays the same."""
-    if person.user_id:
-        return {"userId": person.user_id}
-    if person.anonymous_ids:
-        return {"anonymousId": person.anonymous_ids[0]}
-    return None
-
-
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -114,6 +114,33 @@ def test_traits_can_be_named_otherwise(services, http_server):
     assert target.trait_names == {"score", "said", "when"}
 
 
+APART = {
+    "NPS_rating_onboarding": 8,
+    "NPS_comment_onboarding": "Fine.",
+    "NPS_date_onboarding": "2026-03-01T04:00:00.000Z",
+}
+PLAIN = {name.removesuffix("_onboarding"): value for name, value in APART.items()}
+
+
+@pytest.mark.parametrize(("is_newest", "expected"), [(True, {**APART, **PLAIN}), (False, APART)])
+def test_surveys_kept_apart_have_traits_of_their_own_beside_those_of_the_newest(
+    services, http_server, is_newest, expected
+):
+    target = SegmentTarget("product", settings(host=http_server.url, per_survey=True), services)
+    target.push([replace(customer_update(8), comment="Fine.", is_newest=is_newest)])
+    assert events_of(http_server.requests[0])[0]["traits"] == expected
+
+
+def test_names_of_surveys_own_traits_are_good_for_columns(services):
+    target = SegmentTarget("product", settings(per_survey=True, rating_trait="score"), services)
+    assert target.survey_trait_names("after-90-days") == {
+        "score_after_90_days",
+        "NPS_comment_after_90_days",
+        "NPS_date_after_90_days",
+    }
+    assert SegmentTarget("product", settings(), services).survey_trait_names("onboarding") == frozenset()
+
+
 def test_many_updates_go_in_batches_of_a_hundred(target, http_server):
     assert target.push(updates(250)) == [Done()] * 250
     assert [len(events_of(request)) for request in http_server.requests] == [100, 100, 50]
@@ -260,6 +287,8 @@ def test_region_or_host_says_where_to_send(services, given, url):
         {"host": "ftp://api.segment.io"},
         {"rating_trait": ""},
         {"rating_trait": "x", "date_trait": "x"},
+        {"answered_event": "x", "completed_event": "x"},
+        {"answered_event": ""},
     ],
 )
 def test_wrong_settings_are_refused(given):

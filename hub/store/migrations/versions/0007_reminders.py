@@ -1,7 +1,7 @@
 """Reminders, and what a person wants sent now.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0010
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import context, op
 from hub.store.types import Instant
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

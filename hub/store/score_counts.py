@@ -1,0 +1,246 @@
+"""How many answers gave each score, by survey, UTC day and segment: kept in the transaction that changes an answer.
+
+A segment is `ALL`, `LANGUAGE`, or a trait that somebody chose to look at scores by, each with the value that an answer
+is counted under. An answer keeps the values it was counted under, so that it can be taken out again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Insert, Integer, Text, case, delete, func, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from hub.domain.traits import Profile, value_of
+from hub.store.given import as_given, given
+from hub.store.sql import is_among
+from hub.store.tables import score_count
+from hub.store.types import EPOCH, storable
+
+ALL, LANGUAGE = "", "language"
+LONGEST_VALUE = 64
+"""Characters of a trait's value that tell it from others."""
+MOST_VALUES = 50
+"""Values of a segment that are offered to choose from."""
+
+
+class Key(NamedTuple):
+    """What a count is of; `day` is the number of days since 1970."""
+
+    survey_id: str
+    segment: str
+    value: str
+    day: int
+    score: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some of the answers: those of a segment's value that were rated from `first` to `last`, None is any day."""
+
+    segment: str = ALL
+    value: str = ""
+    first: date | None = None
+    last: date | None = None
+
+
+def keys_of(
+    survey_id: str, rated_at: datetime, score: int, language: str | None, segments: Mapping[str, str]
+) -> Iterator[Key]:
+    """Yield under what an answer is counted."""
+    day = day_of(rated_at.date())
+    yield Key(survey_id, ALL, "", day, score)
+    if language:
+        yield Key(survey_id, LANGUAGE, language, day, score)
+    for name, value in segments.items():
+        yield Key(survey_id, name, value, day, score)
+
+
+def segments_of(profile: Profile, names: Collection[str]) -> dict[str, str]:
+    """Return the values under which an answer of a person is counted, by trait; a trait without one is left out."""
+    found = {name: _value(value_of(profile, name)) for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def language_in(language: str) -> str:
+    """Return the language under which an answer is counted: a tag of a page's language, as short as a value is."""
+    return _value(language)
+
+
+def _value(trait: Any) -> str:
+    if isinstance(trait, bool):
+        return "true" if trait else "false"
+    if isinstance(trait, int) or (isinstance(trait, float) and math.isfinite(trait)):
+        return str(trait)[:LONGEST_VALUE]
+    return storable(trait).strip()[:LONGEST_VALUE].strip() if isinstance(trait, str) else ""
+
+
+def day_of(day: date) -> int:
+    """Return a day as it is stored."""
+    return (day - EPOCH.date()).days
+
+
+def add(connection: Connection, changes: Mapping[Key, int]) -> None:
+    """Add to the counts: one statement, which takes its rows in their order, so that two of them never wait in a ring.
+
+    Called last in a transaction: everybody who answers the same survey on the same day waits for it.
+    """
+    rows = sorted((*key, number) for key, number in changes.items() if number)
+    if rows:
+        connection.execute(_ADD[connection.dialect.name], as_given(rows))
+
+
+def take_out(connection: Connection, keys: Iterable[Key]) -> None:
+    """Take answers out of the counts, and what is then counted nought times, too: a value may name a person."""
+    changes = Counter({key: -number for key, number in Counter(keys).items()})
+    add(connection, changes)
+    if changes:
+        connection.execute(_FORGET[connection.dialect.name], as_given(sorted(changes)))
+
+
+def forget_segments(connection: Connection, *, but: Collection[str]) -> None:
+    """Forget the values of traits that no answer is counted under any more, other than those of some traits."""
+    others = score_count.c.segment.not_in([ALL, LANGUAGE, *but])
+    connection.execute(delete(score_count).where(others, score_count.c.number == 0))
+
+
+def by_score(connection: Connection, survey_ids: Collection[str], part: Part) -> dict[str, dict[int, int]]:
+    """Return how many answers gave each score, by survey."""
+    table = score_count
+    statement = (
+        select(table.c.survey_id, table.c.score, func.sum(table.c.number))
+        .where(*_within(connection, survey_ids, part))
+        .group_by(table.c.survey_id, table.c.score)
+    )
+    found: dict[str, dict[int, int]] = {id: {} for id in survey_ids}
+    for survey_id, score, number in connection.execute(statement):
+        if number:
+            found[survey_id][score] = int(number)
+    return found
+
+
+def by_day(connection: Connection, survey_ids: Collection[str], part: Part) -> dict[str, dict[date, dict[int, int]]]:
+    """Return how many answers gave each score, by survey and day; days without any are left out."""
+    table = score_count
+    statement = (
+        select(table.c.survey_id, table.c.day, table.c.score, table.c.number)
+        .where(*_within(connection, survey_ids, part), table.c.number != 0)
+        .order_by(table.c.day)
+    )
+    found: dict[str, dict[date, dict[int, int]]] = {id: {} for id in survey_ids}
+    for survey_id, day, score, number in connection.execute(statement):
+        found[survey_id].setdefault(EPOCH.date() + timedelta(days=day), {})[score] = number
+    return found
+
+
+def bands_by_day(connection: Connection, survey_ids: Collection[str], part: Part) -> list[tuple[date, int, int, int]]:
+    """Return days with their promoters, passives and detractors of all these surveys together, oldest first."""
+    table = score_count
+    number = table.c.number
+    bands = [
+        func.sum(case((is_of_band, number), else_=0))
+        for is_of_band in (table.c.score >= 9, table.c.score.between(7, 8), table.c.score <= 6)
+    ]
+    statement = (
+        select(table.c.day, *bands)
+        .where(*_within(connection, survey_ids, part))
+        .group_by(table.c.day)
+        .order_by(table.c.day)
+    )
+    return [
+        (EPOCH.date() + timedelta(days=day), int(promoters), int(passives), int(detractors))
+        for day, promoters, passives, detractors in connection.execute(statement)
+        if promoters or passives or detractors
+    ]
+
+
+def values_of(connection: Connection, survey_ids: Sequence[str], segment: str) -> list[str]:
+    """Return the values that answers were counted under, in their order, `MOST_VALUES` at most.
+
+    Walks from each to the next by the index: what lies between is not looked at.
+    """
+    table = score_count
+    found: set[str] = set()
+    for survey_id in survey_ids:
+        last = ""
+        for _ in range(MOST_VALUES):
+            after = select(func.min(table.c.value)).where(
+                table.c.survey_id == survey_id, table.c.segment == segment, table.c.value > last
+            )
+            value = connection.scalar(after)
+            if value is None:
+                break
+            found.add(value)
+            last = value
+    return sorted(found)[:MOST_VALUES]
+
+
+def wrong(connection: Connection) -> int:
+    """Return how many counts differ from the answers themselves: every answer is looked at."""
+    return int(connection.scalar(text(_WRONG[connection.dialect.name])) or 0)
+
+
+def _within(connection: Connection, survey_ids: Collection[str], part: Part) -> list[Any]:
+    table = score_count
+    bounds = [table.c.day >= day_of(part.first)] if part.first is not None else []
+    bounds += [table.c.day <= day_of(part.last)] if part.last is not None else []
+    of = is_among(connection, table.c.survey_id, list(survey_ids))
+    return [of, table.c.segment == part.segment, table.c.value == part.value, *bounds]
+
+
+_COLUMNS: dict[str, type[Text] | type[Integer]] = {
+    "survey_id": Text,
+    "segment": Text,
+    "value": Text,
+    "day": Integer,
+    "score": Integer,
+}
+
+
+def _adding(dialect: str) -> Insert:
+    insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    # SQLite takes the ON of a conflict for that of a join unless something stands between.
+    rows = select(given(dialect, **_COLUMNS, number=Integer)).where(true())
+    statement = insert(score_count).from_select([*_COLUMNS, "number"], rows)
+    return statement.on_conflict_do_update(
+        index_elements=list(_COLUMNS), set_={"number": score_count.c.number + statement.excluded.number}
+    )
+
+
+_ADD = {dialect: _adding(dialect) for dialect in ("sqlite", "postgresql")}
+_FORGET = {
+    dialect: delete(score_count).where(
+        score_count.c.number == 0,
+        tuple_(*(score_count.c[name] for name in _COLUMNS)).in_(select(given(dialect, **_COLUMNS))),
+    )
+    for dialect in ("sqlite", "postgresql")
+}
+_WRONG = {
+    dialect: f"""
+        SELECT count(*) FROM (
+            SELECT survey_id, segment, value, day, score FROM (
+                SELECT survey_id, '' AS segment, '' AS value, {day} AS day, score, 1 AS number FROM response
+                UNION ALL
+                SELECT survey_id, '{LANGUAGE}', language, {day}, score, 1 FROM response WHERE language <> ''
+                UNION ALL
+                SELECT survey_id, each.key, each.value, {day}, score, 1 FROM response, {each} AS each
+                UNION ALL
+                SELECT survey_id, segment, value, day, score, -number FROM score_count
+            ) AS counted GROUP BY survey_id, segment, value, day, score HAVING sum(number) <> 0
+        ) AS differing
+    """  # noqa: S608  words of our own
+    for dialect, day, each in (
+        ("sqlite", "rated_at / 86400000000", "json_each(response.segments)"),
+        (
+            "postgresql",
+            "CAST(floor(extract(epoch FROM rated_at) / 86400) AS integer)",
+            "json_each_text(CAST(response.segments AS json))",
+        ),
+    )
+}

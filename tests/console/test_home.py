@@ -1,0 +1,146 @@
+"""Home: the score of what is chosen, how sure it is, whether it changed, and of whom it is."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+
+from hub.admin import segments
+from hub.pipeline import count
+from hub.pipeline.respond import answer
+from tests.console.answers import give
+from tests.console.browsing import visitor_of
+from tests.lab import SETUP, Lab, identify, survey_lines
+
+GOOD, FAIR = [10] * 30 + [8] * 20 + [3] * 10, [10] * 20 + [8] * 20 + [3] * 20
+
+
+def words(text: str) -> str:
+    """Return what a page says, without its markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def home(lab: Lab, **query: str) -> str:
+    return words(visitor_of(lab.hub).get("/", **query).text)
+
+
+def test_score_is_told_with_its_interval_and_the_number_of_answers(lab: Lab) -> None:
+    give(lab, GOOD)
+    assert "NPS +33 (13 to 50) from 60 answers." in home(lab)
+
+
+def test_change_within_its_uncertainty_is_called_so(lab: Lab) -> None:
+    give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
+    give(lab, [10] * 26 + [8] * 20 + [3] * 14, at=lab.clock() - timedelta(days=40))
+    assert "Up 13 on the 30 days before: the change is within its uncertainty" in home(lab, period="30")
+
+
+def test_change_beyond_its_uncertainty_is_called_so(lab: Lab) -> None:
+    give(lab, FAIR, at=lab.clock() - timedelta(hours=2))
+    give(lab, [10] * 60, at=lab.clock() - timedelta(days=40))
+    assert "Down 100 on the 30 days before: more than chance alone explains" in home(lab, period="30")
+
+
+def test_fewer_than_ten_answers_before_tell_no_trend(lab: Lab) -> None:
+    give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
+    give(lab, [10] * 9, at=lab.clock() - timedelta(days=40))
+    assert "In the 30 days before there were 9 answers: fewer than 10 tell no trend." in home(lab, period="30")
+
+
+def test_few_answers_are_said_to_be_few(lab: Lab) -> None:
+    give(lab, [10, 10, 3])
+    assert "NPS +33 from 3 answers: too few to say much" in home(lab)
+
+
+def test_answers_outside_the_chosen_days_do_not_count(lab: Lab) -> None:
+    give(lab, [10] * 12, at=lab.clock() - timedelta(days=20))
+    assert "No answers in this time" in home(lab, period="7")
+    day = (lab.clock() - timedelta(days=20)).date()
+    visitor = visitor_of(lab.hub, "viewer")
+    chosen = {"from": day.isoformat(), "to": day.isoformat()}
+    assert "from 12 answers" in words(visitor.get("/", **chosen).text)
+    chosen = {"from": (day + timedelta(days=1)).isoformat()}
+    assert "from 12 answers" not in words(visitor.get("/", **chosen).text)
+
+
+def test_score_of_a_language_and_of_a_trait_is_of_these_answers_alone(lab: Lab) -> None:
+    segments.choose(lab.hub, ["plan"])
+    give(lab, [10] * 12, language="de", plan="pro")
+    give(lab, [3] * 11, language="fr", plan="free")
+    visitor = visitor_of(lab.hub)
+    shown = [
+        words(visitor.get("/", **query).text)
+        for query in ({}, {"among": "language=de"}, {"among": "plan=free"}, {"among": "plan=gone"})
+    ]
+    said = ["from 23 answers", "NPS +100 (54 to 100) from 12", "NPS −100 (−100 to −51) from 11"]
+    said += ["No answers in this time"]
+    assert [sentence in page for sentence, page in zip(said, shown, strict=True)] == [True] * 4
+    assert "plan: free" in shown[0]
+
+
+def test_surveys_are_compared_on_one_scale(lab: Lab) -> None:
+    lab.configure(SETUP + survey_lines() + "[surveys.renewal]\n")
+    give(lab, GOOD)
+    page = home(lab)
+    assert "renewal Off: asks nobody." in page
+    assert "no answers in this time" in page
+
+
+def test_response_rate_and_coverage_come_with_their_time(lab: Lab) -> None:
+    lab.decide(*(identify(f"u{n}") for n in range(4)))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, "so <b>good</b>")
+    lab.set(enabled=False)
+    lab.decide(identify("u9"))
+    count.drain(lab.hub, until=time.monotonic() + 60)
+    lab.clock.advance(timedelta(minutes=4))
+    page = home(lab)
+    assert "1 of 4 mails were answered (5 to 70 %)." in page
+    assert "1 person with an address was never asked, of 5." in page
+    assert page.count("As of 4 minutes ago") == 2
+    assert "so &lt;b&gt;good&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "problem"),
+    [
+        ({"period": "8"}, 422, "period: 8 is none of"),
+        ({"from": "yesterday"}, 422, "from: &#39;yesterday&#39; is no day"),
+        ({"to": "9999-12-31"}, 422, "to: &#39;9999-12-31&#39; is no day"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, 422, "to: lies before from"),
+        ({"among": "plan"}, 422, "among: is written as a name and a value"),
+        ({"among": "plan=pro"}, 404, "Scores are not counted by"),
+        ({"survey": "onbording"}, 404, "did you mean onboarding?"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_said(lab: Lab, query: dict[str, str], status: int, problem: str) -> None:
+    page = visitor_of(lab.hub).get("/", **query)
+    assert page.status_code == status
+    assert problem in page.text
+
+
+def test_trend_joins_periods_with_enough_answers_alone(lab: Lab) -> None:
+    for days, scores in [(5, GOOD), (4, FAIR), (3, [10]), (2, GOOD)]:
+        give(lab, scores, at=lab.clock() - timedelta(days=days), apart=timedelta(seconds=1))
+    page = visitor_of(lab.hub).get("/", period="7").text
+    assert (page.count('class="dot"'), page.count('class="hole"')) == (4, 1)
+    assert page.count('class="line"') == 2
+    assert "A hollow dot stands for fewer than ten answers" in page
+
+
+@pytest.mark.parametrize("typed", ["a\nb\nc\nd\ne\nf", "x" * 65, "language"])
+def test_traits_that_scores_cannot_be_counted_by_are_refused(lab: Lab, typed: str) -> None:
+    page = visitor_of(lab.hub).post("/settings/scores", traits=typed)
+    assert page.status_code == 422
+    assert lab.hub.registry.current().segment_traits == ()
+
+
+def test_traits_are_chosen_by_an_admin_alone_and_written_down(lab: Lab) -> None:
+    assert visitor_of(lab.hub, "editor").post("/settings/scores", traits="plan").status_code == 403
+    visitor = visitor_of(lab.hub)
+    assert "by language, plan, country" in visitor.post("/settings/scores", traits=" plan\ncountry \n\nplan").text
+    assert lab.hub.registry.current().segment_traits == ("plan", "country")
+    assert "chose the traits" in visitor.get("/settings/audit").text

@@ -1,0 +1,117 @@
+"""The arithmetic of the Net Promoter Score, against worked examples and against every outcome there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import comb
+
+import pytest
+
+from hub.domain.scores import Counts, change_between, counts_of, interval_of, net_promoter_score, share_interval
+
+
+def counts(promoters: int, passives: int, detractors: int) -> Counts:
+    return Counts(promoters=promoters, passives=passives, detractors=detractors)
+
+
+def test_score_is_the_share_of_promoters_less_that_of_detractors() -> None:
+    by_score = {0: 1, 6: 2, 7: 4, 8: 5, 9: 6, 10: 2}
+    assert counts_of(by_score) == counts(8, 9, 3)
+    assert net_promoter_score(by_score) == 25.0
+    assert net_promoter_score({}) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "low", "high"),
+    [
+        (counts(15, 13, 8), -6.28, 42.18),
+        (counts(60, 30, 10), 35.47, 61.62),
+        (counts(250, 675, 75), 14.09, 20.81),
+        (counts(5, 0, 0), 17.49, 100.0),
+        (counts(0, 0, 1), -98.5, 48.5),
+        (counts(0, 4, 0), -34.29, 34.29),
+    ],
+)
+def test_interval_is_the_adjusted_wald_interval(answers: Counts, low: float, high: float) -> None:
+    """Worked out by hand. Of 60, 30 and 10: p = 60.75 / 103, d = 10.75 / 103, variance (p + d - (p - d)^2) / 103."""
+    interval = interval_of(answers)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.01)
+
+
+def test_interval_takes_a_survey_that_all_answered_alike_for_uncertain() -> None:
+    one, many = interval_of(counts(10, 0, 0)), interval_of(counts(1_000, 0, 0))
+    assert one is not None
+    assert many is not None
+    assert one.low < 75 < many.low < 100 == many.high
+    assert interval_of(Counts()) is None
+
+
+OFTEN = [(0.5, 0.3, 0.2), (0.7, 0.2, 0.1), (0.3, 0.4, 0.3), (0.2, 0.2, 0.6), (0.9, 0.05, 0.05), (1 / 3, 1 / 3, 1 / 3)]
+
+
+@pytest.mark.parametrize("truth", OFTEN, ids=str)
+@pytest.mark.parametrize("n", [10, 20, 50])
+def test_interval_holds_the_true_score_in_about_95_of_100_surveys(n: int, truth: tuple[float, float, float]) -> None:
+    p, _, d = truth
+    held = 0.0
+    for answers, probability in outcomes(n, truth):
+        interval = interval_of(answers)
+        assert interval is not None
+        held += probability if interval.low <= 100 * (p - d) <= interval.high else 0.0
+    assert 0.925 <= held <= 0.985
+
+
+@pytest.mark.parametrize("truth", OFTEN[:4], ids=str)
+def test_where_nothing_changed_one_of_twenty_periods_looks_like_a_change(truth: tuple[float, float, float]) -> None:
+    noticed = sum(
+        of_first * of_second
+        for first, of_first in outcomes(15, truth)
+        for second, of_second in outcomes(12, truth)
+        if (change := change_between(first, second)) is not None and not change.is_within_uncertainty
+    )
+    assert 0.02 <= noticed <= 0.065
+
+
+def test_change_is_of_the_scores_as_they_are_shown() -> None:
+    change = change_between(counts(40, 40, 20), counts(60, 30, 10))
+    assert change is not None
+    assert change.points == pytest.approx(30.0)
+    assert 0 < change.interval.low < 30 < change.interval.high
+    assert not change.is_within_uncertainty
+    small = change_between(counts(10, 8, 4), counts(11, 8, 3))
+    assert small is not None
+    assert small.is_within_uncertainty
+
+
+@pytest.mark.parametrize("few", [Counts(), counts(9, 0, 0)])
+def test_no_change_is_told_of_fewer_than_ten_answers(few: Counts) -> None:
+    many = counts(50, 20, 30)
+    assert change_between(few, many) is None
+    assert change_between(many, few) is None
+    assert change_between(counts(10, 0, 0), many) is not None
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [(81, 263, 25.53, 36.62), (15, 148, 6.23, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18)],
+)
+def test_interval_of_a_share_is_wilsons(part: int, whole: int, low: float, high: float) -> None:
+    """The rows are those of Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I."""
+    interval = share_interval(part, whole)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.01)
+
+
+def test_share_of_nothing_has_no_interval() -> None:
+    assert share_interval(0, 0) is None
+
+
+def outcomes(n: int, truth: tuple[float, float, float]) -> Iterator[tuple[Counts, float]]:
+    """Yield all that `n` people can answer, with how probable it is."""
+    p, q, d = truth
+    for promoters in range(n + 1):
+        for detractors in range(n + 1 - promoters):
+            passives = n - promoters - detractors
+            ways = comb(n, promoters) * comb(n - promoters, detractors)
+            yield counts(promoters, passives, detractors), ways * p**promoters * q**passives * d**detractors
