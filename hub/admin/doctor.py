@@ -24,7 +24,7 @@ from hub.store.reminders import first_of
 from hub.store.tables import decision, event, invitation, outbox, response
 
 SLOWEST_DECISION = timedelta(minutes=10)
-_SAME_MOMENT = timedelta(minutes=1)
+_CLOCK_MAY_JUMP = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +128,14 @@ def _too_close(connection: Connection, survey_id: str, subject: Any, interval: t
 
 
 def _nobody_was_reminded_in_vain(connection: Connection) -> Finding:
-    """A reminder that departs in the very moment of the answer knows nothing of it."""
+    """A reminder that departs in the very moment of the answer knows nothing of it, and clocks are set back."""
     left = (invitation.c.state.in_(sorted(SENT_STATES | {State.SENDING})), invitation.c.reminder_of.is_not(None))
     rows = connection.execute(
         select(invitation.c.sent_at, response.c.first_rated_at)
         .join(response, response.c.invitation_id == invitation.c.reminder_of)
         .where(*left, invitation.c.sent_at > response.c.first_rated_at)
     )
-    late = sum(1 for row in rows if row.sent_at - row.first_rated_at > _SAME_MOMENT)
+    late = sum(1 for row in rows if row.sent_at - row.first_rated_at > _CLOCK_MAY_JUMP)
     return _finding("nobody is reminded after an answer", late, "reminder", "of a survey that was answered")
 
 

@@ -133,27 +133,6 @@ MUTANTS = (
         breaks="Every confirmed answer is recorded, and no program that opened links has voted",
     ),
     Mutant(
-        name="reminding without a look at the answers",
-        edits=[
-            Edit(
-                path="store/reminders.py",
-                old="            ~exists().where(response.c.invitation_id == first_of(table)),\n",
-                new="",
-            ),
-            Edit(
-                path="domain/rechecks.py",
-                old="if invitation.reminder_of in world.answered:",
-                new="if invitation.reminder_of in world.message_ids:",
-            ),
-            Edit(
-                path=DEPARTURES,
-                old="        ~exists().where(response.c.invitation_id == table.c.reminder_of),\n",
-                new="",
-            ),
-        ],
-        breaks="Who answered was not reminded after it",
-    ),
-    Mutant(
         name="an address in the log",
         edits=[
             Edit(
