@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hub.admin import apply as applying
 from hub.config import Settings
-from hub.pipeline import decide, deliver, notify, sync
+from hub.pipeline import decide, deliver, notify, remind, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.plugin import Accepted
 from hub.plugins import Plugins
@@ -101,6 +101,10 @@ class Lab:
     def deliver(self) -> int:
         """Send what is due."""
         return deliver.drain(self.hub, until=time.monotonic() + 60)
+
+    def remind(self) -> int:
+        """Schedule the reminders that are due."""
+        return remind.remind(self.hub, until=time.monotonic() + 60)
 
     def sweep(self) -> tuple[int, int]:
         """Take back what lost workers had in hand."""

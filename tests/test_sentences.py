@@ -11,6 +11,8 @@ from hub.admin.schemas import SurveySchema
 from hub.admin.sentences import meaning, span
 from hub.domain.settings import SurveyRules
 
+OFFICE_HOURS = {"send_days": ["mon", "tue", "wed", "thu", "fri"], "send_from": "09:00", "send_until": "17:00"}
+
 
 def said(enabled: bool = True, **settings: Any) -> str:
     return " ".join(meaning(SurveySchema().load(settings), enabled))
@@ -47,6 +49,21 @@ def said(enabled: bool = True, **settings: Any) -> str:
         ({"max_event_age_hours": 0}, "Events of any age can start it"),
         ({}, "the surplus is held until you decide."),
         ({"surge_brake": False}, "The surge brake is off"),
+        ({"reminders": 1}, "Who has not answered 7 days after the mail is reminded. The 26 weeks until they are asked"),
+        (
+            {"reminders": 2, "reminder_after_days": 0.5, "min_interval_weeks": 0},
+            "Who has not answered 12 hours after the mail is reminded, and once more 12 hours after that. Events that",
+        ),
+        ({"reminders": 1, "daily_limit": 9}, "who comes later is not asked. Reminders do not count."),
+        (
+            {**OFFICE_HOURS, "send_timezone": "Europe/Berlin"},
+            "Mails go out on Monday to Friday between 09:00 and 17:00, in the customer's own time zone where it is "
+            "known, else Europe/Berlin; what is due at other times waits.",
+        ),
+        ({"send_days": ["sun", "sat"], "send_in_customer_timezone": False}, "go out on Saturday and Sunday, in UTC;"),
+        ({"send_days": ["sat", "mon", "wed"]}, "Mails go out on Monday, Wednesday and Saturday, in"),
+        ({"send_days": ["tue"], "send_until": "12:00"}, "Mails go out on Tuesday between 00:00 and 12:00, in"),
+        ({"send_from": "10:30"}, "Mails go out every day between 10:30 and 24:00, in"),
         ({"send_grace_hours": 1}, "could not be sent within 1 hour of its time is dropped."),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
@@ -73,12 +90,26 @@ OTHER_VALUES: dict[str, Any] = {
     "surge_brake": False,
     "trigger_event": "Paid",
     "trigger_properties": {"plan": "pro"},
+    "reminders": 2,
+    "reminder_after_days": 3,
+    "send_days": ["sat"],
+    "send_from": "10:00",
+    "send_until": "12:00",
+    "send_timezone": "Asia/Tokyo",
+    "send_in_customer_timezone": False,
 }
+NEEDS: dict[str, dict[str, Any]] = {
+    "trigger_properties": {"trigger_event": "Paid"},
+    "reminder_after_days": {"reminders": 1},
+    "send_timezone": OFFICE_HOURS,
+    "send_in_customer_timezone": OFFICE_HOURS,
+}
+"""Without which a setting changes nothing."""
 
 
 @pytest.mark.parametrize("setting", SurveyRules.__dataclass_fields__)
 def test_every_setting_of_the_rules_changes_what_is_said(setting: str) -> None:
-    base = {"trigger_event": "Paid"} if setting == "trigger_properties" else {}
+    base = NEEDS.get(setting, {})
     assert said(**base, **{setting: OTHER_VALUES[setting]}) != said(**base)
 
 

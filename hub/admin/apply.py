@@ -19,10 +19,11 @@ from hub.admin.health import gaps, unreachable_links
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.reasons import Reason
+from hub.domain.settings import rules_of
 from hub.domain.states import MOVABLE, State
 from hub.pipeline.hub import Hub
 from hub.plugin import Secret
-from hub.store import configuration, outboxes, pauses, tables
+from hub.store import claims, configuration, outboxes, pauses, tables
 from hub.store.configuration import Role, StoredConnection, StoredSurvey
 from hub.store.engine import lock_until_commit
 from hub.store.keys import hash_key
@@ -159,7 +160,9 @@ def apply(hub: Hub, made: Plan) -> None:
         lock_until_commit(connection, "configuration")
         if configuration.revision(connection) != made.revision:
             raise Conflict("The configuration was changed meanwhile; look at it again, and then change it")
-        live = (one for one in configuration.snapshot(connection).connections if one.retired_at is None)
+        before = configuration.snapshot(connection)
+        live = (one for one in before.connections if one.retired_at is None)
+        settings = {survey.id: survey.settings for survey in before.surveys}
         ids = {(one.role, one.name): one.id for one in live}
         for connection_id in made.retired_connections:
             configuration.retire_connection(connection, connection_id, now=now)
@@ -177,7 +180,7 @@ def apply(hub: Hub, made: Plan) -> None:
                 pauses.resume(connection, ids[wanted.role, wanted.name])
         for survey in made.surveys:
             links = _links(survey, ids)
-            configuration.save_survey(
+            survey_id = configuration.save_survey(
                 connection,
                 name=survey.name,
                 enabled=survey.enabled,
@@ -185,6 +188,8 @@ def apply(hub: Hub, made: Plan) -> None:
                 connections=links,
                 now=now,
             )
+            if survey_id in settings and _window(settings[survey_id]) != _window(survey.settings):
+                claims.look_again(connection, survey_id)
         for survey_id in made.retired_surveys:
             configuration.retire_survey(connection, survey_id, now=now)
             _cancel_waiting(connection, survey_id, hub)
@@ -203,6 +208,12 @@ def _revive(hub: Hub, targets: Collection[str]) -> None:
     """Tell targets that from now on keep surveys apart what was given up for answers to other surveys."""
     for target_id in targets:
         hub.store.transact(partial(outboxes.revive, target_id=target_id, now=hub.now()))
+
+
+def _window(settings: Mapping[str, Any]) -> object:
+    """Return all that says when mails go out."""
+    rules = rules_of(settings)
+    return rules.send_window, rules.send_timezone, rules.send_in_customer_timezone
 
 
 def _links(survey: WantedSurvey, ids: Mapping[tuple[Role, str], str]) -> dict[Role, list[str]]:

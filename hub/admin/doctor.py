@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from hub.admin.health import address_warning, gaps
 from hub.admin.restore import held
@@ -20,10 +20,11 @@ from hub.store import forgettings, intake, notices, pauses, score_counts
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
-from hub.store.tables import decision, event, invitation, outbox
-from hub.store.types import Instant
+from hub.store.reminders import first_of
+from hub.store.tables import decision, event, invitation, outbox, response
 
 SLOWEST_DECISION = timedelta(minutes=10)
+_CLOCK_MAY_JUMP = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ def examine(hub: Hub, *, within_s: float | None = None) -> list[Finding]:
             lambda: _every_event_is_decided(connection),
             lambda: _every_invitation_has_a_decision(connection),
             lambda: _nobody_was_mailed_twice(connection, configuration),
+            lambda: _nobody_was_reminded_in_vain(connection),
             lambda: _nothing_stays_in_hand(hub, connection),
             lambda: _newest_answer_wins(connection, configuration.per_survey),
             lambda: _scores_are_counted(connection),
@@ -84,7 +86,9 @@ def _every_event_is_decided(connection: Connection) -> Finding:
 
 def _every_invitation_has_a_decision(connection: Connection) -> Finding:
     missing = connection.scalar(
-        select(func.count()).select_from(invitation).where(~exists().where(decision.c.invitation_id == invitation.c.id))
+        select(func.count())
+        .select_from(invitation)
+        .where(invitation.c.reminder_of.is_(None), ~exists().where(decision.c.invitation_id == invitation.c.id))
     )
     return _finding("every invitation comes from a decision", missing, "invitation", "without one")
 
@@ -100,12 +104,17 @@ def _nobody_was_mailed_twice(connection: Connection, configuration: Configuratio
 def _too_close(connection: Connection, survey_id: str, subject: Any, interval: timedelta) -> int:
     if not interval:
         return 0
+
+    def lag(of: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.lag(of, type_=of.type).over(partition_by=subject, order_by=invitation.c.sent_at)
+
+    first = first_of(invitation)
     departed = (
         select(
             invitation.c.sent_at,
-            func.lag(invitation.c.sent_at, type_=Instant)
-            .over(partition_by=subject, order_by=invitation.c.sent_at)
-            .label("before"),
+            first.label("first_id"),
+            lag(invitation.c.sent_at).label("before"),
+            lag(first).label("first_id_before"),
         )
         .where(
             invitation.c.survey_id == survey_id,
@@ -114,8 +123,21 @@ def _too_close(connection: Connection, survey_id: str, subject: Any, interval: t
         )
         .subquery()
     )
-    rows = connection.execute(select(departed).where(departed.c.before.is_not(None)))
+    # A reminder is no other mail than the one it is about.
+    rows = connection.execute(select(departed).where(departed.c.first_id != departed.c.first_id_before))
     return sum(1 for row in rows if row.sent_at - row.before < interval)
+
+
+def _nobody_was_reminded_in_vain(connection: Connection) -> Finding:
+    """A reminder that departs in the very moment of the answer knows nothing of it, and clocks are set back."""
+    left = (invitation.c.state.in_(sorted(SENT_STATES | {State.SENDING})), invitation.c.reminder_of.is_not(None))
+    rows = connection.execute(
+        select(invitation.c.sent_at, response.c.first_rated_at)
+        .join(response, response.c.invitation_id == invitation.c.reminder_of)
+        .where(*left, invitation.c.sent_at > response.c.first_rated_at)
+    )
+    late = sum(1 for row in rows if row.sent_at - row.first_rated_at > _CLOCK_MAY_JUMP)
+    return _finding("nobody is reminded after an answer", late, "reminder", "of a survey that was answered")
 
 
 def _nothing_stays_in_hand(hub: Hub, connection: Connection) -> Finding:

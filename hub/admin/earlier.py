@@ -109,10 +109,13 @@ def _place_own(world: World, row: Any, since: datetime) -> None:
     state = State.HELD if row.state == State.HELD else State.SCHEDULED
     invitation = _invitation(row, state=state, due_at=row.sent_at or row.due_at)
     world.place(invitation)
+    if state is State.SCHEDULED:
+        world.changed[row.id] = invitation
+    if row.reminder_of is not None:
+        return
     world.days.add(row.survey_id, invitation.due_at, 1)
     if state is State.SCHEDULED:
         world.hours.add(row.survey_id, invitation.due_at, 1)
-        world.changed[row.id] = invitation
 
 
 def _sent(row: Any) -> Invitation:
@@ -129,5 +132,7 @@ def _invitation(row: Any, *, state: State, due_at: datetime, sent_at: datetime |
         state=state,
         due_at=due_at,
         created_at=row.created_at_basis,
+        reminder_of=row.reminder_of,
+        reminder_number=row.reminder_number,
         sent_at=sent_at,
     )

@@ -15,6 +15,7 @@ from hub.admin.names import connection_name, survey_named, survey_names
 from hub.admin.paging import Page, Slice, newest_first, soonest_first
 from hub.admin.responses import survey_ids
 from hub.admin.trouble import Conflict, NotThere
+from hub.admin.waits import leaves, rules_by_survey, timezones
 from hub.domain.reasons import SENTENCES, Reason
 from hub.domain.states import IN_HAND, MOVABLE, State
 from hub.pipeline.hub import Hub
@@ -63,7 +64,10 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class SeenInvitation:
-    """An invitation as it stands; `revision` changes with everything that happens to it."""
+    """An invitation as it stands; `revision` changes with everything that happens to it.
+
+    `next_attempt_at` keeps to the survey's send window. `reminder_of` is the invitation that a reminder is about.
+    """
 
     id: str
     survey: str
@@ -80,6 +84,8 @@ class SeenInvitation:
     channel: str | None
     sent_at: datetime | None
     concluded_at: datetime | None
+    reminder_of: str | None = None
+    reminder_number: int = 0
     history: Sequence[Attempt] = ()
 
 
@@ -97,8 +103,8 @@ def invitations(hub: Hub, wanted: Wanted, part: Slice) -> Page[SeenInvitation]:
     configuration = hub.registry.current()
     with hub.store.read() as connection:
         page = newest_first(connection, _streams(connection, configuration, wanted), (table.c.id,), part)
-        names = survey_names(connection)
-    return page.map(lambda row: _seen(configuration, names, row))
+        see = _Seer(connection, configuration, page.items)
+    return page.map(see)
 
 
 def next_to_leave(hub: Hub, part: Slice, *, survey: str | None = None) -> Page[SeenInvitation]:
@@ -108,8 +114,8 @@ def next_to_leave(hub: Hub, part: Slice, *, survey: str | None = None) -> Page[S
         ids = survey_ids(connection, configuration, survey)
         streams = [select(table).where(table.c.survey_id == id, LEAVES_BY_ITSELF) for id in ids]
         page = soonest_first(connection, streams, (table.c.next_attempt_at, table.c.id), part)
-        names = survey_names(connection)
-    return page.map(lambda row: _seen(configuration, names, row))
+        see = _Seer(connection, configuration, page.items)
+    return page.map(see)
 
 
 def invitation_of(hub: Hub, invitation_id: str) -> SeenInvitation:
@@ -120,8 +126,8 @@ def invitation_of(hub: Hub, invitation_id: str) -> SeenInvitation:
         tries = connection.execute(
             select(attempt).where(attempt.c.invitation_id == invitation_id).order_by(attempt.c.at, attempt.c.id)
         ).all()
-        names = survey_names(connection)
-    return _seen(configuration, names, row, [_attempt(configuration, one) for one in tries])
+        see = _Seer(connection, configuration, [row])
+    return see(row, [_attempt(configuration, one) for one in tries])
 
 
 def act(hub: Hub, invitation_id: str, action: Action, *, revision: int | None = None) -> SeenInvitation:
@@ -169,7 +175,7 @@ def _held(_row: Any, _now: datetime) -> Values:
 
 def _sent_now(row: Any, now: datetime) -> Values:
     state = State.QUEUED if row.state == State.QUEUED else State.SCHEDULED
-    return {**released(now), "state": state, "tried": []}
+    return {**released(now), "state": state, "tried": [], "at_once": True}
 
 
 def _arrived(row: Any, now: datetime) -> Values:
@@ -225,27 +231,37 @@ def _streams(connection: Connection, configuration: Configuration, wanted: Wante
     return [select(table).where(table.c.survey_id == id, table.c.state == state) for id in ids for state in chosen]
 
 
-def _seen(
-    configuration: Configuration, names: Mapping[str, str], row: Any, history: Sequence[Attempt] = ()
-) -> SeenInvitation:
-    return SeenInvitation(
-        id=row.id,
-        survey=names[row.survey_id],
-        person_id=row.person_id,
-        email=row.mailbox,
-        state=State(row.state),
-        reason=row.reason,
-        sentence=cause_of(row),
-        revision=row.revision,
-        due_at=row.due_at,
-        scheduled_at=row.scheduled_at,
-        next_attempt_at=row.next_attempt_at,
-        attempts=row.attempts,
-        channel=connection_name(configuration, row.channel_id) if row.channel_id else None,
-        sent_at=row.sent_at,
-        concluded_at=row.concluded_at,
-        history=history,
-    )
+class _Seer:
+    """Shows rows of one page, with what is known about their surveys and people."""
+
+    def __init__(self, connection: Connection, configuration: Configuration, rows: Sequence[Any]) -> None:
+        self._configuration = configuration
+        self._names = survey_names(connection)
+        self._rules = rules_by_survey(configuration)
+        self._timezones = timezones(connection, self._rules, rows)
+
+    def __call__(self, row: Any, history: Sequence[Attempt] = ()) -> SeenInvitation:
+        leave = leaves(self._rules.get(row.survey_id), row, self._timezones.get(row.person_id))
+        return SeenInvitation(
+            id=row.id,
+            survey=self._names[row.survey_id],
+            person_id=row.person_id,
+            email=row.mailbox,
+            state=State(row.state),
+            reason=row.reason,
+            sentence=leave.sentence or cause_of(row),
+            revision=row.revision,
+            due_at=row.due_at,
+            scheduled_at=row.scheduled_at,
+            next_attempt_at=leave.at,
+            attempts=row.attempts,
+            channel=connection_name(self._configuration, row.channel_id) if row.channel_id else None,
+            sent_at=row.sent_at,
+            concluded_at=row.concluded_at,
+            reminder_of=row.reminder_of,
+            reminder_number=row.reminder_number,
+            history=history,
+        )
 
 
 def _attempt(configuration: Configuration, row: Any) -> Attempt:

@@ -15,6 +15,7 @@ from hub.admin.facts import day_and_time, facts_of
 from hub.admin.invitations import cause_of
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.trouble import NotThere
+from hub.admin.waits import leaves, rules_by_survey
 from hub.domain.identity import Identity, IdKind, fingerprint, mailbox_of
 from hub.domain.openings import told_apart
 from hub.domain.reasons import SENTENCES, Reason, Stop
@@ -223,6 +224,8 @@ class _Teller:
         self._connection = connection
         self._configuration = configuration
         self._person_id = person.id
+        self._timezone = person.timezone
+        self._rules = rules_by_survey(configuration)
         self._profile = person.profile
         survey = tables.survey
         self._surveys = {row.id: row.name for row in self._rows(select(survey.c.id, survey.c.name))}
@@ -268,16 +271,23 @@ class _Teller:
     def _mails(self) -> Iterator[Entry]:
         invitation, attempt = tables.invitation, tables.attempt
         rows = self._rows(select(invitation).where(invitation.c.person_id == self._person_id))
-        names = {row.id: self._survey_name(row.survey_id) for row in rows}
+        names = {row.id: f"of survey {self._survey_name(row.survey_id)}" for row in rows}
+        kinds = {row.id: "Reminder" if row.reminder_of else "Mail" for row in rows}
         for row in self._rows(select(attempt).where(is_among(self._connection, attempt.c.invitation_id, list(names)))):
             channel = self._connection_name(row.channel_id)
-            sentence = f"Mail of survey {names[row.invitation_id]} by {channel}: {_OUTCOMES[row.outcome]}"
+            mail = f"{kinds[row.invitation_id]} {names[row.invitation_id]}"
+            sentence = f"{mail} by {channel}: {_OUTCOMES[row.outcome]}"
             yield Entry(at=row.at, what="mail", sentence=sentence, code=row.outcome, details={"detail": row.detail})
         for row in rows:
             if row.state in ("cancelled", "unknown", "held"):
-                sentence = f"Invitation of survey {names[row.id]} is {row.state}. {cause_of(row) or ''}".rstrip()
+                what = "Reminder" if row.reminder_of else "Invitation"
+                sentence = f"{what} {names[row.id]} is {row.state}. {cause_of(row) or ''}".rstrip()
                 at = row.concluded_at or row.sent_at or row.scheduled_at
                 yield Entry(at=at, what="invitation", sentence=sentence, code=row.reason or row.state)
+            leave = leaves(self._rules.get(row.survey_id), row, self._timezone)
+            if leave.sentence is not None:
+                sentence = f"{kinds[row.id]} {names[row.id]}: {leave.sentence}"
+                yield Entry(at=row.scheduled_at, what="invitation", sentence=sentence, code=row.state)
 
     def _openings(self) -> Iterator[Entry]:
         invitation = tables.invitation

@@ -12,6 +12,7 @@ from hub.admin import audit
 from hub.admin.audit import Action
 from hub.admin.invitations import cancelled, released
 from hub.admin.names import survey_named
+from hub.admin.waits import leaves, rules_by_survey
 from hub.domain.identity import IdKind
 from hub.domain.states import WAITING, State
 from hub.domain.world import Person
@@ -50,18 +51,24 @@ def waiting(hub: Hub) -> Sequence[Waiting]:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingPerson:
-    """A waiting invitation: whom it is for (an id as their events have it), and when it is due."""
+    """A waiting invitation: whom it is for (an id as their events have it), and when it is due.
+
+    `waits` says for which opening of the survey's send window it waits, if for any.
+    """
 
     survey: str
     state: State
     due_at: datetime
     person: str
+    is_reminder: bool
+    waits: str | None
 
 
 def first_waiting(hub: Hub, survey_name: str | None = None, *, limit: int = 50) -> Sequence[WaitingPerson]:
     """Return the invitations that are due first, of one survey or of all. Raises ConfigError for an unknown survey."""
     names = {id: survey.name for id, survey in hub.registry.current().surveys.items()}
     ids = list(names) if survey_name is None else [survey_named(hub.registry.current(), survey_name).id]
+    rules = rules_by_survey(hub.registry.current())
     with hub.store.read() as connection:
         statement = select(table).where(table.c.state.in_(sorted(WAITING)), table.c.survey_id.in_(ids))
         rows = connection.execute(statement.order_by(table.c.due_at, table.c.id).limit(limit)).all()
@@ -72,6 +79,8 @@ def first_waiting(hub: Hub, survey_name: str | None = None, *, limit: int = 50) 
             state=State(row.state),
             due_at=row.due_at,
             person=_name_of(people[row.person_id]),
+            is_reminder=row.reminder_of is not None,
+            waits=leaves(rules.get(row.survey_id), row, people[row.person_id].timezone).sentence,
         )
         for row in rows
     ]

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from hub.admin.text_schemas import AppearanceSchema
 from hub.domain.rates import read_rate
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
+from hub.domain.windows import DAY_NAMES, WEEKDAYS
 from hub.pipeline.sync import SETTLE_MINUTES
 from hub.plugin import NoticeKind
 from hub.store.configuration import Role
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_SYNC_AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d"
 _NOT_NEGATIVE = validate.Range(min=0, error="must be 0 or more")
 _DEFAULTS = SurveyRules()
 _LONGEST = 36_500
 """Of any unit: beyond some thousand years the calendar ends, and with it every decision."""
+_MORE_THAN_NONE = validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}")
+_NO_DAY = f"must be one of {', '.join(WEEKDAYS)}"
 
 
 class _Number(fields.Float):
@@ -49,6 +52,16 @@ def _number(default: float, text: str, label: str = "", *, highest: float = _LON
 
 def _names(text: str) -> fields.List[str]:
     return fields.List(fields.String(), load_default=list, metadata={"help": text})
+
+
+def _time_of_day(text: str, label: str) -> fields.String:
+    time = validate.Regexp(rf"({_TIME_OF_DAY})?\Z", error="write a time of day such as 09:00")
+    return fields.String(load_default="", validate=time, metadata={"help": text, "label": label})
+
+
+def _check_zone(name: str) -> None:
+    if name != "UTC" and name not in available_timezones():
+        raise ValidationError(f"there is no time zone {name!r}; write one such as Europe/Berlin")
 
 
 def _is_plain(value: Any) -> None:
@@ -115,13 +128,61 @@ class SurveySchema(AppearanceSchema, _ConnectedSchema):
     )
     send_grace_hours = _Number(
         load_default=_DEFAULTS.send_grace_hours,
-        validate=validate.Range(min=0, min_inclusive=False, max=_LONGEST, error="must be more than 0, to {max:g}"),
+        validate=_MORE_THAN_NONE,
         metadata={"help": "How late a mail may still go, when channels or workers were away."},
     )
     surge_brake = Switch(
         load_default=_DEFAULTS.surge_brake,
         metadata={"help": "Hold invitations when far more than usual fall due at once."},
     )
+
+    reminders = fields.Integer(
+        strict=True,
+        load_default=_DEFAULTS.reminders,
+        validate=validate.Range(min=0, max=2, error="must be 0, 1 or 2"),
+        metadata={"help": "How often somebody who does not answer is reminded: 0, 1 or 2 times."},
+    )
+    reminder_after_days = _Number(
+        load_default=_DEFAULTS.reminder_after_days,
+        validate=_MORE_THAN_NONE,
+        metadata={
+            "help": "How long after a mail without an answer the reminder is due, in days.",
+            "label": "Remind after",
+        },
+    )
+    send_days = fields.List(
+        fields.String(validate=validate.OneOf(WEEKDAYS, labels=DAY_NAMES, error=_NO_DAY)),
+        load_default=list,
+        metadata={
+            "help": f"Days on which mails go out, of {', '.join(WEEKDAYS)}. None: all.",
+            "label": "Mails go out on",
+        },
+    )
+    send_from = _time_of_day(
+        "When mails begin to go out on such a day, HH:MM. Default: at midnight.", "Mails go out from"
+    )
+    send_until = _time_of_day(
+        "Until when mails go out on such a day, HH:MM. Default: until midnight.", "Mails go out until"
+    )
+    send_timezone = fields.String(
+        load_default=_DEFAULTS.send_timezone,
+        metadata={
+            "help": "The time zone of these days and hours, such as Europe/Berlin.",
+            "label": "Time zone of these hours",
+        },
+    )
+    send_in_customer_timezone = Switch(
+        load_default=_DEFAULTS.send_in_customer_timezone,
+        metadata={
+            "help": "Go by the customer's own time zone instead, where it is known.",
+            "label": "By the customer's clock",
+        },
+    )
+
+    @validates("send_timezone")
+    def check_zone(self, value: str, **_: Any) -> None:
+        """Refuse a zone that nobody knows."""
+        _check_zone(value)
 
     @validates_schema
     def check_rules(self, values: dict[str, Any], **_: Any) -> None:
@@ -181,22 +242,17 @@ class TargetOptions(Schema):
     )
     sync_at = fields.String(
         load_default="03:00",
-        validate=validate.Regexp(_SYNC_AT.pattern + r"\Z", error="write a time of day such as 03:00"),
+        validate=validate.Regexp(_TIME_OF_DAY + r"\Z", error="write a time of day such as 03:00"),
         metadata={"help": "When the daily sync starts, HH:MM."},
     )
     sync_timezone = fields.String(
         load_default="UTC", metadata={"help": "The time zone of sync_at, such as Europe/Berlin."}
     )
 
-    @validates_schema
-    def check_zone(self, values: dict[str, Any], **_: Any) -> None:
+    @validates("sync_timezone")
+    def check_zone(self, value: str, **_: Any) -> None:
         """Refuse a zone that nobody knows."""
-        name = values.get("sync_timezone", "UTC")
-        if name != "UTC" and name not in available_timezones():
-            raise ValidationError(
-                {"sync_timezone": [f"there is no time zone {name!r}; write one such as Europe/Berlin"]}
-            )
-        ZoneInfo(name)
+        _check_zone(value)
 
 
 _EVENTS = [str(kind) for kind in NoticeKind if kind is not NoticeKind.TEST]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hub.admin.words import counted
 from hub.domain.settings import OnMissingCreatedAt, SurveyRules, rules_of
+from hub.domain.windows import DAY_NAMES
 
 _UNITS = {"week": 7 * 24 * 60, "day": 24 * 60, "hour": 60, "minute": 1}
 """In minutes."""
@@ -22,6 +23,8 @@ def meaning(settings: Mapping[str, Any], enabled: bool) -> list[str]:
         _delay(rules),
         *_missing_created_at(rules),
         _interval(rules),
+        *_reminders(rules),
+        *_window(rules),
         *_limits(rules),
         _event_age(rules),
         _brake(rules),
@@ -89,6 +92,36 @@ def _interval(rules: SurveyRules) -> str:
     return "The same person is asked again each time: nothing is kept between two surveys."
 
 
+def _reminders(rules: SurveyRules) -> Iterator[str]:
+    if rules.reminders:
+        after = span(rules.reminder_after_days, "day")
+        again = f", and once more {after} after that" if rules.reminders > 1 else ""
+        yield f"Who has not answered {after} after the mail is reminded{again}."
+        if rules.min_interval_weeks:
+            interval = span(rules.min_interval_weeks, "week")
+            yield f"The {interval} until they are asked again count from the last reminder."
+
+
+def _window(rules: SurveyRules) -> Iterator[str]:
+    if rules.send_window is None:
+        return
+    days = _days(sorted(rules.send_window.days))
+    begin, end = rules.send_from or "00:00", rules.send_until or "24:00"
+    hours = f" between {begin} and {end}" if rules.send_from or rules.send_until else ""
+    own = "in the customer's own time zone where it is known, else " if rules.send_in_customer_timezone else "in "
+    yield f"Mails go out {days}{hours}, {own}{rules.send_timezone}; what is due at other times waits."
+
+
+def _days(numbers: Sequence[int]) -> str:
+    if len(numbers) == 7:
+        return "every day"
+    names = [DAY_NAMES[number] for number in numbers]
+    is_row = numbers[-1] - numbers[0] == len(numbers) - 1
+    if is_row and len(numbers) > 2:
+        return f"on {names[0]} to {names[-1]}"
+    return f"on {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else f"on {names[0]}"
+
+
 def _limits(rules: SurveyRules) -> Iterator[str]:
     if rules.quiet_period_hours:
         quiet = span(rules.quiet_period_hours, "hour")
@@ -99,7 +132,9 @@ def _limits(rules: SurveyRules) -> Iterator[str]:
         yield f"{rules.holdout_percent:g} % of your customers, always the same ones, are never asked."
     if rules.daily_limit:
         verb = "is" if rules.daily_limit == 1 else "are"
-        yield f"At most {counted(rules.daily_limit, 'mail')} {verb} sent a day (UTC); who comes later is not asked."
+        apart = " Reminders do not count." if rules.reminders else ""
+        mails = counted(rules.daily_limit, "mail")
+        yield f"At most {mails} {verb} sent a day (UTC); who comes later is not asked.{apart}"
 
 
 def _event_age(rules: SurveyRules) -> str:

@@ -134,7 +134,7 @@ def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
         sentence = held(hub)
         if as_list or survey:
             lines = [
-                f"{_due(row.due_at, now)}  {row.state:9}  {row.survey:20}  {row.person}"
+                f"{_due(row.due_at, now)}  {row.state:9}  {row.survey:20}  {_whom(row)}"
                 for row in queueing.first_waiting(hub, survey)
             ]
         else:
@@ -144,6 +144,10 @@ def queue(context: click.Context, as_list: bool, survey: str | None) -> None:
             ]
     for line in [*([sentence] if sentence else []), *(lines or ["Nothing waits."])]:
         say(line)
+
+
+def _whom(row: queueing.WaitingPerson) -> str:
+    return ". ".join([f"{row.person}, a reminder" if row.is_reminder else row.person, *filter(None, [row.waits])])
 
 
 def _due(moment: datetime, now: datetime) -> str:

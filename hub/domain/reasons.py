@@ -48,6 +48,9 @@ class Reason(StrEnum):
     SCHEDULED = "scheduled"
     WINDOW_MISSED = "window_missed"
     CANCELLED = "cancelled"
+    ANSWERED = "answered"
+    REMINDERS_OFF = "reminders_off"
+    UNDELIVERED = "undelivered"
 
     __hash__ = str.__hash__  # enum's own costs a call for each
 
@@ -78,6 +81,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.SCHEDULED: "Will be asked.",
     Reason.WINDOW_MISSED: "Not asked: the mail could not be sent within its grace time.",
     Reason.CANCELLED: "A person cancelled this invitation.",
+    Reason.ANSWERED: "Not reminded: the answer has come.",
+    Reason.REMINDERS_OFF: "Not reminded: the survey sends no such reminder any more.",
+    Reason.UNDELIVERED: "Not reminded: the mail that it would remind of did not arrive.",
 }
 
 

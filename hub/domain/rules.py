@@ -152,7 +152,7 @@ class _Case:
         self.mailbox = self.person.mailbox
         if self.world.is_suppressed(self.person, self.mailbox):
             return Reason.SUPPRESSED
-        return Reason.RECENTLY_REFUSED if _is_recently_refused(self.world, self.mailbox, self.now) else None
+        return Reason.RECENTLY_REFUSED if is_recently_refused(self.world, self.mailbox, self.now) else None
 
     def _freshness(self) -> Reason | None:
         limit = self.rules.max_event_age
@@ -187,7 +187,8 @@ class _Case:
         brought = read_created_at(self.event.traits.get("createdAt"))
         if brought is not UNREADABLE and self.created_at is not None and brought != waiting.created_at:
             due_at = due_time(self.survey, self._effective_created_at(), self.now)
-            self.world.move(waiting, due_at, self.created_at, brake=self.rules.surge_brake)
+            opens_at = self.rules.opens_at(due_at, self.person.timezone)
+            self.world.move(waiting, due_at, self.created_at, opens_at=opens_at, brake=self.rules.surge_brake)
         return Decision(
             survey_id=self.survey.id,
             outcome=Outcome.MERGED,
@@ -221,6 +222,7 @@ class _Case:
             state=State.SCHEDULED,
             due_at=due_at,
             created_at=self.created_at,
+            opens_at=self.rules.opens_at(due_at, self.person.timezone),
         )
         self.world.schedule(invitation, brake=self.rules.surge_brake)
         return Decision(
@@ -253,55 +255,6 @@ class _Case:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def recheck(world: World, survey: Survey, person: Person, invitation: Invitation, now: datetime) -> Reason | None:
-    """Return why an invitation must not be sent after all, or None: rules 9, 10, 15, 17 and 18 as they now stand."""
-    mailbox = person.mailbox
-    if mailbox is None:
-        return Reason.BAD_EMAIL
-    if world.is_suppressed(person, mailbox):
-        return Reason.SUPPRESSED
-    if _is_recently_refused(world, mailbox, now):
-        return Reason.RECENTLY_REFUSED
-    return _recheck_times(world, survey, person, invitation, mailbox, now)
-
-
-def _recheck_times(
-    world: World, survey: Survey, person: Person, invitation: Invitation, mailbox: str, now: datetime
-) -> Reason | None:
-    rules = survey.rules
-    if _is_too_old_to_send(survey, person, now):
-        return Reason.TOO_OLD
-    own = (invitation.due_at, invitation.id)
-    last = last_sent(world, person.id, mailbox, survey_id=survey.id, before=own)
-    if rules.min_interval and last is not None and now - last < rules.min_interval:
-        return Reason.THROTTLED
-    latest = last_sent(world, person.id, mailbox, before=own) if rules.quiet_period else None
-    if latest is not None and now - latest < rules.quiet_period:
-        return Reason.QUIET_PERIOD
-    if is_held_out(survey.id, person.first_id, rules.holdout_percent):
-        return Reason.HOLDOUT
-    if rules.daily_limit and world.ahead_on_its_day(invitation) >= rules.daily_limit:
-        return Reason.QUOTA
-    return Reason.WINDOW_MISSED if _lateness(survey, invitation, now) > rules.send_grace else None
-
-
-def _lateness(survey: Survey, invitation: Invitation, now: datetime) -> timedelta:
-    """Return how late an invitation is, from its due time or its release; time in which its survey was off is not."""
-    since = max(invitation.due_at, invitation.late_from or invitation.due_at)
-    spans = (min(end, now) - max(start, since) for start, end in survey.pauses)
-    return now - since - sum((span for span in spans if span > timedelta(0)), timedelta(0))
-
-
-def _is_too_old_to_send(survey: Survey, person: Person, now: datetime) -> bool:
-    raw = value_of(person.profile, "createdAt")
-    created_at = None if raw is None else read_created_at(raw)
-    if created_at is UNREADABLE or not survey.rules.max_delay:
-        return False
-    effective = effective_created_at(survey, person, created_at)
-    limit = survey.rules.max_delay + survey.rules.send_grace
-    return effective is not None and now - effective > limit
-
-
 def effective_created_at(survey: Survey, person: Person, created_at: datetime | None) -> datetime | None:
     """Return the time that ages and due times count from: createdAt, its stand-in, or None."""
     if created_at is not None:
@@ -322,12 +275,12 @@ def last_sent(
     mailbox: str,
     *,
     survey_id: str | None = None,
-    before: tuple[datetime, str] | None = None,
+    before: Invitation | None = None,
 ) -> datetime | None:
     """Return when this person or mailbox was last mailed, by one survey or (without `survey_id`) by any.
 
-    A waiting invitation counts as sent at its due time. With `before`, a (due time, id), the look is from that
-    invitation: itself and those that wait behind it don't count.
+    A waiting invitation counts as sent at its due time. With `before` the look is from that invitation: itself, what
+    it reminds of and those that wait behind it don't count.
     """
     moments = (
         _sent_moment(invitation, person_id, mailbox, before)
@@ -337,24 +290,23 @@ def last_sent(
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _sent_moment(
-    invitation: Invitation, person_id: str, mailbox: str, before: tuple[datetime, str] | None
-) -> datetime | None:
+def _sent_moment(invitation: Invitation, person_id: str, mailbox: str, before: Invitation | None) -> datetime | None:
+    if before is not None and invitation.first_id == before.first_id:
+        return None
     if invitation.state in SENT_STATES:
         bounced_elsewhere = invitation.state is State.BOUNCED and invitation.mailbox != mailbox
         return None if bounced_elsewhere else invitation.sent_at
     if invitation.state not in WAITING:
         return None
     if before is not None:
-        if invitation.id == before[1]:
-            return None
         if invitation.state is State.SENDING:
             return invitation.sent_at
-        if (invitation.due_at, invitation.id) > before:
+        if (invitation.due_at, invitation.id) > (before.due_at, before.id):
             return None
     return invitation.due_at
 
 
-def _is_recently_refused(world: World, mailbox: str, now: datetime) -> bool:
+def is_recently_refused(world: World, mailbox: str, now: datetime) -> bool:
+    """Return whether a provider refused this mailbox for good not long ago (rule 10)."""
     refused_at = world.refused_at.get(mailbox)
     return refused_at is not None and now - refused_at < REFUSAL_COUNTS

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+
+from hub.domain.windows import WEEKDAYS, SendWindow, zone_named
 
 
 class OnMissingCreatedAt(StrEnum):
@@ -36,6 +38,16 @@ class SurveyRules:
     """Name of the `track` event that starts this survey; "": every identify does."""
     trigger_properties: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """What that event's properties have to be."""
+    reminders: int = 0
+    """How often somebody who does not answer is reminded."""
+    reminder_after_days: float = 7
+    send_days: Sequence[str] = ()
+    """Days on which mails go out, as in `WEEKDAYS`; none stands for all of them."""
+    send_from: str = ""
+    send_until: str = ""
+    """Hours between which mails go out, "HH:MM"; "" is midnight."""
+    send_timezone: str = "UTC"
+    send_in_customer_timezone: bool = True
 
     @cached_property
     def min_delay(self) -> timedelta:
@@ -67,6 +79,31 @@ class SurveyRules:
         """How late after its due time a mail may still go."""
         return timedelta(hours=self.send_grace_hours)
 
+    @cached_property
+    def reminder_after(self) -> timedelta:
+        """How long after a mail without an answer the reminder is due."""
+        return timedelta(days=self.reminder_after_days)
+
+    @cached_property
+    def send_window(self) -> SendWindow | None:
+        """When mails go out; None: always."""
+        if not (self.send_days or self.send_from or self.send_until):
+            return None
+        return SendWindow(
+            days=frozenset(WEEKDAYS.index(day) for day in self.send_days or WEEKDAYS),
+            opens=_since_midnight(self.send_from or "00:00"),
+            closes=_since_midnight(self.send_until or "24:00"),
+        )
+
+    def zone_of(self, timezone: str | None) -> tzinfo:
+        """Return the zone whose clocks the window goes by for a customer whose device named `timezone`."""
+        theirs = zone_named(timezone) if timezone and self.send_in_customer_timezone else None
+        return theirs or zone_named(self.send_timezone) or UTC
+
+    def opens_at(self, moment: datetime, timezone: str | None) -> datetime:
+        """Return the first moment at or after `moment` at which a mail may go to such a customer."""
+        return moment if self.send_window is None else self.send_window.next(moment, self.zone_of(timezone))
+
     def is_started_by(self, event_type: str, name: str | None, properties: Mapping[str, Any]) -> bool:
         """Return whether an event of this type, name and properties starts the survey (rule 2)."""
         if not self.trigger_event:
@@ -77,17 +114,27 @@ class SurveyRules:
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (setting, what is wrong) of settings that contradict each other."""
+        found = []
         if 0 < self.max_delay_days < self.min_delay_days:
-            return [
-                (
-                    "max_delay_days",
-                    f"must not be less than min_delay_days ({self.min_delay_days:g}), "
-                    "so nobody could ever be asked; raise it, or set 0 for no maximum",
-                )
-            ]
+            why = (
+                f"must not be less than min_delay_days ({self.min_delay_days:g}), "
+                "so nobody could ever be asked; raise it, or set 0 for no maximum"
+            )
+            found.append(("max_delay_days", why))
         if self.trigger_properties and not self.trigger_event:
-            return [("trigger_properties", "needs a trigger_event, whose properties they are")]
-        return []
+            found.append(("trigger_properties", "needs a trigger_event, whose properties they are"))
+        if self.send_window is not None and self.send_window.opens >= self.send_window.closes:
+            why = (
+                f"must be later than send_from ({self.send_from or '00:00'}), or no mail could ever go out; "
+                "hours over midnight cannot be said, so leave one of the two empty"
+            )
+            found.append(("send_until", why))
+        return found
+
+
+def _since_midnight(time_of_day: str) -> timedelta:
+    hours, minutes = time_of_day.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def _is_same(found: Any, wanted: Any) -> bool:

@@ -75,6 +75,18 @@ class Invitation:
     """Lateness counts from here when later than `due_at`: time held does not count."""
     revision: int | None = None
     """Of the stored row, which changes only from this revision; None: not stored yet."""
+    opens_at: datetime | None = None
+    """When the survey's window opens for it, where a due time was set that lies outside."""
+    is_at_once: bool = False
+    """A person wants it sent now, whatever the window."""
+    reminder_of: str | None = None
+    """The invitation that it reminds of; None: it is none."""
+    reminder_number: int = 0
+
+    @property
+    def first_id(self) -> str:
+        """The invitation that it is, or reminds of."""
+        return self.reminder_of or self.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +169,9 @@ class World:
         self.suppressed: set[str] = set()
         self.refused_at: dict[str, datetime] = {}
         self.message_ids: set[tuple[str, str]] = set()
+        self.answered: set[str] = set()
+        self.undelivered: set[str] = set()
+        """Of the invitations that are reminded of: which were answered, and which did not arrive."""
         self.joined: dict[str, str] = {}
         """Ids of people that turned out to be somebody else, and of whom."""
         self.touched: dict[str, Person] = {}
@@ -292,14 +307,17 @@ class World:
             return False
         return within_the_hour >= BRAKE_FACTOR * self._busiest_hour(invitation.survey_id)
 
-    def move(self, invitation: Invitation, due_at: datetime, created_at: datetime, *, brake: bool) -> None:
-        """Give a waiting invitation another due time, unless a worker has it in hand."""
-        if invitation.state not in MOVABLE:
+    def move(
+        self, invitation: Invitation, due_at: datetime, created_at: datetime, *, opens_at: datetime, brake: bool
+    ) -> None:
+        """Give a waiting invitation another due time, unless a worker has it in hand. A reminder keeps its own."""
+        if invitation.state not in MOVABLE or invitation.reminder_of is not None:
             return
         for tally in (self.days, self.hours) if invitation.state is not State.HELD else (self.days,):
             tally.add(invitation.survey_id, invitation.due_at, -1)
             tally.add(invitation.survey_id, due_at, 1)
         invitation.due_at = due_at
+        invitation.opens_at = opens_at
         invitation.created_at = created_at
         is_released = invitation.late_from is not None
         if brake and not is_released and invitation.state is State.SCHEDULED and self._is_surge(invitation, itself=1):
@@ -325,7 +343,8 @@ class World:
         for invitation in self._by_person.pop(person.id, []):
             mailboxes.add(invitation.mailbox)
             self._by_mailbox[invitation.mailbox].remove(invitation)
-            self.days.add(invitation.survey_id, invitation.due_at, -1)
+            if invitation.reminder_of is None:
+                self.days.add(invitation.survey_id, invitation.due_at, -1)
             invitation.state = State.CANCELLED
         self.suppressed |= {fingerprint("mailbox", mailbox) for mailbox in mailboxes}
 
@@ -346,10 +365,11 @@ class World:
         return mailbox_of(address) if address else None
 
     def cancel(self, invitation: Invitation, reason: str) -> None:
-        """Cancel a waiting invitation that did not leave."""
-        self.days.add(invitation.survey_id, invitation.due_at, -1)
-        if invitation.state is not State.HELD:
-            self.hours.add(invitation.survey_id, invitation.due_at, -1)
+        """Cancel a waiting invitation that did not leave. Reminders are not among those that are counted."""
+        if invitation.reminder_of is None:
+            self.days.add(invitation.survey_id, invitation.due_at, -1)
+            if invitation.state is not State.HELD:
+                self.hours.add(invitation.survey_id, invitation.due_at, -1)
         invitation.state = State.CANCELLED
         invitation.reason = reason
         self.changed[invitation.id] = invitation

@@ -64,6 +64,7 @@ class InvitationMail:
     logo_url: str | None = None
     texts: SurveyTexts = PLAIN
     trait: Callable[[str], Any] = no_trait
+    is_reminder: bool = False
 
 
 def render(invitation: InvitationMail) -> Message:
@@ -76,6 +77,7 @@ def render(invitation: InvitationMail) -> Message:
         raise ValueError(f"invitation {invitation.id} has no address that can be mailed")
     to = wire_address(address)
     form = _form(invitation.texts, invitation.language, invitation.brand, invitation.colour, invitation.logo_url)
+    words = form.words
     name = shown(invitation.name or "", limit=LONGEST_NAME)
     links = {SURVEY_URL: invitation.survey_url, UNSUBSCRIBE_URL: invitation.unsubscribe_url}
     subject = form.subject
@@ -88,8 +90,10 @@ def render(invitation: InvitationMail) -> Message:
         in_html |= {at: _with_breaks(own[text]) for text, at in form.gaps.items()}
         subject = one_line(own["subject"], limit=_LONGEST_SUBJECT)
     else:
-        in_text = {GREETING: _greeting(name, form.words), **links}
+        in_text = {GREETING: _greeting(name, words), **links}
         in_html = {at: str(escape(value)) for at, value in in_text.items()}
+    if invitation.is_reminder:
+        subject = one_line(words.reminder.format(subject=subject), limit=_LONGEST_SUBJECT)
     headers = {
         "List-Unsubscribe": f"<{invitation.unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

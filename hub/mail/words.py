@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class MailWords:
-    """The texts of one language; `{brand}`, `{name}` and `{score}` stand for themselves.
+    """The texts of one language; `{brand}`, `{name}`, `{score}` and `{subject}` stand for themselves.
 
     `score_of` is what screen readers say of a button that shows a bare number.
     """
@@ -16,6 +16,7 @@ class MailWords:
     language: str
     direction: Literal["ltr", "rtl"]
     subject: str
+    reminder: str
     question: str
     greeting: str
     neutral_greeting: str
@@ -36,6 +37,7 @@ WORDS = {
         language="en",
         direction="ltr",
         subject="How likely are you to recommend {brand}?",
+        reminder="Reminder: {subject}",
         question="How likely are you to recommend {brand} to a friend or colleague?",
         greeting="Hello {name},",
         neutral_greeting="Hello,",
@@ -56,6 +58,7 @@ WORDS = {
         language="de",
         direction="ltr",
         subject="Würden Sie {brand} weiterempfehlen?",
+        reminder="Erinnerung: {subject}",
         question="Wie wahrscheinlich ist es, dass Sie {brand} im Freundes- oder Kollegenkreis weiterempfehlen?",
         greeting="Guten Tag {name}",
         neutral_greeting="Guten Tag",
@@ -79,6 +82,7 @@ WORDS = {
         language="fr",
         direction="ltr",
         subject="Recommanderiez-vous {brand}\u00a0?",
+        reminder="Rappel\u00a0: {subject}",
         question="Quelle est la probabilité que vous recommandiez {brand} à un ami ou à un collègue\u00a0?",
         greeting="Bonjour {name},",
         neutral_greeting="Bonjour,",
@@ -100,6 +104,7 @@ WORDS = {
         language="es",
         direction="ltr",
         subject="¿Recomendaría {brand}?",
+        reminder="Recordatorio: {subject}",
         question="¿Con qué probabilidad recomendaría {brand} a un amigo o colega?",
         greeting="Hola, {name}:",
         neutral_greeting="Hola:",
@@ -121,6 +126,7 @@ WORDS = {
         language="ja",
         direction="ltr",
         subject="{brand}に関するアンケートのお願い",
+        reminder="【再度のお願い】{subject}",
         question="{brand}をご友人や同僚の方に勧める可能性は、どのくらいありますか？",
         greeting="{name} 様",
         neutral_greeting="お客様へ",
@@ -141,6 +147,7 @@ WORDS = {
         language="ar",
         direction="rtl",
         subject="هل توصون بـ {brand}؟",
+        reminder="تذكير: {subject}",
         question="ما مدى احتمال أن توصوا بـ {brand} لصديق أو زميل؟",
         greeting="مرحبًا {name}،",
         neutral_greeting="مرحبًا،",

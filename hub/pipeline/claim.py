@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from hub.domain.identity import mailbox_of
 from hub.domain.reasons import Reason
-from hub.domain.rules import recheck
+from hub.domain.rechecks import recheck
 from hub.domain.traits import value_of
 from hub.domain.world import Person, Survey, World
 from hub.mail.addresses import check_address
@@ -19,7 +20,7 @@ from hub.mail.own_texts import language_for
 from hub.pipeline.hub import Hub
 from hub.pipeline.turns import Turns, Waits, turns_to_take
 from hub.registry import Configuration
-from hub.store import claims, holds, worlds
+from hub.store import claims, holds, reminders, worlds
 from hub.store.claims import Claimed
 from hub.store.configuration import Role
 
@@ -61,6 +62,8 @@ class _Verdict:
     row: Any
     claimed: Claimed | None = None
     reason: Reason | None = None
+    opens_at: datetime | None = None
+    """When its window opens; None: it is open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,7 @@ def _check_due(
             waits.append(turns.wait(ways))
     world = worlds.new_world(connection, check_address, now)
     worlds.load(connection, world, ids={row.person_id for row in rows}, surveys=configuration.rules, now=now)
+    reminders.load_first_mails(connection, world, {row.reminder_of for row in rows if row.reminder_of is not None})
     people = {person.id: person for person in world.people.values()}
     verdicts = _recheck_all(world, configuration, rows, turns, now, name=name)
     return _Checked(verdicts=verdicts, people=people, turns=turns, wait=min(waits, default=None))
@@ -122,6 +126,10 @@ def _recheck_all(
             world.cancel(invitation, reason)
             verdicts.append(_Verdict(row=row, reason=reason))
             continue
+        opens_at = now if invitation.is_at_once else survey.rules.opens_at(now, person.timezone)
+        if opens_at > now:
+            verdicts.append(_Verdict(row=row, opens_at=opens_at))
+            continue
         channel = turns.take(_channels(configuration, survey), row.tried)
         if isinstance(channel, Waits):
             continue
@@ -146,15 +154,22 @@ def _claimed(row: Any, person: Person, configuration: Configuration, channel_id:
         revision=row.revision,
         texts_version=configuration.surveys[row.survey_id].texts_version,
         language=language_for(configuration.texts[row.survey_id], person.profile, person.locale),
+        reminder_of=row.reminder_of,
     )
 
 
 def _settle(connection: Connection, verdicts: Sequence[_Verdict], now: datetime) -> list[Claimed]:
     """Write the verdicts down; return what is in hand now."""
     refused = [(verdict.row, verdict.reason) for verdict in verdicts if verdict.reason is not None]
-    free = [verdict for verdict in verdicts if verdict.reason is None]
     claims.cancel(connection, refused, now)
-    claims.postpone(connection, [verdict.row for verdict in free if verdict.claimed is None], now + LOOK_AGAIN)
-    wanted = [verdict.claimed for verdict in free if verdict.claimed is not None]
+    waiting: dict[datetime, list[Any]] = defaultdict(list)
+    wanted = []
+    for verdict in verdicts:
+        if verdict.claimed is not None:
+            wanted.append(verdict.claimed)
+        elif verdict.reason is None:
+            waiting[verdict.opens_at or now + LOOK_AGAIN].append(verdict.row)
+    for until, rows in waiting.items():
+        claims.postpone(connection, rows, until)
     taken = claims.claim(connection, wanted, now)
     return [one for one in wanted if one.id in taken]

@@ -159,6 +159,7 @@ class _Run:
                     logo_url=logo_url(base_url, texts.logo) or None,
                     texts=texts,
                     trait=partial(value_of, person.profile),
+                    is_reminder=claimed.reminder_of is not None,
                 )
             )
         except Exception as error:

@@ -18,6 +18,7 @@ from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.plugin import Person as PluginPerson
 from hub.store import forgettings, score_counts, tables, worlds
+from hub.store.engine import lock_until_commit
 from hub.store.sql import is_among, upsert
 
 
@@ -33,6 +34,7 @@ def erase_people(
     keepers = who_keep_something(hub.registry.current())
 
     def work(connection: Connection) -> dict[str, int]:
+        lock_until_commit(connection, "decide")
         counts = erase_within(connection, identities, keepers, hub.now())
         note(connection, counts)
         return counts

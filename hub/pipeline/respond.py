@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select, update
 
 from hub.domain.reasons import Stop
 from hub.domain.states import ANSWERABLE, State, sources_of
@@ -22,7 +22,7 @@ from hub.pipeline import news
 from hub.pipeline.deliver import brand_name
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import responses, suppressions
+from hub.store import reminders, responses, suppressions
 from hub.store import texts as stored_texts
 from hub.store.configuration import Role
 from hub.store.responses import Answer
@@ -116,6 +116,8 @@ def answer(
         )
         if recorded is not None and survey is not None:
             news.tell_of_answer(connection, configuration, survey, recorded, now)
+        if survey and survey.settings.get("reminders"):
+            reminders.cancel_answered(connection, asked.first_id, now)
         failpoint("respond.before_commit")
         change_until = view.change_until or now + CHANGE_OF_MIND
         return replace(view, score=given.score, comment=given.comment, ratings=given.ratings, change_until=change_until)
@@ -148,7 +150,10 @@ def unsubscribe(hub: Hub, token: str) -> bool:
 
 
 def _asked(hub: Hub, connection: Connection, token: str, *, lock: bool = False) -> Any:
-    """Return the invitation of a live link with its answer; locked, so that two answers come one after the other."""
+    """Return the invitation of a live link with its answer; locked, so that two answers come one after the other.
+
+    A reminder is locked together with what it reminds of, whose answer it shares.
+    """
     invitation_id = hub.keys.invitation_of(token)
     if invitation_id is None:
         return None
@@ -158,7 +163,16 @@ def _asked(hub: Hub, connection: Connection, token: str, *, lock: bool = False) 
     return asked if asked is not None and asked.state in _LIVE else None
 
 
-_LOCKING = select(table.c.id).where(table.c.id == bindparam("invitation")).with_for_update()
+_any = table.alias("any_invitation")
+_THIS: BindParameter[str] = bindparam("invitation")
+_LOCKING = (
+    select(table.c.id)
+    .where(
+        or_(table.c.id == _THIS, table.c.id == select(_any.c.reminder_of).where(_any.c.id == _THIS).scalar_subquery())
+    )
+    .order_by(table.c.id)
+    .with_for_update()
+)
 
 
 def _view(hub: Hub, connection: Connection, asked: Any, now: datetime) -> OpenSurvey:

@@ -85,7 +85,12 @@ def count_day(connection: Connection, survey_id: str, day: int) -> dict[str, Any
         select(func.count(), func.count(response.c.id))
         .select_from(invitation)
         .outerjoin(response, response.c.invitation_id == invitation.c.id)
-        .where(invitation.c.survey_id == survey_id, *due, in_states(invitation.c.state, *_ARRIVED))
+        .where(
+            invitation.c.survey_id == survey_id,
+            *due,
+            in_states(invitation.c.state, *_ARRIVED),
+            invitation.c.reminder_of.is_(None),
+        )
     ).one()
     return {"survey_id": survey_id, "day": day, "sent": row[0], "answered": row[1]}
 

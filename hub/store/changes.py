@@ -94,7 +94,7 @@ def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "due_at": one.due_at,
-        "next_attempt_at": one.due_at,
+        "next_attempt_at": one.opens_at or one.due_at,
         "created_at_basis": one.created_at,
         "concluded_at": now if one.state is State.CANCELLED else None,
     }
@@ -109,7 +109,7 @@ def _new_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "due_at": one.due_at,
-        "next_attempt_at": one.due_at,
+        "next_attempt_at": one.opens_at or one.due_at,
         "created_at_basis": one.created_at,
         "scheduled_at": now,
         "tried": [],

@@ -20,7 +20,9 @@ from hub.store.tables import invitation as table
 from hub.store.types import Instant
 
 DUE = (State.SCHEDULED, State.QUEUED)
-_DUE_COLUMNS = [table.c[name] for name in ("id", "survey_id", "person_id", "due_at", "tried", "attempts", "revision")]
+_DUE_COLUMNS = [
+    table.c[name] for name in ("id", "survey_id", "person_id", "due_at", "tried", "attempts", "revision", "reminder_of")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,8 @@ class Claimed:
     texts_version: int | None = None
     """Of what the person is to see, and in which language."""
     language: str = "en"
+    reminder_of: str | None = None
+    """The invitation that it reminds of."""
 
 
 def due(connection: Connection, survey_id: str, now: datetime, limit: int) -> Sequence[Any]:
@@ -125,7 +129,7 @@ def _cancelling(dialect: str) -> Update:
 
 
 def postpone(connection: Connection, waiting: Iterable[Any], until: datetime) -> None:
-    """Look at invitations again later, when every channel has another turn: none is free for them now."""
+    """Look at invitations again later, when every channel has another turn: none is free, or it is too early."""
     rows = [(row.id, row.revision) for row in waiting]
     if rows:
         connection.execute(_postponing(connection.dialect.name), {**as_given(rows), "until": until})
@@ -140,6 +144,13 @@ def _postponing(dialect: str) -> Update:
         "revision": rows.c.revision + 1,
     }
     return update(table).where(table.c.id == rows.c.id, table.c.revision == rows.c.revision).values(**values)
+
+
+def look_again(connection: Connection, survey_id: str) -> None:
+    """Look at everything of a survey that is due anew: what it waited for is no longer what it was."""
+    waiting = (table.c.survey_id == survey_id, in_states(table.c.state, *DUE), table.c.next_attempt_at > table.c.due_at)
+    values = {"next_attempt_at": table.c.due_at, "revision": table.c.revision + 1}
+    connection.execute(update(table).where(*waiting).values(**values))
 
 
 def release(connection: Connection, claimed: Iterable[Claimed], *, tried: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -14,10 +14,11 @@ from hub.domain.states import ANSWERABLE, State
 from hub.store.claims import Claimed
 from hub.store.given import as_given, given
 from hub.store.leases import SENDING_LEASE
+from hub.store.reminders import answered_among, first_of
 from hub.store.sql import in_states, is_also
 from hub.store.suppressions import suppressed_among
 from hub.store.tables import invitation as table
-from hub.store.tables import suppression
+from hub.store.tables import response, suppression
 from hub.store.types import Instant
 
 _DEPARTED = sorted(ANSWERABLE)
@@ -28,8 +29,9 @@ def depart(
 ) -> set[str]:
     """Move `claimed -> sending` where the claim still holds, the mailbox is not suppressed and the interval allows.
 
-    Return the ids that may go. The interval is guarded by person and by mailbox under locks of the database, so
-    that two workers never both find the way free. Refused invitations are cancelled with their reason.
+    What a reminder reminds of does not count for the interval, and once that is answered the reminder stays. Return
+    the ids that may go. The interval is guarded by person and by mailbox under locks of the database, so that two
+    workers never both find the way free. Refused invitations are cancelled with their reason.
     """
     _lock_guards(connection, batch)
     gone: set[str] = set()
@@ -87,6 +89,7 @@ def _departing(dialect: str, *, has_interval: bool) -> Update:
         table.c.claim == rows.c.claim,
         is_also(table.c.state, State.CLAIMED),
         ~exists().where(suppression.c.key == rows.c.key),
+        ~exists().where(response.c.invitation_id == table.c.reminder_of),
     ]
     if has_interval:
         conditions += [~rival for rival in _rivals()]
@@ -104,7 +107,7 @@ def _rivals() -> list[ColumnElement[bool]]:
     other = table.alias("other")
     left = and_(
         is_also(other.c.survey_id, table.c.survey_id),
-        other.c.id != table.c.id,
+        first_of(other) != first_of(table),
         in_states(other.c.state, *_DEPARTED),
         other.c.sent_at > bindparam("since", type_=Instant()),
     )
@@ -115,10 +118,15 @@ def _rivals() -> list[ColumnElement[bool]]:
 
 def _cancel_refused(connection: Connection, refused: Iterable[Claimed], now: datetime) -> None:
     suppressed = suppressed_among(connection, {one.mailbox for one in refused})
-    rows = [
-        (one.id, one.claim, Reason.SUPPRESSED if one.mailbox in suppressed else Reason.THROTTLED) for one in refused
-    ]
+    answered = answered_among(connection, {one.reminder_of for one in refused if one.reminder_of is not None})
+    rows = [(one.id, one.claim, _why(one, suppressed, answered)) for one in refused]
     connection.execute(_cancelling(connection.dialect.name), {**as_given(rows), "now": now})
+
+
+def _why(refused: Claimed, suppressed: Collection[str], answered: Collection[str]) -> Reason:
+    if refused.mailbox in suppressed:
+        return Reason.SUPPRESSED
+    return Reason.ANSWERED if refused.reminder_of in answered else Reason.THROTTLED
 
 
 @cache

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
 from hub.domain.states import State
+from hub.store import reminders
 from hub.store.configuration import add_pause, raise_revision, read_setting, write_setting
 from hub.store.tables import invitation, setting
 from hub.store.types import Instant
@@ -57,14 +58,15 @@ def may_have_left(connection: Connection, stopped_at: datetime) -> int:
 def end(connection: Connection, *, stopped_at: datetime, now: datetime) -> int:
     """Send again. What may have left is unknown, as of the latest moment possible; return how many.
 
-    Also what was cancelled during the hold: it may have left all the same. The time of the hold makes no invitation
-    late.
+    Also what was cancelled during the hold: it may have left all the same. Reminders that the other hub may have
+    scheduled are left out. The time of the hold makes no invitation late.
     """
     waiting = update(invitation).where(invitation.c.state.in_(_MAY_HAVE_LEFT), invitation.c.sent_at.is_not(None))
     touched = {"lease_until": None, "claim": None, "revision": invitation.c.revision + 1}
     left = {"state": State.UNKNOWN, "sent_at": stopped_at, "note": _NOTE, **touched}
     unknown = connection.execute(waiting.where(invitation.c.sent_at <= stopped_at).values(**left)).rowcount
     connection.execute(waiting.values(sent_at=None, revision=invitation.c.revision + 1))
+    reminders.skip_until(connection, stopped_at)
     hold = current(connection)
     if hold is not None:
         add_pause(connection, hold.restored_at, now)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Text, and_, bindparam, func, select, type_coe
 from hub.store import score_counts
 from hub.store.configuration import REVISION
 from hub.store.outboxes import supersede_of
+from hub.store.reminders import first_of
 from hub.store.score_counts import Key
 from hub.store.sql import in_states, insert_many, upsert
 from hub.store.tables import invitation, outbox, person, response, response_version
@@ -40,18 +41,21 @@ class Answer:
 def asked(connection: Connection, invitation_id: str) -> Any:
     """Return an invitation with all that an answer to it depends on, in one row, or None.
 
-    `response_id`, `score`, `comment`, `ratings`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language)
-    and `segments` are of the answer so far, if any; `last_rated_at` is of all that the person ever answered, `profile`
-    and `locale` are the person's, and `configuration` is its revision.
+    It may be a reminder, whose answer is that of the invitation `first_id`. `response_id`, `score`, `comment`,
+    `ratings`, `version`, `first_rated_at`, `rated_at`, `answered_in` (a language) and `segments` are of the answer so
+    far, if any; `last_rated_at` is of all that the person ever answered, `profile` and `locale` are the person's, and
+    `configuration` is its revision.
     """
     return connection.execute(_ASKED, {"invitation": invitation_id}).one_or_none()
 
 
+_FIRST = first_of(invitation)
 _any = response.alias("any_response")
 _ASKED = (
     select(
         *(invitation.c[name] for name in ("id", "survey_id", "person_id", "mailbox", "state", "channel_id", "sent_at")),
         *(invitation.c[name] for name in ("texts_version", "language")),
+        _FIRST.label("first_id"),
         response.c.id.label("response_id"),
         *(response.c[name] for name in ("score", "comment", "ratings", "version", "first_rated_at", "rated_at")),
         response.c.language.label("answered_in"),
@@ -65,7 +69,7 @@ _ASKED = (
         REVISION.label("configuration"),
     )
     .select_from(invitation)
-    .outerjoin(response, response.c.invitation_id == invitation.c.id)
+    .outerjoin(response, response.c.invitation_id == _FIRST)
     .outerjoin(person, person.c.id == invitation.c.person_id)
     .where(invitation.c.id == bindparam("invitation"))
 )
@@ -93,7 +97,8 @@ def record(
     rated_at = asked.rated_at if asked.score == answer.score else _after_all_others(asked.last_rated_at, now)
     said = {"score": answer.score, "comment": answer.comment, "ratings": answer.ratings}
     counted = {"language": answer.language, "segments": dict(answer.segments), "texts_version": answer.texts_version}
-    row = {"id": id, "invitation_id": asked.id, "survey_id": asked.survey_id, "person_id": asked.person_id, **said}
+    whose = {"invitation_id": asked.first_id, "survey_id": asked.survey_id, "person_id": asked.person_id}
+    row = {"id": id, **whose, **said}
     row |= {"version": version, "first_rated_at": asked.first_rated_at or now, "rated_at": rated_at, "updated_at": now}
     changed = [*said, *counted, "version", "rated_at", "updated_at"]
     upsert(connection, response, [{**row, **counted}], update=changed)

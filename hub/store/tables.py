@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -196,6 +197,9 @@ invitation = Table(
     Column("concluded_at", Instant),
     Column("provider_id", Text),
     Column("note", Text),
+    Column("at_once", Boolean, nullable=False, server_default=false()),
+    Column("reminder_of", Text),
+    Column("reminder_number", Integer, nullable=False, server_default="0"),
     # One open invitation a survey and person. `sending` stands outside: two people found to be one may both have a
     # mail on its way, and neither can be called back.
     _partial_index(
@@ -211,6 +215,18 @@ invitation = Table(
     Index("invitation_mailbox", "mailbox"),
     Index("invitation_due", "survey_id", "due_at"),
     Index("invitation_state", "survey_id", "state", "id"),
+    _partial_index("invitation_sent", "survey_id", "sent_at", where=_state_in("sent")),
+    _partial_index(
+        "invitation_reminder", "reminder_of", "reminder_number", unique=True, where="reminder_of IS NOT NULL"
+    ),
+)
+
+reminding = Table(
+    "reminding",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("sent_until", Instant, nullable=False),
+    comment="Surveys that send reminders: whose mail was sent until then was looked at, and is not once more",
 )
 
 attempt = Table(

@@ -174,6 +174,9 @@ _INVITATION = (
     invitation.c.reason,
     invitation.c.late_from,
     invitation.c.revision,
+    invitation.c.at_once,
+    invitation.c.reminder_of,
+    invitation.c.reminder_number,
 )
 
 
@@ -193,6 +196,9 @@ def _invitation(row: Any) -> Invitation:
         reason=row.reason,
         late_from=row.late_from,
         revision=row.revision,
+        is_at_once=row.at_once,
+        reminder_of=row.reminder_of,
+        reminder_number=row.reminder_number,
     )
 
 
@@ -209,7 +215,7 @@ def _load_refusals(connection: Connection, world: World, mailboxes: Collection[s
     world.refused_at.update({row.mailbox: row.at for row in connection.execute(statement)})
 
 
-# Counts
+# Counts, of first mails: a reminder asks nobody whom they don't count
 
 
 def _count_day(connection: Connection, survey_id: str, day: date) -> int:
@@ -223,6 +229,7 @@ def _count(connection: Connection, survey_id: str, start: datetime, span: timede
         invitation.c.due_at >= start,
         invitation.c.due_at < start + span,
         invitation.c.state.in_(states),
+        invitation.c.reminder_of.is_(None),
     )
     return connection.scalar(statement) or 0
 
@@ -237,6 +244,7 @@ def _count_ahead(connection: Connection, one: Invitation) -> int:
         invitation.c.due_at < start + timedelta(days=1),
         invitation.c.id != one.id,
         invitation.c.state.in_(_COUNTED),
+        invitation.c.reminder_of.is_(None),
         or_(departed, is_before),
     )
     return connection.scalar(statement) or 0
@@ -265,6 +273,7 @@ class BusiestHours:
             .where(
                 invitation.c.survey_id == survey_id,
                 invitation.c.state.in_(sorted(SENT_STATES)),
+                invitation.c.reminder_of.is_(None),
                 invitation.c.sent_at > self._now - BRAKE_LOOKS_BACK,
                 invitation.c.sent_at < self._now.replace(minute=0, second=0, microsecond=0),
             )

@@ -15,7 +15,7 @@ from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
 from hub.logs import job_id
-from hub.pipeline import count, decide, deliver, forget, notify, sync
+from hub.pipeline import count, decide, deliver, forget, notify, remind, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.pipeline.sources import readable_sources
 from hub.plugins import Plugins, find_plugins
@@ -82,6 +82,9 @@ def _decide(hub: Hub) -> list[str]:
 
 def _deliver(hub: Hub) -> list[str]:
     started = time.monotonic()
+    reminded = remind.remind(hub, until=started + BOX_S)
+    if reminded:
+        log.info("Scheduled %s", counted(reminded, "reminder"))
     number = deliver.drain(hub, until=started + BOX_S)
     if number:
         log.info("Tried to send %s", counted(number, "mail"))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.admin import weekly
-from hub.pipeline import count, notify, sync
+from hub.pipeline import count, notify, remind, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
 from hub.pipeline.turns import turns_to_see
@@ -110,9 +110,11 @@ def due_jobs(hub: Hub) -> list[str]:
             for survey in configuration.rules
             if survey.enabled and turns.room(configuration.surveys[survey.id].connections[Role.CHANNEL])
         ]
-        due_at = None if holds.current(connection) else claims.next_due_at(connection, sending)
-        if due_at is not None and due_at <= now:
-            names.append("deliver")
+        if holds.current(connection) is None:
+            due_at = claims.next_due_at(connection, sending)
+            is_due = due_at is not None and due_at <= now
+            if is_due or remind.is_any_due(connection, configuration, now):
+                names.append("deliver")
         paused = pauses.paused(connection, now)
         runs = [
             run

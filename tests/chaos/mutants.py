@@ -65,7 +65,7 @@ MUTANTS = (
                 new="lost.values(state=State.QUEUED, claim=None, sent_at=None, lease_until=None,",
             )
         ],
-        breaks="No mailbox got two mails",
+        breaks="No mailbox got two mails, nor two reminders",
         plan=_again_and_again("workers_killed_while_a_mail_is_handed_over", times=3),
     ),
     Mutant(
@@ -105,7 +105,7 @@ MUTANTS = (
                 new="[exists().where(left, same_person)]",
             ),
         ],
-        breaks="No mailbox got two mails",
+        breaks="No mailbox got two mails, nor two reminders",
     ),
     Mutant(
         name="departing without a look at the claim",
@@ -116,7 +116,7 @@ MUTANTS = (
                 new="",
             )
         ],
-        breaks="No mailbox got two mails",
+        breaks="No mailbox got two mails, nor two reminders",
         plan=_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=4, every_s=5, times=3),
     ),
     Mutant(

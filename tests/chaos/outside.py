@@ -37,6 +37,8 @@ class Letter:
     invitation_id: str
     link: str
     via: str
+    seen_at: float
+    """When somebody first looked, by the monotonic clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,12 +216,14 @@ def _letter_of(mail: ReceivedMail) -> Letter:
         invitation_id=message["Message-ID"].strip("<>").partition("@")[0],
         link=_first_link(text.get_content()),
         via="smtp",
+        seen_at=time.monotonic(),
     )
 
 
 def _letter_of_call(mail: dict[str, list[dict[str, str]]], mailbox: str, invitation_id: str) -> Letter:
     link = _first_link(mail["content"][0]["value"])
-    return Letter(mailbox=mailbox, invitation_id=invitation_id, link=link, via="sendgrid")
+    seen_at = time.monotonic()
+    return Letter(mailbox=mailbox, invitation_id=invitation_id, link=link, via="sendgrid", seen_at=seen_at)
 
 
 def _first_link(text: str) -> str:

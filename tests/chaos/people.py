@@ -133,7 +133,9 @@ class Crowd:
     accepted: set[str] = field(default_factory=set)
     """The messageIds of all bodies that were answered 200."""
     voted: dict[str, Voted] = field(default_factory=dict)
-    """The newest confirmed answer, by invitation."""
+    """The newest confirmed answer, by the first mail to the mailbox."""
+    voted_at: dict[str, float] = field(default_factory=dict)
+    """When a mailbox first was told that its answer is recorded, by the monotonic clock."""
     statuses: Counter[int] = field(default_factory=Counter)
     gave_up: list[str] = field(default_factory=list)
 
@@ -144,6 +146,8 @@ class Crowd:
         self._gone = threading.Event()
         self._taken: list[int] = []
         self._read: set[str] = set()
+        self._first_mails: dict[str, str] = {}
+        """By mailbox."""
         self._started = time.monotonic()
         self._threads: list[threading.Thread] = []
 
@@ -191,14 +195,21 @@ class Crowd:
         return self._read >= {letter.invitation_id for letter in self.post()}
 
     def _read_mail(self, number: int) -> None:
-        """Answer some mails, some of those twice; let scanners open every link of others."""
+        """Answer some mails, some of those twice; let scanners open every link of others.
+
+        Some answer only once they are reminded; who has answered leaves a reminder alone.
+        """
         session = requests.Session()
         while not self._closing.wait(0.1):
             for letter in self.post():
-                is_mine = zlib.crc32(letter.invitation_id.encode()) % READERS == number
+                is_mine = zlib.crc32(letter.mailbox.encode()) % READERS == number
                 if not is_mine or letter.invitation_id in self._read or self._closing.is_set():
                     continue
-                dice = random.Random(f"{self.seed}-{letter.mailbox}")
+                first = self._first_mails.setdefault(letter.mailbox, letter.invitation_id)
+                dice = random.Random(f"{self.seed}-{letter.mailbox}-{first == letter.invitation_id}")
+                if first in self.voted:
+                    self._read.add(letter.invitation_id)
+                    continue
                 if dice.random() < 0.1:
                     self._scan(session, letter)
                 if dice.random() < 0.4 and self._vote(session, letter, dice) and dice.random() < 0.3:
@@ -216,7 +227,8 @@ class Crowd:
         tries = self._until_taken(session, path, data={"score": rating, "comment": comment}, allow_redirects=False)
         if tries:
             with self._lock:
-                self.voted[letter.invitation_id] = Voted(rating=rating, comment=comment)
+                self.voted[self._first_mails[letter.mailbox]] = Voted(rating=rating, comment=comment)
+                self.voted_at.setdefault(letter.mailbox, time.monotonic())
         return tries == 1
 
     def _until_taken(self, session: requests.Session, path: str, **request: Any) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.domain.states import WAITING, State
 from hub.pipeline import sync
 from hub.store import intake
+from hub.store.reminders import looked_until
 from hub.store.tables import invitation, outbox
 from tests.chaos.people import Crowd, make_feed
 from tests.chaos.plan import Injection, Play, make_plan, playing
@@ -150,7 +151,7 @@ def settle(on: Stage, crowd: Crowd, within_s: float) -> list[str]:
     """Have everything decided, mailed, answered and synced; return what takes too long."""
     problems = [
         *until(crowd.has_sent_all, within_s, "every identify accepted"),
-        *come_to_rest(lambda: what_waits_for_mail(on), on, within_s),
+        *come_to_rest(lambda: what_waits_for_mail(on) | whose_reminders_wait(on), on, within_s),
         *until(crowd.has_read_all, within_s, "every mail read"),
     ]
     crowd.finish(within_s)
@@ -182,6 +183,19 @@ def what_waits_for_mail(on: Stage) -> dict[str, int]:
         waiting = connection.scalar(select(func.count()).where(invitation.c.state.in_(sorted(WAITING)))) or 0
     found = {"bodies": intake.waiting(on.hub.store)[0], "invitations": waiting}
     return {what: number for what, number in found.items() if number}
+
+
+def whose_reminders_wait(on: Stage) -> dict[str, int]:
+    """Return how many surveys have sent mails that were not looked at for reminders yet."""
+    sent = (invitation.c.state == State.SENT, invitation.c.reminder_of.is_(None))
+    newest = select(invitation.c.survey_id, func.max(invitation.c.sent_at).label("at"))
+    with on.hub.store.read() as connection:
+        sent_at = {
+            row.survey_id: row.at for row in connection.execute(newest.where(*sent).group_by(invitation.c.survey_id))
+        }
+        looked = looked_until(connection)
+    number = sum(1 for survey_id, at in sent_at.items() if survey_id not in looked or looked[survey_id] < at)
+    return {"surveys with reminders": number} if number else {}
 
 
 def until(condition: Callable[[], object], timeout_s: float, what: str) -> list[str]:

@@ -65,6 +65,8 @@ targets = ["product"]
 enabled = true
 max_delay_days = 14
 surge_brake = false
+reminders = 1
+reminder_after_days = 0.005
 
 [surveys.app]
 sources = ["app"]
@@ -73,6 +75,8 @@ targets = ["product"]
 enabled = true
 max_delay_days = 14
 surge_brake = false
+reminders = 1
+reminder_after_days = 0.005
 """
 
 

@@ -24,6 +24,9 @@ from tests.chaos.stage import Stage
 IN_FLIGHT = 2 * 16
 """Two workers, and the messages that a channel has in hand at a time: the most that one fault leaves in doubt."""
 
+LONGEST_ON_ITS_WAY_S = 20.0
+"""A mail that departed just before the answer, held up by a fault."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -67,6 +70,11 @@ class Evidence:
         """The invitations whose mail is in a mailbox."""
         return {letter.invitation_id for letter in self.letters}
 
+    def is_reminder(self, letter: Letter) -> bool:
+        """Return whether a letter reminds of one before."""
+        row = self.invitations.get(letter.invitation_id)
+        return row is not None and row.reminder_of is not None
+
     @property
     def unknown(self) -> set[str]:
         """The invitations of which the hub says that nobody can know."""
@@ -108,9 +116,27 @@ def every_event_has_one_decision(evidence: Evidence) -> Iterator[str]:
 
 
 def nobody_was_mailed_twice(evidence: Evidence) -> Iterator[str]:
-    """No mailbox got two mails"""
-    counts = Counter(letter.mailbox for letter in evidence.letters)
-    yield from (f"{mailbox} got {number}" for mailbox, number in counts.items() if number > 1)
+    """No mailbox got two mails, nor two reminders"""
+    counts = Counter((letter.mailbox, evidence.is_reminder(letter)) for letter in evidence.letters)
+    yield from (f"{mailbox} got {number}" for (mailbox, _), number in counts.items() if number > 1)
+
+
+def nobody_was_reminded_in_vain(evidence: Evidence) -> Iterator[str]:
+    """Who answered was not reminded after it"""
+    for letter in evidence.letters:
+        voted_at = evidence.crowd.voted_at.get(letter.mailbox)
+        if voted_at is not None and evidence.is_reminder(letter) and letter.seen_at - voted_at > LONGEST_ON_ITS_WAY_S:
+            yield f"{letter.mailbox} was reminded {letter.seen_at - voted_at:.0f} s after the answer"
+
+
+def all_others_were_reminded(evidence: Evidence) -> Iterator[str]:
+    """Who did not answer was reminded, except of what was under way when a fault hit"""
+    answered = {row.invitation_id for row in evidence.rows(select(response.c.invitation_id))}
+    reminded = {row.reminder_of for row in evidence.invitations.values()}
+    first_mails = {id for id, row in evidence.invitations.items() if row.state == State.SENT and not row.reminder_of}
+    missing = first_mails - answered - reminded
+    if len(missing) > most_unknown(evidence):
+        yield f"{len(missing)} of {len(first_mails - answered)} were not reminded"
 
 
 def nobody_was_mailed_wrongly(evidence: Evidence) -> Iterator[str]:
@@ -205,6 +231,8 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     everything_answered_200_is_stored,
     every_event_has_one_decision,
     nobody_was_mailed_twice,
+    nobody_was_reminded_in_vain,
+    all_others_were_reminded,
     nobody_was_mailed_wrongly,
     nothing_was_lost_silently,
     sent_means_that_a_server_has_it,

@@ -64,6 +64,11 @@ sources = ["product"]
 channels = ["relay"]
 min_delay_days = 30
 max_delay_days = 60
+reminders = 2
+send_days = ["mon", "tue", "wed", "thu", "fri"]
+send_from = "09:00"
+send_until = "17:00"
+send_timezone = "Europe/Berlin"
 """
 NAMES = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Radia", "Alan", "Margaret", "Tony", "Frances", "Ken", "Jean"]
 COMMENTS = [

@@ -105,6 +105,31 @@ def test_what_is_sent_now_is_due_at_once(lab: Lab, visitor: Visitor) -> None:
     assert lab.deliver() == 1
 
 
+def test_what_waits_for_the_hours_of_its_survey_says_so(lab: Lab, visitor: Visitor) -> None:
+    lab.set(send_from="22:00")
+    lab.decide(identify("ada"))
+    sentence = "Waits for Wednesday, 11 March, 22:00 (UTC)."
+    assert sentence in visitor.get("/queue").text
+    page = visitor.get(f"/queue/{lab.invitations()[0].id}").text
+    assert sentence in page
+    assert "Send now does not wait for the days and hours" in page
+
+
+def test_a_reminder_is_called_one_and_leads_to_its_mail(lab: Lab) -> None:
+    lab.set(reminders=1)
+    lab.remind()
+    lab.decide(identify("ada"))
+    lab.deliver()
+    lab.clock.advance(timedelta(days=7))
+    lab.remind()
+    first, reminder = lab.invitations()
+    visitor = visitor_of(lab.hub)
+    assert "onboarding, a reminder" in visitor.get("/queue").text
+    page = visitor.get(f"/queue/{reminder.id}").text
+    assert "Reminder of onboarding to ada@acme.example" in page
+    assert f'<a href="/queue/{first.id}">the mail before</a>' in page
+
+
 def test_button_on_an_old_page_does_nothing(lab: Lab, visitor: Visitor) -> None:
     [id] = schedule(lab, "ada")
     visitor.post(f"/queue/{id}/hold", revision=0)

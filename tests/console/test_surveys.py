@@ -114,6 +114,9 @@ def test_settings_are_saved_and_the_switch_stays(hub: Hub) -> None:
         ("holdout_percent", "101", "Must be 0 to 100"),
         ("daily_limit", "1.5", "Write a whole number."),
         ("brand", "x" * 61, ""),
+        ("reminders", "3", "Must be 0, 1 or 2."),
+        ("send_from", "9 am", "Write a time of day such as 09:00."),
+        ("send_timezone", "Berlin", "There is no time zone"),
     ],
 )
 def test_a_wrong_setting_is_told_beside_its_field_and_kept_as_typed(hub: Hub, field: str, text: str, said: str) -> None:
@@ -124,6 +127,15 @@ def test_a_wrong_setting_is_told_beside_its_field_and_kept_as_typed(hub: Hub, fi
     assert problem(page.text, field)
     assert f'value="{text}"' in page.text
     assert settings_of(hub) == before
+
+
+def test_days_and_hours_of_mails_are_set_and_said_in_a_sentence(hub: Hub) -> None:
+    hours = {"send_days": ["fri", "mon"], "send_from": "09:00", "send_until": "17:30", "send_timezone": "Europe/Berlin"}
+    page = visitor_of(hub).post("/surveys/onboarding", **{**typed(hub), **hours, "reminders": "2"})
+    assert "Saved." in page.text
+    assert "Mails go out on Monday and Friday between 09:00 and 17:30, in" in page.text
+    assert "Who has not answered 7 days after the mail is reminded, and once more 7 days after that." in page.text
+    assert {name: settings_of(hub)[name] for name in hours} == hours
 
 
 def test_the_order_of_channels_is_that_of_the_form(hub: Hub) -> None:

@@ -340,7 +340,7 @@ def test_invitation_that_changed_meanwhile_is_not_written_over(lab):
         worlds.load(connection, world, ids=named, surveys=lab.hub.registry.current().rules, now=NOW)
     for id in named:
         [waiting] = world.invitations(id, "")
-        world.move(waiting, NOW + days(9), NOW, brake=False)
+        world.move(waiting, NOW + days(9), NOW, opens_at=NOW + days(9), brake=False)
     assert set(world.changed) == {row.id for row in lab.invitations()}
     table = tables.invitation
     with lab.hub.store.write() as connection:

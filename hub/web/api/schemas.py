@@ -355,6 +355,10 @@ class InvitationSchema(Schema):
     channel = fields.String(required=True, allow_none=True)
     sent_at = Moment(required=True, allow_none=True)
     concluded_at = Moment(required=True, allow_none=True)
+    reminder_of = fields.String(
+        required=True, allow_none=True, metadata={"description": "The invitation that a reminder is about."}
+    )
+    reminder_number = fields.Integer(required=True, metadata={"description": "1 or 2; 0: it is no reminder."})
 
 
 class WholeInvitationSchema(InvitationSchema):
@@ -384,7 +388,7 @@ ACTIONS: Mapping[Action, str] = {
     Action.HOLD: "Hold a scheduled invitation until a person releases or cancels it",
     Action.RELEASE: "Make a held invitation due now; it is checked again before it leaves",
     Action.CANCEL: "Cancel an invitation that no worker has in hand",
-    Action.SEND_NOW: "Make a waiting invitation due now; it is checked again before it leaves",
+    Action.SEND_NOW: "Make a waiting invitation due now, at any hour; it is checked again before it leaves",
     Action.ARRIVED: "Say that a mail in doubt (`unknown`) arrived: it counts as sent",
     Action.NEVER_LEFT: "Say that a mail in doubt (`unknown`) never left: it is cancelled, and does not count as sent",
 }

@@ -35,7 +35,7 @@ WORDS: Mapping[Action, str] = {
 _DONE: Mapping[Action, str] = {
     Action.HOLD: "The mail to {} is held until you release or cancel it.",
     Action.RELEASE: "The mail to {} is released: it leaves as soon as it was checked once more.",
-    Action.SEND_NOW: "The mail to {} is due now: it leaves as soon as it was checked once more.",
+    Action.SEND_NOW: "The mail to {} is due now, whatever the hour: it leaves as soon as it was checked once more.",
     Action.CANCEL: "The mail to {} is cancelled.",
     Action.ARRIVED: "Noted: the mail to {} arrived. It counts as sent.",
     Action.NEVER_LEFT: "Noted: the mail to {} never left. It does not count as sent.",

@@ -1,7 +1,7 @@
 """Scores counted as answers come in, what an answer is counted under, and tags.
 
 Revision ID: 0008
-Revises: 0011
+Revises: 0007
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import context, op
 from hub.store.types import Instant, Json
 
 revision = "0008"
-down_revision = "0011"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

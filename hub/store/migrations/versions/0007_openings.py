@@ -1,6 +1,6 @@
 """Openings of survey links.
 
-Revision ID: 0011
+Revision ID: 0007
 Revises: 0006
 """
 
@@ -11,7 +11,7 @@ from alembic import context, op
 
 from hub.store.types import Instant
 
-revision = "0011"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
