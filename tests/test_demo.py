@@ -19,7 +19,8 @@ from click.testing import CliRunner
 
 from hub.__main__ import main
 from hub.admin.doctor import Finding
-from hub.admin.people import Entry, Story
+from hub.admin.people import Story
+from hub.admin.stories import Entry
 from hub.demo import verify
 from hub.demo.mailbox import Mail, PrintingMailbox
 from hub.demo.pages import create_pages

@@ -13,8 +13,9 @@ from hub.admin import audit, invitations, suppressions
 from hub.admin import people as stories
 from hub.admin.next_event import next_identify
 from hub.admin.paging import Slice
-from hub.admin.people import Entry, Story
+from hub.admin.people import Story
 from hub.admin.person_export import export_person
+from hub.admin.stories import Entry
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.reasons import Outcome, Stop
