@@ -102,7 +102,8 @@ def reasons_of(events: list[dict[str, object]]) -> set[object]:
 
 def test_every_reason_of_a_decision_belongs_to_one_outcome() -> None:
     listed = [reason for reasons in REASONS.values() for reason in reasons if reason is not None]
-    never_of_an_event = {Reason.DUPLICATE, Reason.WINDOW_MISSED, Reason.CANCELLED}
+    of_reminders = {Reason.ANSWERED, Reason.REMINDERS_OFF, Reason.UNDELIVERED}
+    never_of_an_event = {Reason.DUPLICATE, Reason.WINDOW_MISSED, Reason.CANCELLED, *of_reminders}
     assert sorted(listed) == sorted(set(Reason) - never_of_an_event)
 
 

@@ -76,7 +76,8 @@ def _entered(secret: str, wanted: str) -> Response:
     before = session_secret()
     if before is not None:
         sessions.log_out(hub(), before)
-    session.clear()  # what was said to whoever was here before
+    if session:  # what was said to whoever was here before
+        session.clear()
     return start_session(redirect(wanted, code=303), secret)
 
 
