@@ -36,6 +36,7 @@ SHOWN = {
     "home": ("light", WIDE),
     "survey": ("light", WIDE),
     "what would have happened": ("light", WIDE),
+    "texts": ("light", WIDE),
     "readiness": ("dark", WIDE),
     "person": ("light", WIDE),
     "queue": ("dark", WIDE),

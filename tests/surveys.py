@@ -42,6 +42,9 @@ class InMemorySurveys:
     def open(self, token: str) -> SurveyView | None:
         return self.views.get(token)
 
+    def is_trial(self, token: str) -> bool:
+        return False
+
     def note_opening(self, token: str, score: int | None) -> None:
         self.openings.append((token, score))
 

@@ -186,6 +186,7 @@ def apply(hub: Hub, made: Plan) -> None:
                 enabled=survey.enabled,
                 settings=survey.settings,
                 connections=links,
+                by=audit.acting(),
                 now=now,
             )
             if survey_id in settings and _window(settings[survey_id]) != _window(survey.settings):

@@ -144,6 +144,11 @@ def act_as(who: str) -> None:
     _acting.set(who)
 
 
+def acting() -> str:
+    """Return who does what is being done."""
+    return _acting.get()
+
+
 @contextmanager
 def acting_as(who: str) -> Iterator[None]:
     """Say who does what is done inside."""
@@ -156,7 +161,7 @@ def acting_as(who: str) -> Iterator[None]:
 
 def note(hub: Hub, connection: Connection, action: Action, subject: str, **detail: Any) -> None:
     """Write an entry in a transaction of the caller's, about whoever acts. `detail` holds no secret and no address."""
-    row = {"id": new_id(), "at": hub.now(), "who": _acting.get(), "action": action, "subject": subject}
+    row = {"id": new_id(), "at": hub.now(), "who": acting(), "action": action, "subject": subject}
     connection.execute(insert(table), [{**row, "detail": detail}])
 
 

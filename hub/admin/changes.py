@@ -32,16 +32,17 @@ def new_survey(wanted: WantedSurvey) -> str:
 
 def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[str]:
     """Return a line for each setting that differs; of those in `hidden` only that they do."""
-    lines = []
+    return [
+        f"{key}: changed" if key in hidden else f"{key}: {_shown(was)} -> {_shown(became)}"
+        for key, was, became in differences(before, after)
+    ]
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return each setting that differs, by its path, with its two values; None is one that is not there."""
     before, after = _one_by_one(before), _one_by_one(after)
-    for key in sorted({*before, *after}):
-        if before.get(key) == after.get(key):
-            continue
-        if key in hidden:
-            lines.append(f"{key}: changed")
-        else:
-            lines.append(f"{key}: {_shown(before.get(key))} -> {_shown(after.get(key))}")
-    return lines
+    keys = sorted({*before, *after})
+    return [(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)]
 
 
 def _settings(values: Mapping[str, Any]) -> list[str]:

@@ -135,7 +135,7 @@ class _Teller:
             said = f", and wrote: {row.comment}" if row.comment else ""
             sentence = f"Answered survey {names[row.response_id]} with {row.score}{said}"
             details = {"score": row.score, "comment": row.comment, "ratings": row.ratings, "version": row.version}
-            details |= seen[row.response_id]
+            details |= {"survey": names[row.response_id], **seen[row.response_id]}
             details["detail"] = _beside_the_score(**seen[row.response_id], ratings=row.ratings)
             yield Entry(at=row.at, what="answer", sentence=sentence, details=details)
 

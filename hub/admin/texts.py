@@ -27,7 +27,6 @@ from hub.store.types import new_id
 
 SAMPLE: Mapping[str, Any] = {"name": "Ada Lovelace", "plan": "pro"}
 """The traits of the customer of previews, where nobody else is named."""
-NO_TOKEN = "test"  # noqa: S105  no invitation has it
 _ADDRESS = "ada@example.com"
 
 
@@ -35,11 +34,13 @@ _ADDRESS = "ada@example.com"
 class Version:
     """What customers saw of a survey from `saved_at` on; `number` counts from 1.
 
+    `saved_by` is as in the audit log, None of what was there before versions were kept.
     `content` has `language`, `brand`, `brand_colour`, `logo` (its name below `/s/logo/`), `ratings` and `texts`.
     """
 
     number: int
     saved_at: datetime
+    saved_by: str | None
     content: Mapping[str, Any]
 
 
@@ -120,7 +121,7 @@ def trial_mail(
 
 
 def _version(row: Any) -> Version:
-    return Version(number=row.number, saved_at=row.saved_at, content=row.content)
+    return Version(number=row.number, saved_at=row.saved_at, saved_by=row.saved_by, content=row.content)
 
 
 def _somebody(hub: Hub, person_id: str | None, sample: Mapping[str, Any]) -> tuple[Profile, str | None]:
@@ -158,8 +159,8 @@ def _mail(hub: Hub, draft: Draft, seen: OpenSurvey, profile: Profile, *, to: str
             id=f"test-{new_id()}",
             to=to,
             name=display_name(profile),
-            survey_url=survey_url(base_url, NO_TOKEN),
-            unsubscribe_url=unsubscribe_url(base_url, NO_TOKEN),
+            survey_url=survey_url(base_url, hub.keys.trial_token),
+            unsubscribe_url=unsubscribe_url(base_url, hub.keys.trial_token),
             brand=seen.brand,
             language=seen.language,
             message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",

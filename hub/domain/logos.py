@@ -20,6 +20,7 @@ _MAGIC: Mapping[str, tuple[bytes, ...]] = {
     "jpeg": (b"\xff\xd8\xff",),
     "gif": (b"GIF87a", b"GIF89a"),
 }
+_TOO_LARGE = f"is larger than {LARGEST // 1024} KB; make the image smaller, 400 pixels wide are plenty"
 _DATA = re.compile(r"data:image/(png|jpeg|gif);base64,([A-Za-z0-9+/=]+)")
 
 
@@ -40,7 +41,7 @@ def logo_of(setting: str) -> Logo | None:
     if not setting:
         return None
     if len(setting) > LONGEST:
-        raise ValueError(f"is larger than {LARGEST // 1024} KB; make the image smaller, 400 pixels wide are plenty")
+        raise ValueError(_TOO_LARGE)
     match = _DATA.fullmatch(setting)
     if match is None:
         raise ValueError("write the image as data:image/png;base64,... (or jpeg, or gif)")
@@ -50,7 +51,13 @@ def logo_of(setting: str) -> Logo | None:
     except binascii.Error:
         raise ValueError("its base64 is damaged; encode the file once more") from None
     if len(image) > LARGEST:
-        raise ValueError(f"is larger than {LARGEST // 1024} KB; make the image smaller, 400 pixels wide are plenty")
+        raise ValueError(_TOO_LARGE)
     if not image.startswith(_MAGIC[kind]):
         raise ValueError(f"is no {kind.upper()} image, whatever it says; save it as PNG, JPEG or GIF")
     return Logo(name=f"{hashlib.sha256(image).hexdigest()[:32]}.{kind}", media_type=f"image/{kind}", image=image)
+
+
+def setting_of(image: bytes) -> str:
+    """Return an image as the setting holds it; `logo_of` says whether it can be a logo."""
+    kind = next((kind for kind, begins in _MAGIC.items() if image.startswith(begins)), "png")
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

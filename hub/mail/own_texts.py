@@ -63,8 +63,9 @@ def rating_labels(texts: SurveyTexts, language: str, values: Values) -> Mapping[
     """Return what the survey's ratings are called, by name and in their order."""
     wordings = own_wordings(texts, language, [f"ratings.{name}" for name in texts.ratings])
     own = {name: filled(name, wording, values) for name, wording in wordings.items()}
-    return {name: own.get(f"ratings.{name}") or _plain_label(name) for name in texts.ratings}
+    return {name: own.get(f"ratings.{name}") or plain_label(name) for name in texts.ratings}
 
 
-def _plain_label(name: str) -> str:
+def plain_label(name: str) -> str:
+    """Return what a rating is called that no text names."""
     return name.replace("_", " ").replace("-", " ").strip().capitalize() or name

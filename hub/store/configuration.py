@@ -193,12 +193,13 @@ def save_survey(
     enabled: bool,
     settings: Mapping[str, Any],
     connections: Mapping[Role, Sequence[str]],
+    by: str,
     now: datetime,
 ) -> str:
     """Create or change a survey and return its id. The spans in which it was off are remembered.
 
-    What customers see is kept as a new version where it changed. One that was retired comes back with its history:
-    its interval still counts.
+    What customers see is kept as a new version of somebody's (`by`) where it changed. One that was retired comes back
+    with its history: its interval still counts.
     """
     table = tables.survey
     found = connection.execute(select(table).where(table.c.name == name)).one_or_none()
@@ -211,7 +212,7 @@ def save_survey(
         survey_id = found.id
         values |= _pauses_of(found, enabled=enabled, now=now)
         connection.execute(update(table).where(table.c.id == survey_id).values(**values))
-    texts.keep(connection, survey_id, settings, now)
+    texts.keep(connection, survey_id, settings, by=by, now=now)
     links = tables.survey_connection
     connection.execute(delete(links).where(links.c.survey_id == survey_id))
     rows = [

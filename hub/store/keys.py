@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from hub.config import ConfigError, Settings
 
 _SIGNATURE_BYTES = 12
+_TRIAL = b"test mail".hex()
 
 
 class Keys:
@@ -64,6 +65,15 @@ class Keys:
             return None
         genuine = any(hmac.compare_digest(_sign(key, raw), signature) for key in self._signing)
         return raw.hex() if genuine else None
+
+    @property
+    def trial_token(self) -> str:
+        """The token of the links in test mails, behind which there is no invitation."""
+        return self.token_of(_TRIAL)
+
+    def is_trial(self, token: str) -> bool:
+        """Return whether a token is one of a test mail from here."""
+        return self.invitation_of(token) == _TRIAL
 
     def voucher_for(self, text: str) -> str:
         """Return what only this hub can say about `text` (hex HMAC-SHA256)."""

@@ -98,6 +98,7 @@ survey_texts = Table(
     Column("number", Integer, primary_key=True),
     Column("content", Json, nullable=False),
     Column("saved_at", Instant, nullable=False),
+    Column("saved_by", Text),
     comment="Every version of what customers see of a survey; invitations and responses name theirs",
 )
 

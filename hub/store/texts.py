@@ -15,7 +15,7 @@ from hub.store.tables import logo as logo_table
 from hub.store.tables import survey_texts as table
 
 
-def keep(connection: Connection, survey_id: str, settings: Mapping[str, Any], now: datetime) -> None:
+def keep(connection: Connection, survey_id: str, settings: Mapping[str, Any], *, by: str, now: datetime) -> None:
     """Keep what customers see by these settings as a new version, unless it is what they see already."""
     newest = select(table).where(table.c.survey_id == survey_id).order_by(table.c.number.desc()).limit(1)
     last = connection.execute(newest).one_or_none()
@@ -23,7 +23,7 @@ def keep(connection: Connection, survey_id: str, settings: Mapping[str, Any], no
     if last is not None and last.content == content:
         return
     number = 1 if last is None else last.number + 1
-    row = {"survey_id": survey_id, "number": number, "content": content, "saved_at": now}
+    row = {"survey_id": survey_id, "number": number, "content": content, "saved_at": now, "saved_by": by}
     insert_many(connection, table, [row])
     found = logo_of(str(settings.get("logo") or ""))
     if found is not None:

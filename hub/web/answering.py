@@ -34,6 +34,10 @@ class HubAnswering:
         except respond.NoSuchRating:
             raise UnknownRating from None
 
+    def is_trial(self, token: str) -> bool:
+        """Return whether the link is one of a test mail."""
+        return self._hub.keys.is_trial(token)
+
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:
         """Return what stands behind an unsubscribe link; changes nothing."""
         survey = respond.open_survey(self._hub, token)

@@ -28,18 +28,16 @@ STYLE_WITH_TABLES = STYLE + _sheet("tables.css")
 """The same for pages that have tables, which those for customers have not."""
 
 
-def headers_for(
-    style: str, *, frames: str = "'none'", images: str = "'none'", framed_by: str = "'none'"
-) -> dict[str, str]:
+def headers_for(style: str, *, frames: str = "'none'", images: str = "'none'") -> dict[str, str]:
     """Return the headers of a page with this style sheet.
 
-    `frames` and `images` are what it may show inside itself, and `framed_by` is what may show it.
+    `frames` and `images` are what it may show inside itself.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {
         "Content-Security-Policy": (
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src {images}; frame-src {frames}; "
-            f"form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
+            f"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         ),
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",

@@ -40,7 +40,7 @@ def blueprint(surveys: Answering) -> Blueprint:
     routes.add_url_rule("/u/<token>", "unsubscribe", pages.unsubscribe, methods=["POST"])
     for rule in ("/s", "/s/", "/s/<path:rest>", "/u", "/u/", "/u/<path:rest>"):
         routes.add_url_rule(rule, "nothing", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    routes.register_error_handler(404, _not_found)
+    routes.register_error_handler(404, pages.not_found)
     routes.register_error_handler(413, _too_large)
     return routes
 
@@ -99,6 +99,13 @@ class _Pages:
             abort(404)
         return _unsubscribe(view, "unsubscribed.html")
 
+    def not_found(self, error: HTTPException) -> Page:
+        """Return the page of a link behind which nothing is, a test mail's among them."""
+        words = _browsers_words()
+        if self._surveys.is_trial((request.view_args or {}).get("token", "")):
+            return render_template("trouble.html", words=words, title=words.trial, why=words.trial_why)
+        return render_template("trouble.html", words=words, title=words.not_found, why=words.not_found_why), 404
+
     def _open(self, token: str) -> SurveyView:
         view = self._surveys.open(_checked(token))
         if view is None:
@@ -151,11 +158,6 @@ def _drawn(page: str, view: SurveyView | UnsubscribeView, **context: Any) -> str
 
 def _nothing(rest: str = "") -> Page:
     abort(404)
-
-
-def _not_found(error: HTTPException) -> Page:
-    words = _browsers_words()
-    return render_template("trouble.html", words=words, title=words.not_found, why=words.not_found_why), 404
 
 
 def _too_large(error: HTTPException) -> Page:

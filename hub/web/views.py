@@ -77,6 +77,9 @@ class Answering(Protocol):
         UnknownRating for a rating that the survey does not ask for; nothing is recorded then.
         """
 
+    def is_trial(self, token: str) -> bool:
+        """Return whether the link is one of a test mail, behind which there is no survey."""
+
     def can_unsubscribe(self, token: str) -> UnsubscribeView | None:
         """Return what stands behind an unsubscribe link, None when it is not a live one. Changes nothing."""
 

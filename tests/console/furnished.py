@@ -11,7 +11,8 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from hub.admin import suppressions, tokens
+from hub.admin import suppressions, text_edits, tokens
+from hub.admin.text_edits import Edit
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.domain.states import State
@@ -88,6 +89,10 @@ PATHS = (
     "new survey",
     "what would have happened",
     "readiness",
+    "texts",
+    "texts in a new language",
+    "texts versions",
+    "texts version",
     "retire survey",
     "people",
     "person",
@@ -150,6 +155,7 @@ def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") ->
             _leave_some_open(hub)
             suppressions.add(hub, "never@customer.example", Stop.UNSUBSCRIBED, "asked by phone")
             tokens.add(hub, "reporting", [Scope.READ])
+            _write_texts(hub)
             yield hub
 
 
@@ -169,6 +175,10 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "new survey": "/surveys/_new",
         "what would have happened": "/surveys/onboarding/rehearsal",
         "readiness": "/surveys/renewal/readiness",
+        "texts": "/surveys/onboarding/texts",
+        "texts in a new language": "/surveys/onboarding/texts?language=ar",
+        "texts versions": "/surveys/onboarding/texts/versions",
+        "texts version": "/surveys/onboarding/texts/versions/2",
         "retire survey": "/surveys/renewal/retire",
         "people": "/people",
         "person": f"/people/{person}",
@@ -242,6 +252,14 @@ def _leave_some_open(hub: Hub) -> None:
         ]
         for id, changed in zip(waiting, values, strict=False):
             connection.execute(update(table).where(table.c.id == id).values(**changed))
+
+
+def _write_texts(hub: Hub) -> None:
+    english = {"subject": "{{ name }}, how was it?", "thanks_promoter": "Wonderful. Would you tell a friend?"}
+    text_edits.save(hub, "onboarding", Edit(language="en", texts=english, look={"brand": "Acme"}))
+    german = {"subject": "{{ name }}, wie war es?", "ratings": {"support": "Unser Kundendienst"}}
+    look = {"ratings": ["support"], "brand_colour": "#ff8800"}
+    text_edits.save(hub, "onboarding", Edit(language="de", texts=german, look=look))
 
 
 def _soon() -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 
 from hub.admin import responses as answers
-from hub.admin import responses_export
+from hub.admin import responses_export, surveys
 from hub.admin.audit import Action, entries
 from hub.admin.audit import Wanted as Logged
 from hub.admin.paging import Slice
@@ -31,6 +32,21 @@ def test_answers_are_listed_newest_first_with_band_and_person(lab: Lab) -> None:
     assert page.index("promoter") < page.index("detractor")
     assert "&lt;b&gt;slow&lt;/b&gt;" in page
     assert (">Ada</a>" in page, ">Bob</a>" in page) == (True, True)
+
+
+def test_answer_leads_to_what_was_answered_while_its_survey_is_in_use(lab: Lab) -> None:
+    lab.decide(identify("ada"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    visitor = visitor_of(lab.hub)
+    shown = visitor.get("/responses").text
+    [address] = re.findall(r'href="([^"]+)">version 1</a> in en', shown)
+    assert visitor.get(unescape(address)).status_code == 200
+    for link in (r'href="(/people/[^"]+)"', r'href="(/responses/[0-9a-f]+)"'):
+        [page] = re.findall(link, shown)
+        assert f'href="{address}"' in visitor.get(page).text
+    surveys.retire(lab.hub, "onboarding")
+    assert "version 1 in en" in visitor.get("/responses").text
 
 
 def test_answers_are_those_of_the_survey_that_is_asked_for(lab: Lab) -> None:

@@ -99,10 +99,13 @@ def test_a_survey_does_not_take_the_place_of_another(hub: Hub) -> None:
 
 
 def test_settings_are_saved_and_the_switch_stays(hub: Hub) -> None:
-    page = visitor_of(hub, "editor").post("/surveys/onboarding", **typed(hub, min_delay_days="2", brand="Acme & Söhne"))
+    page = visitor_of(hub, "editor").post(
+        "/surveys/onboarding", **typed(hub, min_delay_days="2", trigger_event="Bought & paid")
+    )
     assert "Saved." in page.text
     settings = settings_of(hub)
-    assert (settings["min_delay_days"], settings["brand"], settings["enabled"]) == (2.0, "Acme & Söhne", True)
+    assert (settings["min_delay_days"], settings["trigger_event"]) == (2.0, "Bought & paid")
+    assert settings["enabled"] is True
     assert settings["channels"] == ["relay"]
 
 
@@ -113,7 +116,6 @@ def test_settings_are_saved_and_the_switch_stays(hub: Hub) -> None:
         ("min_interval_weeks", "-1", "Must be 0 to"),
         ("holdout_percent", "101", "Must be 0 to 100"),
         ("daily_limit", "1.5", "Write a whole number."),
-        ("brand", "x" * 61, ""),
         ("reminders", "3", "Must be 0, 1 or 2."),
         ("send_from", "9 am", "Write a time of day such as 09:00."),
         ("send_timezone", "Berlin", "There is no time zone"),
@@ -256,12 +258,3 @@ def problem(page: str, field: str) -> str:
     found = re.search(rf'<p class="problem" id="field-{field}-problem"[^>]*>([^<]*)</p>', page)
     assert found is not None
     return found[1]
-
-
-def test_form_of_the_rules_leaves_texts_and_logo_as_they_are(hub: Hub) -> None:
-    own = {"texts": {"de": {"subject": "Hallo"}}, "logo": "data:image/gif;base64,R0lGODlh"}
-    surveys.put(hub, "onboarding", {**settings_of(hub), **own})
-    assert visitor_of(hub).post("/surveys/onboarding", **typed(hub, brand="Neu")).status_code == 200
-    saved = settings_of(hub)
-    assert saved["brand"] == "Neu"
-    assert {name: saved[name] for name in own} == own

@@ -177,6 +177,9 @@ class TextsVersionSchema(Schema):
 
     number = fields.Integer(required=True)
     saved_at = Moment(required=True)
+    saved_by = fields.String(
+        required=True, allow_none=True, metadata={"help": "As in the audit log; null of what was there before."}
+    )
 
 
 class WholeTextsVersionSchema(TextsVersionSchema):

@@ -25,6 +25,9 @@ from hub.web.console import (
     survey_new,
     surveys,
     system,
+    texts,
+    texts_preview,
+    texts_versions,
     tokens,
     tones,
 )
@@ -52,6 +55,9 @@ __all__ = [
     "survey_new",
     "surveys",
     "system",
+    "texts",
+    "texts_preview",
+    "texts_versions",
     "tokens",
     "tones",
 ]

@@ -75,6 +75,8 @@ class Field:
     """What a box beside a stored secret does: have it forgotten, or made anew."""
     is_rare: bool = False
     """Whether it may be folded away."""
+    is_default_shown: bool = False
+    """Whether it is prose whose placeholder holds where it is left empty."""
 
     @property
     def id(self) -> str:

@@ -31,6 +31,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+FRAMING = {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"}
+"""For a page with frames of this hub in it."""
 _CODE = re.compile("`([^`]+)`")
 THEMES = ("light", "dark")
 _NAVIGATION = (

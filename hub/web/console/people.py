@@ -67,6 +67,7 @@ def person(person_id: str) -> Any:
         stops=[entry for entry in story.entries if entry.what == "stopped"],
         is_erasure=any(entry.code == Stop.ERASED for entry in story.entries),
         ahead=next_identify(hub(), person_id),
+        surveys={one.name for one in hub().registry.current().surveys.values()},
         mails=invitations.invitations(hub(), invitations.Wanted(person=person_id), Slice(limit=10)).items,
     )
 

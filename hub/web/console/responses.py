@@ -40,6 +40,7 @@ def responses() -> Any:
         "responses.html",
         page=page,
         names=names,
+        surveys=_surveys(),
         wanted=wanted,
         is_filtered=wanted != Wanted(),
         exports={form: _export_of(form) for form in _FORMATS},
@@ -74,6 +75,7 @@ def response(response_id: str) -> Any:
         seen=seen,
         one=seen.given,
         person=names.get(seen.given.person_id, seen.given.person_id),
+        surveys=_surveys(),
         sync_words=SYNC_WORDS,
         longest=LONGEST_SHOWN,
         offered=admin.tags(hub()),
@@ -125,6 +127,11 @@ def _wanted() -> Wanted:
         has_comment=None if comment is None else comment == "yes",
         said=queries.text("said"),
     )
+
+
+def _surveys() -> set[str]:
+    """Return the names of the surveys that can be looked at."""
+    return {one.name for one in hub().registry.current().surveys.values()}
 
 
 def _start(day: date) -> datetime:

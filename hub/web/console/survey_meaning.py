@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, ValidationError
 from hub.admin.document import problems_of
 from hub.admin.schemas import SurveySchema
 from hub.admin.sentences import meaning
+from hub.admin.text_schemas import AppearanceSchema
 from hub.store.configuration import OF_SURVEYS
 from hub.web.console import forms
 from hub.web.console.frame import pages, show
@@ -18,8 +19,8 @@ from hub.web.console.frame import pages, show
 FIRST = ("min_delay_days", "max_delay_days", "min_interval_weeks")
 """The settings that everybody looks at; the others are folded away."""
 CONNECTED = tuple(role.plural for role in OF_SURVEYS)
-TEXTS = ("texts", "logo")
-"""What the form of the settings leaves as it is."""
+TEXTS = tuple(AppearanceSchema().fields)
+"""What has a page of its own, and stays as it is when the settings are saved."""
 APART = (*CONNECTED, *TEXTS, "enabled")
 """What of a survey's table is no rule, or has a page of its own."""
 

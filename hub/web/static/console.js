@@ -53,5 +53,60 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (live && (document.hidden || (!marked.isCollapsed && marked.containsNode(live, true)))) event.preventDefault();
 });
 
+// A preview follows what is typed. Each goes into a frame of its own, so that going back is not going through all of them;
+// the frame before stays until the new one is there.
+for (const button of document.querySelectorAll("[data-preview]")) {
+  const { form } = button;
+  let shown = document.querySelector(`iframe[name="${button.formTarget}"]`);
+  let coming, wait;
+  const show = () => {
+    if (coming !== shown) coming?.remove();
+    const frame = shown.cloneNode();
+    frame.removeAttribute("src");
+    frame.name = `preview-${Date.now()}`;
+    frame.classList.add("coming");
+    shown.after(frame);
+    frame.addEventListener("load", () => {
+      if (frame !== coming) return;
+      frame.classList.remove("coming");
+      shown.remove();
+      shown = frame;
+    });
+    coming = frame;
+    button.formTarget = frame.name;
+    form.requestSubmit(button);
+  };
+  form.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(show, 300); });
+  button.addEventListener("click", (event) => { event.preventDefault(); show(); });
+  if (form.dataset.unsaved === "true") show();
+}
+
+// A colour is chosen or typed.
+for (const chosen of document.querySelectorAll("[data-writes]")) {
+  const typed = document.getElementById(chosen.dataset.writes);
+  chosen.parentElement.classList.add("works");
+  chosen.addEventListener("input", () => { typed.value = chosen.value; });
+  typed.addEventListener("input", () => { if (/^#[0-9a-f]{6}$/i.test(typed.value.trim())) chosen.value = typed.value.trim(); });
+}
+
+// Nobody loses what they typed by a click beside the button that saves it.
+for (const form of document.querySelectorAll("[data-unsaved]")) {
+  let leaves = false;
+  const seen = form.querySelector(".looked");
+  form.addEventListener("input", (event) => { if (!seen?.contains(event.target)) form.dataset.unsaved = "true"; });
+  form.addEventListener("submit", (event) => { leaves = !event.submitter?.formTarget; });
+  window.addEventListener("beforeunload", (event) => {
+    if (form.dataset.unsaved === "true" && !leaves) event.preventDefault();
+  });
+}
+
+// Enter does what the button beside the field does.
+document.addEventListener("keydown", (event) => {
+  const button = event.key === "Enter" && event.target.matches("input") && event.target.closest("[data-enter]")?.querySelector("button");
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 localise(document);

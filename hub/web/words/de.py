@@ -75,6 +75,8 @@ GERMAN = PageWords(
         "Vielleicht ist er unvollständig, oder die Umfrage ist beendet. Öffnen Sie den Link aus der E-Mail noch "
         "einmal, oder kopieren Sie ihn vollständig in die Adresszeile."
     ),
+    trial="Das war eine Testmail",
+    trial_why="In echten E-Mails öffnen die Links die Umfrage. Hier wird nichts gespeichert.",
     too_large="Das war zu viel Text",
     too_large_why=(
         "Es wurde nichts gespeichert. Gehen Sie zurück, kürzen Sie Ihren Kommentar und senden Sie ihn noch einmal."

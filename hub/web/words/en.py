@@ -66,6 +66,8 @@ ENGLISH = PageWords(
         "It may be incomplete, or the survey may be over. Open the link from the mail once more, or copy all of "
         "it into the address bar."
     ),
+    trial="This was a test mail",
+    trial_why="The links of real mails open the survey. Nothing is recorded here.",
     too_large="That was too much text",
     too_large_why="Nothing was recorded. Go back, shorten your comment, then send it again.",
 )

@@ -66,6 +66,8 @@ SPANISH = PageWords(
         "Puede que esté incompleto o que la encuesta haya terminado. Abra de nuevo el enlace del correo o "
         "cópielo entero en la barra de direcciones."
     ),
+    trial="Era un correo de prueba",
+    trial_why="En los correos reales, los enlaces abren la encuesta. Aquí no se guarda nada.",
     too_large="El texto es demasiado largo",
     too_large_why="No se ha guardado nada. Vuelva atrás, acorte su comentario y envíelo de nuevo.",
 )

@@ -74,6 +74,8 @@ FRENCH = PageWords(
         "Il est peut-être incomplet, ou l’enquête est terminée. Ouvrez de nouveau le lien reçu par e-mail, ou "
         "copiez-le en entier dans la barre d’adresse."
     ),
+    trial="C’était un e-mail de test",
+    trial_why="Dans les vrais e-mails, les liens ouvrent l’enquête. Rien n’est enregistré ici.",
     too_large="Ce texte est trop long",
     too_large_why="Rien n’a été enregistré. Revenez en arrière, raccourcissez votre commentaire, puis renvoyez-le.",
 )

@@ -53,6 +53,8 @@ class PageWords:
     unsubscribed_why: str
     not_found: str
     not_found_why: str
+    trial: str
+    trial_why: str
     too_large: str
     too_large_why: str
 
