@@ -131,7 +131,7 @@ def pause(hub: Hub, role: Role, name: str, why: str) -> None:
 def test_connections_stand_by_role_with_their_state_and_the_surveys_that_use_them(ada: Visitor) -> None:
     page = ada.get("/connections").text
     assert [page.index(f">{title}</h2>") for title in ("Sources", "Channels", "Targets")]
-    assert page.count("in use</span>") == 3
+    assert page.count("no trouble</span>") == 3
     assert 'href="/surveys/onboarding">onboarding</a> <span class="soft small">first</span>' in page
 
 
