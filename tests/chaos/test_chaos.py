@@ -31,7 +31,7 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     assert result.meanwhile.mails > 100
     assert result.meanwhile.told > 20
     assert result.mails["sendgrid"] > 0
-    assert result.play.hit.total() > 0.5 * result.play.begun.total()
+    assert result.play.hit.total() > 0.3 * result.play.begun.total()
 
 
 RUNS = 3
