@@ -33,6 +33,12 @@ def test_an_address_that_is_nobodys_is_told_as_each_client_wants_it(client: Flas
         assert answer.json["message"].startswith("There is no page here.")
 
 
+def test_a_host_that_there_cannot_be_is_told_so_with_a_way_to_the_console(client: FlaskClient) -> None:
+    answer = client.get("/nowhere", headers={**BROWSER, "Host": "x" * 300})
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert '<a href="/">To the console</a>' in answer.text
+
+
 @pytest.mark.parametrize("headers", [{}, BROWSER])
 def test_a_link_that_does_not_work_is_always_the_page_for_customers(
     client: FlaskClient, headers: dict[str, str]

@@ -257,6 +257,7 @@ def test_too_large_a_form_is_refused_calmly(client: FlaskClient, surveys: InMemo
             "multipart/form-data; boundary=x",
             b'--x\r\nContent-Disposition: form-data; name="score"\r\n\r\n\xff\r\n--x--',
         ),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n9\r\n--x--"),
         ("multipart/form-data; boundary=\xe4", b"--\xe4"),
         ("application/json", b'{"score": 9}'),
         ("", b"score=9"),

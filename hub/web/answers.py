@@ -43,7 +43,8 @@ def read_form(fields: Mapping[str, str]) -> Form:
     """Return what was sent; with a fault, all of it is kept so that the form can be shown again."""
     score = read_score(fields.get("score"))
     comment = _readable(fields["comment"]) if "comment" in fields else None
-    rated = {name.removeprefix(_RATING): text for name, text in fields.items() if name.startswith(_RATING)}
+    named = {name: text for name, text in fields.items() if name}  # a part of a multipart form may have none
+    rated = {name.removeprefix(_RATING): text for name, text in named.items() if name.startswith(_RATING)}
     fault = None
     if comment and len(comment) > COMMENT_LIMIT:
         fault = Fault.COMMENT_TOO_LONG

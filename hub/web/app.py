@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, jsonify, render_template, request, url_for
+from flask import Flask, Request, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, NotFound
 
@@ -137,5 +137,6 @@ def _refusal(title: str, why: str, status: int) -> tuple[Any, int, dict[str, str
 
 def _trouble(title: str, why: str, status: int) -> tuple[str, int, dict[str, str]]:
     words = words_for("en")
-    page = render_template("trouble.html", style=STYLE, words=words, title=title, why=why, home=url_for("console.home"))
+    home = f"{request.root_path}/"  # url_for fails where the request names a host that there cannot be
+    page = render_template("trouble.html", style=STYLE, words=words, title=title, why=why, home=home)
     return page, status, dict(HEADERS)
