@@ -20,6 +20,7 @@ from hub.domain.settings import rules_of
 from hub.domain.texts import texts_of
 from hub.domain.world import Survey
 from hub.logs import conceal, masked
+from hub.outbound import BoundedSession
 from hub.plugin import EventSource, Listener, NoticeKind, Provider, Secret, Services, SurveyChannel, SyncTarget
 from hub.plugins import Plugins
 from hub.store import configuration, notices
@@ -260,7 +261,7 @@ class Registry:
 
     def _http(self) -> requests.Session:
         if not hasattr(self._sessions, "session"):
-            self._sessions.session = requests.Session()
+            self._sessions.session = BoundedSession()
         return cast("requests.Session", self._sessions.session)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from hub.admin import weekly
+from hub.admin.audit import Action, Wanted, entries
+from hub.admin.paging import Slice
 from hub.admin.trouble import NotThere
+from hub.admin.weekly_content import report_to
 from hub.config import ConfigError
 from hub.pipeline.respond import answer
 from hub.plugin import ChannelPaused, NotSent, Rejected
@@ -89,11 +92,11 @@ def test_report_tells_scores_comments_and_what_needs_attention(lab):
     [(_, mail)] = lab.office.mails[len(before) :]
     assert mail.subject == "Your surveys, 9 March to 16 March: 2 answers"
     for text in (mail.text, readable(mail.html)):
-        assert "2 answers: 1 promoter, 0 passives, 1 detractor; too few for a score." in text
+        assert "NPS 0 from 2 answers: too few to say much" in text
         assert "The week before: No answers." in text
         assert "too slow" in text
         assert "lovely <b>thing</b>" in text
-        assert "channels.relay: the login was refused." in text
+        assert "The channel relay is paused: the login was refused." in text
     assert "lovely &lt;b&gt;" in mail.html
     assert b"Subject: Your surveys" in mail.mime("Acme <hello@acme.example>")
     assert states(lab) == []
@@ -202,3 +205,19 @@ def test_report_is_set_and_one_is_sent_in_the_console(lab):
         assert "The mail system took the test mail." in said
         assert page.post("/settings/report/now", to="ben").status_code == 422
     assert lab.office.addresses == ["ben@acme.example"]
+
+
+def test_link_in_a_comment_is_not_mailed_to_the_staff(weekly_lab):
+    weekly_lab.decide(identify("eve"))
+    weekly_lab.deliver()
+    answer(weekly_lab.hub, weekly_lab.token(), 1, "Your session expired: https://evil.example/login")
+    text = report_to(weekly_lab.hub, "ada@acme.example", until=weekly_lab.clock() + timedelta(minutes=1)).text
+    assert "evil.example" not in text
+    assert "The comment has a link in it; the hub shows it." in text
+
+
+def test_who_has_a_report_sent_or_changed_is_written_down(weekly_lab):
+    weekly.send_now(weekly_lab.hub, "cat@acme.example", "relay")
+    sent, changed = entries(weekly_lab.hub, Wanted(), Slice()).items[:2]
+    assert (sent.action, sent.detail["to"], sent.detail["outcome"]) == (Action.REPORT_SENT, "cat@acme.example", "sent")
+    assert (changed.action, changed.detail["recipients"]) == (Action.REPORT_CHANGED, TO["recipients"])

@@ -48,6 +48,8 @@ class Action(StrEnum):
     CONNECTION_RESUMED = "connection.resumed"
     PARKED_RETRIED = "parked.retried"
     NOTICES_RETRIED = "notices.retried"
+    REPORT_SENT = "report.sent"
+    NOTICE_TESTED = "connection.test-notice"
     REPORT_CHANGED = "report.changed"
     SENDING_RESUMED = "sending.resumed"
     SCORE_TRAITS = "scores.traits"
@@ -91,6 +93,8 @@ WORDS: Mapping[Action, str] = {
     Action.CONNECTION_RESUMED: "resumed a paused connection",
     Action.PARKED_RETRIED: "had parked answers tried again",
     Action.NOTICES_RETRIED: "had a listener told again",
+    Action.REPORT_SENT: "had a report sent",
+    Action.NOTICE_TESTED: "sent a test notice",
     Action.REPORT_CHANGED: "changed the weekly report",
     Action.SENDING_RESUMED: "resumed sending after a restore",
     Action.SCORE_TRAITS: "chose the traits that scores are counted by",

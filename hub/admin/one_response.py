@@ -18,7 +18,7 @@ from hub.domain.scores import Band, band_of
 from hub.pipeline.hub import Hub
 from hub.store.sql import insert_missing
 from hub.store.tables import outbox, response, response_tag, response_version
-from hub.store.types import is_storable
+from hub.store.types import is_storable, storable
 
 LONGEST_TAG = 40
 MOST_TAGS = 20
@@ -111,6 +111,7 @@ def tag(hub: Hub, response_id: str, name: str) -> Sequence[str]:
 
 def untag(hub: Hub, response_id: str, name: str) -> Sequence[str]:
     """Take a tag off an answer; return those that are left. Raises NotThere."""
+    name = storable(name)
     with hub.store.write() as connection:
         _given(connection, response_id)
         this = (response_tag.c.response_id == response_id, response_tag.c.tag == name)

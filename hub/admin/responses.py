@@ -119,7 +119,8 @@ def batches(hub: Hub, wanted: Wanted, at_once: int) -> Iterator[Sequence[GivenRe
         with hub.store.read() as connection:
             found = _streams(connection, configuration, _by_time_alone(wanted))
             page = newest_first(connection, found, _KEYS, Slice(limit=at_once, cursor=cursor))
-            yield as_given(connection, [row for row in page.items if _is_wanted(wanted, row)])
+            given = as_given(connection, [row for row in page.items if _is_wanted(wanted, row)])
+        yield given  # outside of the transaction: who takes it may be slow
         cursor = page.next_cursor
         if cursor is None:
             return

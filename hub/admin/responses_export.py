@@ -12,6 +12,7 @@ from typing import Any
 from hub.admin import audit
 from hub.admin.audit import Action
 from hub.admin.responses import GivenResponse, Wanted, batches
+from hub.admin.scores import Segment
 from hub.admin.spreadsheets import disarmed
 from hub.domain.identity import IdKind
 from hub.domain.traits import value_of
@@ -20,6 +21,7 @@ from hub.pipeline.hub import Hub
 from hub.store import worlds
 
 AT_ONCE = 500
+_UNTOLD = {"said", "person"}
 COLUMNS = (
     "id",
     "survey",
@@ -74,9 +76,10 @@ def _noted(hub: Hub, wanted: Wanted) -> Iterator[Sequence[Mapping[str, Any]]]:
     found = batches(hub, wanted, AT_ONCE)
     first = next(found, [])
     with hub.store.write() as connection:
-        # What was searched for may name somebody.
-        filters = {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "said"}
-        audit.note(hub, connection, Action.EXPORTED, f"responses of {wanted.survey or 'all surveys'}", **filters)
+        # What was searched for, and the value of a trait, may name somebody.
+        asked = {name: value for name, value in vars(wanted).items() if value is not None and name not in _UNTOLD}
+        told = {name: value.name if isinstance(value, Segment) else str(value) for name, value in asked.items()}
+        audit.note(hub, connection, Action.EXPORTED, f"responses of {wanted.survey or 'all surveys'}", **told)
     return _rows(hub, first, found)
 
 

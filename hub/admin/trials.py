@@ -104,8 +104,9 @@ def send_test(
     else:
         stored = _edited(hub, Role.CHANNEL, channel, table)
     sent = send_message(hub, stored, lambda provider: _message(hub, provider, address, of))
-    where, edited = f"channels.{channel}", table is not None
-    audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, where, outcome=sent.outcome, edited=edited)
+    told = {"to": address, "outcome": sent.outcome, "edited": table is not None}
+    told |= {"survey": of.survey} if of is not None else {}
+    audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, f"channels.{channel}", **told)
     return sent
 
 
@@ -126,6 +127,7 @@ def send_test_notice(hub: Hub, listener: str) -> Checked:
         provider = connection.provider
         why = connection.problem or "its plugin made no listener"
         said = hear(provider, stored.id, notice) if isinstance(provider, Listener) else Retry(why=why)
+    audit.note_alone(hub, audit.Action.NOTICE_TESTED, f"listeners.{listener}", ok=isinstance(said, Done))
     if isinstance(said, Done):
         sentence = f"It took the test notice. {_safe(said.detail)}".rstrip()
         return Checked(ok=True, sentence=sentence, dialogue=tuple(lines))

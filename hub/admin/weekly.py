@@ -109,7 +109,8 @@ def put(hub: Hub, raw: Mapping[str, Any]) -> None:
 
     def work(connection: Connection) -> None:
         write_setting(connection, _NAME, {**settings, "since": hub.now().isoformat()})
-        audit.note(hub, connection, audit.Action.REPORT_CHANGED, "report", enabled=settings["enabled"])
+        told = {name: settings[name] for name in ("enabled", "recipients", "channel")}
+        audit.note(hub, connection, audit.Action.REPORT_CHANGED, "report", **told)
 
     hub.store.transact(work)
 
@@ -123,7 +124,9 @@ def send_now(hub: Hub, to: str, channel: str) -> TestMail:
     if address is None:
         raise ConfigError([f"to: {to!r} is no address that can be mailed"])
     stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
-    return send_message(hub, stored, lambda _: report_to(hub, address, until=hub.now()))
+    sent = send_message(hub, stored, lambda _: report_to(hub, address, until=hub.now()))
+    audit.note_alone(hub, audit.Action.REPORT_SENT, "report", to=address, channel=channel, outcome=sent.outcome)
+    return sent
 
 
 # Every week

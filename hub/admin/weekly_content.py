@@ -12,7 +12,7 @@ from hub.admin.scores import Score, scores
 from hub.admin.untold import untold
 from hub.admin.words import counted
 from hub.domain.scores import counts_of, interval_of
-from hub.mail.clean import one_line
+from hub.mail.clean import looks_like_a_link, one_line
 from hub.mail.report import Quote, ReportMail, SurveyLines, render_report
 from hub.pipeline.hub import Hub
 from hub.plugin import Message
@@ -56,7 +56,7 @@ def report_to(hub: Hub, address: str, *, until: datetime) -> Message:
 
 def _sentence(score: Score) -> str:
     counts = counts_of(dict(enumerate(score.distribution)))
-    return score_words(counts, interval_of(counts))
+    return score_words(counts, interval_of(counts)) if score.n else "No answers."
 
 
 def _quotes(hub: Hub, until: datetime) -> list[Quote]:
@@ -65,12 +65,18 @@ def _quotes(hub: Hub, until: datetime) -> list[Quote]:
         Quote(
             survey=one.survey,
             score=one.score,
-            comment=one_line(one.comment, limit=_LONGEST_QUOTE),
+            comment=_quoted(one.comment),
             link=f"{hub.settings.base_url}/people/{one.person_id}",
         )
         for one in given
         if one.comment.strip()
     ][:MOST_QUOTES]
+
+
+def _quoted(comment: str) -> str:
+    """Return a comment on a line. Nobody follows a stranger's link from a mail of the hub."""
+    line = one_line(comment, limit=_LONGEST_QUOTE)
+    return "(The comment has a link in it; the hub shows it.)" if looks_like_a_link(line) else line
 
 
 def _attention(hub: Hub) -> list[str]:

@@ -197,6 +197,10 @@ def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch
     assert [(row["score"], row["comment"]) for row in rows] == [("9", "ten")] * 5
     [entry] = entries(lab.hub, Logged(action=Action.EXPORTED), Slice()).items
     assert (entry.who, entry.detail) == ("viewer", {"score": "9"})
-    assert visitor.get("/responses/export.json", score="0").json == []
+    assert visitor.get("/responses/export.json", score="0", among="language=de", person="ada@example.com").json == []
+    assert entries(lab.hub, Logged(action=Action.EXPORTED), Slice()).items[0].detail == {
+        "score": "0",
+        "segment": "language",
+    }
     assert visitor.get("/responses/export.xml").status_code == 404
     assert visitor.get("/responses/export.csv", survey="gone").status_code == 404

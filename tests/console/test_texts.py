@@ -283,5 +283,11 @@ def test_versions_tell_who_changed_what_and_each_can_be_used_again(hub: Hub, ada
 
 
 def test_version_that_there_is_not_is_not_found(ada: Visitor) -> None:
-    assert ada.get(f"{PAGE}/versions/99").status_code == 404
-    assert ada.get(f"{PAGE}/versions/99/preview").status_code == 404
+    for number in (99, 10**20):
+        assert ada.get(f"{PAGE}/versions/{number}").status_code == 404
+        assert ada.get(f"{PAGE}/versions/{number}/preview").status_code == 404
+
+
+def test_number_of_a_version_that_none_has_does_not_keep_from_saving(ada: Visitor) -> None:
+    for since in ("9" * 20, "9" * 5_000):
+        assert ada.post(PAGE, language_of="en", since=since, **{"text.subject": "Hi"}).status_code < 500

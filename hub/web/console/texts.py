@@ -50,7 +50,7 @@ def save_texts(name: str) -> Any:
     raw = text_edits.edited(hub(), name, edit)
     since = request.form.get("since", "")
     try:
-        made = text_edits.save(hub(), name, edit, since=int(since) if since.isdecimal() else None)
+        made = text_edits.save(hub(), name, edit, since=int(since) if since.isdecimal() and len(since) < 10 else None)
     except Conflict as conflict:
         return _page(seen, raw, edit.language, conflict=conflict.problems[0], status=409)
     except ConfigError as error:
