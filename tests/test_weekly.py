@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from hub.admin import weekly
 from hub.admin.audit import Action, Wanted, entries
 from hub.admin.paging import Slice
+from hub.admin.scores import scores
 from hub.admin.trouble import NotThere
 from hub.admin.weekly_content import report_to
 from hub.config import ConfigError
@@ -19,6 +21,7 @@ from hub.store import holds, tables
 from hub.store.report_mails import depart
 from hub.work import schedule
 from tests.clock import NOW, days
+from tests.console.answers import give
 from tests.console.opened import opened, readable
 from tests.lab import Lab, identify
 
@@ -221,3 +224,12 @@ def test_who_has_a_report_sent_or_changed_is_written_down(weekly_lab):
     sent, changed = entries(weekly_lab.hub, Wanted(), Slice()).items[:2]
     assert (sent.action, sent.detail["to"], sent.detail["outcome"]) == (Action.REPORT_SENT, "cat@acme.example", "sent")
     assert (changed.action, changed.detail["recipients"]) == (Action.REPORT_CHANGED, TO["recipients"])
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Pacific/Kiritimati"])
+def test_week_of_any_zone_counts_every_answer_of_its_seven_days_once(lab, zone):
+    until = datetime(2026, 3, 16, 8, 0, tzinfo=ZoneInfo(zone))
+    for hour in range(8 * 24):
+        give(lab, [9], at=until - timedelta(hours=hour, minutes=30))
+    [week] = scores(lab.hub, since=until - timedelta(days=7), until=until)
+    assert week.n == 7 * 24

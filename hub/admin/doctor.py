@@ -17,6 +17,7 @@ from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, intake, notices, pauses, score_counts
+from hub.store.configuration import Role
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
 from hub.store.outboxes import LEASE, is_newer
@@ -194,7 +195,8 @@ def _parked(connection: Connection) -> Finding:
 
 
 def _untold(connection: Connection, configuration: Configuration) -> Finding:
-    parked = notices.parked_by_listener(connection)
+    live = {one.id for one in configuration.live(Role.LISTENER)}
+    parked = {id: number for id, number in notices.parked_by_listener(connection).items() if id in live}
     who = ", ".join(f"{configuration.connections[id].label} ({number})" for id, number in sorted(parked.items()))
     sentence = f"These were not told what happened, and wait for a person: {who}." if who else "Every listener is told."
     return Finding(name="listeners told", ok=not parked, sentence=sentence, is_note=True)

@@ -33,6 +33,7 @@ class Version:
     score: int
     band: Band
     comment: str
+    ratings: Mapping[str, int]
     at: datetime
 
 
@@ -81,7 +82,14 @@ def response_of(hub: Hub, response_id: str) -> SeenResponse:
     return SeenResponse(
         given=given,
         versions=[
-            Version(version=one.version, score=one.score, band=band_of(one.score), comment=one.comment, at=one.at)
+            Version(
+                version=one.version,
+                score=one.score,
+                band=band_of(one.score),
+                comment=one.comment,
+                ratings=one.ratings,
+                at=one.at,
+            )
             for one in versions
         ],
         syncs=[

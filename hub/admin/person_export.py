@@ -72,10 +72,13 @@ class _Rows:
 
     def invitations(self) -> list[dict[str, Any]]:
         invitations = self.of(tables.invitation, "scheduled_at")
-        attempts = self.among(tables.attempt, tables.attempt.c.invitation_id, [one["id"] for one in invitations])
-        openings = self.among(tables.opening, tables.opening.c.invitation_id, [one["id"] for one in invitations])
+        ids = [one["id"] for one in invitations]
+        attempts = self.among(tables.attempt, tables.attempt.c.invitation_id, ids)
+        openings = self.among(tables.opening, tables.opening.c.invitation_id, ids)
+        notices = self.among(tables.notice, tables.notice.c.invitation_id, ids)
         tried = _with(invitations, "attempts", attempts, "invitation_id")
-        return _with(tried, "openings", openings, "invitation_id")
+        told = _with(tried, "notices", notices, "invitation_id")
+        return _with(told, "openings", openings, "invitation_id")
 
     def answers(self) -> list[dict[str, Any]]:
         answers, version = self.of(tables.response, "first_rated_at"), tables.response_version
@@ -96,7 +99,7 @@ class _Rows:
                 continue
             if name == "survey_id":
                 found["survey"] = self._surveys.get(value)
-            elif name in ("source_id", "channel_id", "target_id"):
+            elif name in ("source_id", "channel_id", "target_id", "listener_id"):
                 found[name.removesuffix("_id")] = connection_name(self._configuration, value) if value else None
             else:
                 found[name] = value

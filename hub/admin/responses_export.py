@@ -28,6 +28,7 @@ COLUMNS = (
     "score",
     "band",
     "comment",
+    "ratings",
     "language",
     "tags",
     "rated_at",

@@ -143,8 +143,8 @@ def _counted(
 
 
 def _within_reach(moment: datetime | None) -> datetime | None:
-    """Return a moment that has days before and after it; nobody answered beyond."""
-    return None if moment is None else min(max(moment, EPOCH), _LATEST)
+    """Return a moment, in UTC as days are counted, that has days before and after it; nobody answered beyond."""
+    return None if moment is None else min(max(moment, EPOCH), _LATEST).astimezone(UTC)
 
 
 _LATEST = datetime(2999, 12, 31, tzinfo=UTC)

@@ -21,7 +21,7 @@ from hub.store import asking_counts, score_counts
 from hub.store.configuration import SEGMENT_TRAITS, read_setting, write_setting
 from hub.store.score_counts import Key, day_of, keys_of, segments_of
 from hub.store.sql import is_among, update_many
-from hub.store.tables import invitation, person, response
+from hub.store.tables import invitation, person, response, setting
 from hub.store.types import EPOCH
 from hub.store.worlds import read_profile
 
@@ -110,8 +110,8 @@ def choose_traits(connection: Connection, names: Sequence[str], now: datetime) -
     """Have scores counted by these traits from now on, earlier answers in the background. The caller raises the
     revision of the configuration.
     """
-    write_setting(connection, SEGMENT_TRAITS, list(names))
     write_setting(connection, _BACKFILL, {"after": "", "since": now.isoformat()})
+    write_setting(connection, SEGMENT_TRAITS, list(names))
 
 
 def is_filling(connection: Connection) -> bool:
@@ -121,18 +121,19 @@ def is_filling(connection: Connection) -> bool:
 
 def _backfill(hub: Hub, until: float) -> bool:
     while not _is_over(until):
-        names = hub.registry.current().segment_traits
-        if not hub.store.transact(lambda connection: _fill_some(connection, names, hub.now())):  # noqa: B023
+        if not hub.store.transact(lambda connection: _fill_some(connection, hub.now())):
             return True
         time.sleep(_BREATH_S)
     return False
 
 
-def _fill_some(connection: Connection, names: Sequence[str], now: datetime) -> bool:
+def _fill_some(connection: Connection, now: datetime) -> bool:
     """Count some more answers under what they have to be counted under; return whether there may be more."""
-    state = read_setting(connection, _BACKFILL)
+    # Locked, so that nobody chooses other traits meanwhile.
+    state = connection.scalar(select(setting.c.value).where(setting.c.name == _BACKFILL).with_for_update())
     if not state:
         return False
+    names: Sequence[str] = read_setting(connection, SEGMENT_TRAITS) or []
     some = select(response.c.id, response.c.invitation_id).where(response.c.id > state["after"])
     found = connection.execute(some.order_by(response.c.id).limit(ANSWERS_AT_ONCE)).all()
     if not found:

@@ -105,6 +105,8 @@ def answer(
             language=language_in(view.language),
             segments=segments_of(read_profile(asked.profile), traits) if traits and asked.profile else {},
         )
+        if survey and survey.settings.get("reminders"):
+            reminders.cancel_answered(connection, asked.first_id, now)
         recorded = responses.record(
             connection,
             asked=asked,
@@ -114,10 +116,9 @@ def answer(
             hub_id=configuration.hub_id,
             now=now,
         )
-        if recorded is not None and survey is not None:
+        is_news = (asked.score, asked.comment) != (given.score, given.comment)
+        if recorded is not None and survey is not None and is_news:
             news.tell_of_answer(connection, configuration, survey, recorded, now)
-        if survey and survey.settings.get("reminders"):
-            reminders.cancel_answered(connection, asked.first_id, now)
         failpoint("respond.before_commit")
         change_until = view.change_until or now + CHANGE_OF_MIND
         return replace(view, score=given.score, comment=given.comment, ratings=given.ratings, change_until=change_until)

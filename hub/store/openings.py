@@ -42,7 +42,9 @@ _RECORD = insert(table).from_select(
         invitation.c.id,
         bindparam("given", type_=Integer()),
         bindparam("opened_at", type_=Instant()),
-    ).where(invitation.c.id == bindparam("of"), _known < literal(MOST)),
+    )
+    .where(invitation.c.id == bindparam("of"), _known < literal(MOST))
+    .with_for_update(read=True),  # whoever is erased meanwhile takes it along
 )
 
 

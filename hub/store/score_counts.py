@@ -89,19 +89,20 @@ def day_of(day: date) -> int:
 def add(connection: Connection, changes: Mapping[Key, int]) -> None:
     """Add to the counts: one statement, which takes its rows in their order, so that two of them never wait in a ring.
 
-    Called last in a transaction: everybody who answers the same survey on the same day waits for it.
+    What is then counted nought times is forgotten: a value may name a person. Called last in a transaction: everybody
+    who answers the same survey on the same day waits for it.
     """
     rows = sorted((*key, number) for key, number in changes.items() if number)
     if rows:
         connection.execute(_ADD[connection.dialect.name], as_given(rows))
+    fewer = sorted(key for key, number in changes.items() if number < 0)
+    if fewer:
+        connection.execute(_FORGET[connection.dialect.name], as_given(fewer))
 
 
 def take_out(connection: Connection, keys: Iterable[Key]) -> None:
-    """Take answers out of the counts, and what is then counted nought times, too: a value may name a person."""
-    changes = Counter({key: -number for key, number in Counter(keys).items()})
-    add(connection, changes)
-    if changes:
-        connection.execute(_FORGET[connection.dialect.name], as_given(sorted(changes)))
+    """Take answers out of the counts."""
+    add(connection, {key: -number for key, number in Counter(keys).items()})
 
 
 def forget_segments(connection: Connection, *, but: Collection[str]) -> None:

@@ -82,7 +82,9 @@ def _decide(hub: Hub) -> list[str]:
 
 def _deliver(hub: Hub) -> list[str]:
     started = time.monotonic()
-    reminded = remind.remind(hub, until=started + BOX_S)
+    with hub.store.read() as connection:
+        is_time = remind.is_any_due(connection, hub.registry.current(), hub.now())
+    reminded = remind.remind(hub, until=started + BOX_S) if is_time else 0
     if reminded:
         log.info("Scheduled %s", counted(reminded, "reminder"))
     number = deliver.drain(hub, until=started + BOX_S)

@@ -97,6 +97,14 @@ def test_erased_person_leaves_no_count_behind(asked: Lab) -> None:
     assert is_counted_right(asked)
 
 
+def test_what_nobody_says_any_more_is_not_counted_nought_times(asked: Lab) -> None:
+    answer(asked.hub, asked.token(), 9, None)
+    answer(asked.hub, asked.token(), 3, None)
+    assert {key[2] for key in counted(asked)} == {3}
+    assert all(row.number for row in asked.rows(tables.score_count))
+    assert is_counted_right(asked)
+
+
 def test_many_answers_at_once_are_all_counted(asked: Lab) -> None:
     tokens = [asked.token(index) for index in range(HOW_MANY)]
     with ThreadPoolExecutor(HOW_MANY) as threads:

@@ -438,6 +438,7 @@ class ResponseVersionSchema(Schema):
     score = fields.Integer(required=True, validate=validate.Range(min=0, max=10))
     band = _choice(Band, "How it counts.", required=True)
     comment = fields.String(required=True)
+    ratings = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     at = Moment(required=True)
 
 
