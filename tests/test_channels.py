@@ -74,7 +74,7 @@ def test_resumed_channel_is_tried_at_once(failing):
 def test_paused_channel_is_tried_at_once_when_its_settings_changed_and_only_then(failing):
     failing.configure(configured("relay"))
     assert administering.channels(failing.hub)[0].state == "paused"
-    failing.configure(configured("relay").replace('kind = "fake"', 'kind = "fake"\ncolour = "red"'))
+    failing.configure(configured("relay", rate="10/second"))
     assert administering.channels(failing.hub)[0].state == "working"
 
 

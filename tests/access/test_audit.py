@@ -157,7 +157,7 @@ CHANGES: list[tuple[Callable[[Lab], object], Action, str, Any]] = [
         lambda lab: trials.send_test(lab.hub, "relay", "me@acme.example"),
         Action.TEST_MAIL_SENT,
         "channels.relay",
-        {"outcome": "sent", "edited": False},
+        {"to": "me@acme.example", "outcome": "sent", "edited": False},
     ),
     (
         lambda lab: credentials.reveal(lab.hub, Role.SOURCE, "product"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_the_doctor_tells_what_is_broken_first(lab: Lab, page: Page) -> None:
 def test_the_doctor_stops_after_a_while_and_says_so(lab: Lab) -> None:
     lab.decide(*(identify(f"u{number}") for number in range(200)))
     found = examine(lab.hub, within_s=0)
-    assert found[0].sentence.startswith("0 of 8 checks were made within 0 seconds; `hub doctor`")
+    assert re.match("0 of [0-9]+ checks were made within 0 seconds; `hub doctor`", found[0].sentence)
 
 
 def test_only_one_doctor_looks_at_a_time(page: Page) -> None:
