@@ -125,6 +125,8 @@ class _Run:
             for one in waiting:
                 if self._paused is not None or self._is_over or stopping.is_time_up(self._until):
                     return
+                if one.claimed.id in self._handed_over:
+                    continue  # claimed anew because its lease ran out: the message in hand goes under the new claim
                 message = self._render(one)
                 if message is not None:
                     self._handed_over.add(one.claimed.id)

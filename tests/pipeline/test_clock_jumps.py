@@ -12,6 +12,7 @@ from hub.pipeline import claim as claiming
 from hub.pipeline import respond, sync
 from hub.plugin import CustomerUpdate, Done, Message, NotSent, Sent
 from hub.store import leases, outboxes, pauses, tables
+from hub.store.configuration import Role
 from hub.store.types import new_id
 from tests.clock import days
 from tests.lab import SETUP, Lab, identify, survey_lines
@@ -193,3 +194,23 @@ def test_links_stay_alive(answered: Lab, step):
     survey = respond.open_survey(answered.hub, answered.token())
     assert survey is not None
     assert (survey.score, survey.can_change) == (3, True)
+
+
+def test_mail_whose_lease_ran_out_in_the_hands_of_its_channel_is_not_handed_over_again(lab: Lab):
+    lab.decide(identify())
+    [relay] = lab.hub.registry.current().live(Role.CHANNEL)
+    handed: list[str] = []
+
+    def send_many(messages, point_of_no_return):
+        for message in messages:
+            handed.append(message.id)
+            lab.clock.advance(days(1))
+            lab.sweep()
+            handed.extend(other.id for other in messages)
+            gone = point_of_no_return([message])
+            yield from ((id, Sent()) for id in gone)
+
+    relay.provider.send_many = send_many
+    lab.deliver()
+    assert handed == [lab.invitations()[0].id]
+    assert lab.states() == ["sent"]
