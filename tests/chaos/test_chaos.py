@@ -11,8 +11,9 @@ import pytest
 
 from tests import servers
 from tests.chaos.__main__ import table
+from tests.chaos.faults import CATALOGUE
 from tests.chaos.mutants import CONTROL, MUTANTS, Mutant, make_source
-from tests.chaos.plan import make_plan
+from tests.chaos.plan import ASKED, make_plan
 from tests.chaos.run import Options, run
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
@@ -31,7 +32,10 @@ def test_nobody_is_mailed_twice_and_nothing_is_lost_whatever_fails(database: str
     assert result.meanwhile.mails > 100
     assert result.meanwhile.told > 20
     assert result.mails["sendgrid"] > 0
-    assert result.play.hit.total() > 0.3 * result.play.begun.total()
+    # Whether the others of `ASKED` hit depends on what the hub asks meanwhile: on a busy machine less.
+    own = [name for name in result.play.begun if CATALOGUE[name].lane not in ASKED]
+    assert sum(result.play.hit[name] for name in own) > 0.7 * sum(result.play.begun[name] for name in own)
+    assert result.play.hit.total() > sum(result.play.hit[name] for name in own)
 
 
 RUNS = 3
