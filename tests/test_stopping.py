@@ -272,6 +272,17 @@ def is_answering(url: str) -> bool:
     return False
 
 
+def test_web_processes_that_are_ended_while_they_start_never_serve(tmp_path: Path, redis_url: str) -> None:
+    with stage(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", redis_url) as hub:
+        port = free_port()
+        with hub.process("web", "--port", str(port), "--processes", "2") as web:
+            hub.wait_for(lambda: len(servers_below(web.pid)) == 2)
+            web.terminate()
+            while web.poll() is None:
+                assert not is_answering(f"http://127.0.0.1:{port}")
+            hub.wait_until_gone(web)
+
+
 def test_web_process_does_not_wait_for_a_sender_that_never_ends(tmp_path: Path, redis_url: str) -> None:
     with stage(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", redis_url) as hub:
         port = free_port()

@@ -106,7 +106,14 @@ def web(host: str, port: int, processes: int) -> None:
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},
         workers_kill_timeout=6,
     )
+    # Until it has handlers of its own, a forked process has ours: it would take a SIGTERM for done and start to serve.
+    os.register_at_fork(after_in_child=_be_ended_by_signals)
     server.serve()
+
+
+def _be_ended_by_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @click.command()

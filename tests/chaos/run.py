@@ -187,7 +187,7 @@ def what_waits_for_mail(on: Stage) -> dict[str, int]:
 
 def whose_reminders_wait(on: Stage) -> dict[str, int]:
     """Return how many surveys have sent mails that were not looked at for reminders yet."""
-    sent = (invitation.c.state == State.SENT, invitation.c.reminder_of.is_(None))
+    sent = (invitation.c.state == State.SENT, invitation.c.sent_at.is_not(None), invitation.c.reminder_of.is_(None))
     newest = select(invitation.c.survey_id, func.max(invitation.c.sent_at).label("at"))
     with on.hub.store.read() as connection:
         sent_at = {

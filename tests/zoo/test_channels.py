@@ -68,6 +68,7 @@ def test_channel_that_swallows_abandoned_is_stopped_and_named(zoo):
 
 
 def test_channel_that_hangs_is_left_behind_and_cannot_send_any_more(zoo, impatient):
+    impatient("DONE_WITHIN_S")
     zoo.let_in_channel("hangs_sending_many")
     zoo.identify(*USERS)
     zoo.deliver_impatiently()
@@ -83,6 +84,7 @@ def test_channel_that_hangs_is_left_behind_and_cannot_send_any_more(zoo, impatie
 
 
 def test_channel_on_trial_holds_one_worker_and_not_all(zoo, impatient):
+    impatient("DONE_WITHIN_S")
     zoo.let_in_channel("hangs_sending_many")
     zoo.identify(*USERS)
     zoo.deliver_impatiently()

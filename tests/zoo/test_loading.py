@@ -41,6 +41,7 @@ SECRET = "a-secret-of-some-length"
     ids=["forgets super", "tells secrets", "hangs", "exits"],
 )
 def test_connection_that_cannot_be_made_is_broken_and_the_others_work(zoo, impatient, kind, settings, words):
+    impatient("MADE_WITHIN_S")
     zoo.let_in_source(kind, settings)
     zoo.identify("ada", source="good")
     zoo.lab.deliver()
@@ -52,6 +53,7 @@ def test_connection_that_cannot_be_made_is_broken_and_the_others_work(zoo, impat
 
 
 def test_connection_that_does_not_come_back_from_close_keeps_nobody(zoo, impatient):
+    impatient("MADE_WITHIN_S")
     zoo.let_in_source("hangs_checking")
     zoo.identify("ada", source="good")
     zoo.let_in_source("honest")  # closes the other
@@ -61,6 +63,7 @@ def test_connection_that_does_not_come_back_from_close_keeps_nobody(zoo, impatie
 
 
 def test_connection_that_does_not_come_back_from_check_is_named(zoo, impatient, monkeypatch):
+    impatient("CHECKED_WITHIN_S")
     zoo.let_in_source("hangs_checking")
     monkeypatch.setattr(configure, "opened_hub", lambda: nullcontext(zoo.lab.hub))
     done = CliRunner().invoke(configure.check)

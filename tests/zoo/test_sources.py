@@ -89,6 +89,7 @@ def test_events_without_end_are_cut_off(zoo, monkeypatch):
 
 
 def test_source_that_hangs_is_left_alone_and_the_body_is_set_aside_at_the_third_time(zoo, impatient):
+    impatient("READ_WITHIN_S")
     zoo.let_in_source("hangs_reading")
     zoo.lab.receive(identify("before"), identify("stone"), identify("behind"), source="bad")
     zoo.lab.receive(identify("another"), source="bad")

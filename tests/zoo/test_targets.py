@@ -21,6 +21,7 @@ from hub.store.configuration import Role
     ],
 )
 def test_bad_target_harms_itself_alone(zoo, impatient, kind, states, words):
+    impatient("DONE_WITHIN_S")
     zoo.let_in_target(kind)
     zoo.answers_of("ada", "bob")
     zoo.lab.sync()
@@ -32,6 +33,7 @@ def test_bad_target_harms_itself_alone(zoo, impatient, kind, states, words):
 
 
 def test_target_that_hangs_with_a_single_answer_is_left_alone_too(zoo, impatient):
+    impatient("DONE_WITHIN_S")
     zoo.let_in_target("hangs_pushing")
     zoo.answers_of("ada")
     zoo.lab.sync()
@@ -43,6 +45,7 @@ def test_target_that_hangs_with_a_single_answer_is_left_alone_too(zoo, impatient
     [("exits_forgetting", "channels.bad could not forget a person"), ("never_forgets", "did not come back from erase")],
 )
 def test_connection_that_is_bad_at_forgetting_is_asked_again_and_the_person_is_gone(zoo, impatient, kind, words):
+    impatient("FORGOTTEN_WITHIN_S")
     zoo.let_in_channel(kind)
     zoo.identify("ada", "bob")
     zoo.lab.deliver()
