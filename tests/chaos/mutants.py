@@ -120,6 +120,32 @@ MUTANTS = (
         plan=_again_and_again("worker_frozen_until_its_lease_is_over", lasts_s=4, every_s=5, times=3),
     ),
     Mutant(
+        name="reminded after the answer",
+        edits=[
+            Edit(
+                path="store/reminders.py",
+                old="            ~exists().where(response.c.invitation_id == first_of(table)),\n",
+                new="",
+            ),
+            Edit(
+                path="domain/rechecks.py",
+                old="    if invitation.reminder_of in world.answered:\n        return Reason.ANSWERED\n",
+                new="",
+            ),
+            Edit(
+                path=DEPARTURES,
+                old="        ~exists().where(response.c.invitation_id == table.c.reminder_of),\n",
+                new="",
+            ),
+            Edit(
+                path="pipeline/respond.py",
+                old="            reminders.cancel_answered(connection, asked.first_id, now)\n",
+                new="            pass\n",
+            ),
+        ],
+        breaks="Who answered was not reminded after it",
+    ),
+    Mutant(
         name="a GET that votes",
         edits=[
             Edit(

@@ -19,6 +19,7 @@ from hub.pipeline import sync
 from hub.store import intake
 from hub.store.reminders import looked_until
 from hub.store.tables import invitation, outbox
+from tests.chaos.outside import HELD_FOR_S
 from tests.chaos.people import Crowd, make_feed
 from tests.chaos.plan import Injection, Play, make_plan, playing
 from tests.chaos.stage import WORKERS, Stage, stage
@@ -106,7 +107,9 @@ def run(options: Options, *, directory: Path, tell: Callable[[str], None] = lamb
             problems += until(on.is_at_work, START_WITHIN_S, "everything at work again")
             problems += in_hand_too_long(on)
             problems += settle(on, crowd, options.rest_within_s)
-        result = _result(on, crowd, play, meanwhile, problems)
+        longest_fault_s = max((one.lasts_s + HELD_FOR_S for one in plan), default=0.0)
+        evidence = Evidence.gathered(on, crowd, in_the_window=play.in_the_window, longest_fault_s=longest_fault_s)
+        result = _result(evidence, play, meanwhile, problems)
     return replace(result, findings=[*result.findings, *_afterwards(on)])
 
 
@@ -212,8 +215,8 @@ def _count_told(on: Stage) -> int:
     return sum(len(told) for told in list(on.outside.told.values()))
 
 
-def _result(on: Stage, crowd: Crowd, play: Play, meanwhile: Meanwhile, problems: list[str]) -> Result:
-    evidence = Evidence.gathered(on, crowd, in_the_window=play.in_the_window)
+def _result(evidence: Evidence, play: Play, meanwhile: Meanwhile, problems: list[str]) -> Result:
+    on, crowd = evidence.stage, evidence.crowd
     return Result(
         findings=[Finding(invariant="Everything comes to rest", broken_by=problems), *judge(evidence)],
         play=play,
