@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.config import load_settings
 from hub.pipeline.hub import Hub, open_hub
 from tests.lab import make_schema
@@ -55,7 +56,7 @@ def configured_hub(
     make_schema(database_url, directory)
     hub = open_hub(load_settings(environ_of(directory, database_url, redis_url=redis_url, base_url=base_url)))
     try:
-        applying.apply(hub, applying.plan(hub, toml, environ={}))
+        applying.apply(hub, planning.plan(hub, toml, environ={}))
         yield hub
     finally:
         hub.registry.close()

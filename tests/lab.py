@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.config import Settings
 from hub.pipeline import decide, deliver, notify, remind, sync
 from hub.pipeline.hub import Hub, open_hub
@@ -53,7 +54,7 @@ class Lab:
 
     def configure(self, text: str) -> None:
         """Make the configuration what `text` says."""
-        applying.apply(self.hub, applying.plan(self.hub, text, environ={}))
+        applying.apply(self.hub, planning.plan(self.hub, text, environ={}))
 
     def set(self, **settings: Any) -> None:
         """Configure the usual setup with some settings of the survey."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin.export import export
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
@@ -16,12 +17,12 @@ TEXT = SETUP + survey_lines()
 
 
 def lines(lab: Lab, text: str, **environ: str) -> list[str]:
-    return applying.plan(lab.hub, text, environ=environ).lines
+    return planning.plan(lab.hub, text, environ=environ).lines
 
 
 def problems(lab: Lab, text: str, **environ: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        applying.plan(lab.hub, text, environ=environ)
+        planning.plan(lab.hub, text, environ=environ)
     return caught.value.problems
 
 
@@ -45,16 +46,16 @@ def test_export_shows_no_secret_unless_asked(lab):
 
 def test_generated_key_is_told_once_and_kept(lab):
     text = TEXT.replace("[channels", '[sources.second]\nkind = "fake"\n[channels', 1)
-    made = applying.plan(lab.hub, text, environ={})
+    made = planning.plan(lab.hub, text, environ={})
     assert list(made.generated) == ["sources.second.api_key"]
     applying.apply(lab.hub, made)
-    assert applying.plan(lab.hub, text, environ={}).generated == {}
+    assert planning.plan(lab.hub, text, environ={}).generated == {}
 
 
 def test_source_that_is_put_back_takes_the_key_it_had(lab):
     key = lab.hub.registry.current().named(Role.SOURCE, "product").provider.config["api_key"]
     lab.configure(TEXT.replace("sources.product", "sources.web").replace('["product"]', '["web"]'))
-    made = applying.plan(lab.hub, TEXT, environ={})
+    made = planning.plan(lab.hub, TEXT, environ={})
     assert made.generated == {}
     assert "+ sources.product: back in use, kind fake, api_key = (as before)" in made.lines
     applying.apply(lab.hub, made)
@@ -118,7 +119,7 @@ def test_unknown_connection_is_named_with_those_there_are(lab):
 
 def test_secret_from_a_variable_is_stored_by_its_name(lab):
     text = TEXT.replace('[targets.crm]\nkind = "fake"', '[targets.crm]\nkind = "fake"\npassword = "$CRM"')
-    applying.apply(lab.hub, applying.plan(lab.hub, text, environ={"CRM": "s3cret"}))
+    applying.apply(lab.hub, planning.plan(lab.hub, text, environ={"CRM": "s3cret"}))
     assert 'password = "$CRM"' in export(lab.hub, reveal=True)
 
 
@@ -145,7 +146,7 @@ def test_other_kind_is_another_connection_and_the_old_one_is_retired(lab):
 
 def test_renamed_source_is_a_new_one_with_a_new_key(lab):
     text = TEXT.replace("sources.product", "sources.web").replace('["product"]', '["web"]')
-    made = applying.plan(lab.hub, text, environ={})
+    made = planning.plan(lab.hub, text, environ={})
     assert made.lines[0] == "+ sources.web: kind fake, api_key = (made by the hub)"
     assert "- sources.product: taken out of use" in made.lines
     assert list(made.generated) == ["sources.web.api_key"]
@@ -159,7 +160,7 @@ def test_removed_survey_cancels_what_waits_and_keeps_its_history(lab):
 
 
 def test_survey_that_cannot_ask_anybody_is_warned_about(lab):
-    made = applying.plan(lab.hub, "[surveys.idle]\nenabled = true\n", environ={})
+    made = planning.plan(lab.hub, "[surveys.idle]\nenabled = true\n", environ={})
     assert len(made.warnings) == 2
 
 
@@ -170,7 +171,7 @@ def test_plan_alone_changes_nothing(lab):
 
 
 def test_plan_for_a_configuration_that_changed_meanwhile_is_refused(lab: Lab) -> None:
-    made = applying.plan(lab.hub, SETUP, environ={})
+    made = planning.plan(lab.hub, SETUP, environ={})
     lab.set(min_delay_days=3)
     with pytest.raises(Conflict, match="was changed meanwhile"):
         applying.apply(lab.hub, made)

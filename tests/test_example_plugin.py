@@ -77,13 +77,14 @@ def test_installed_plugin_delivers(site, tmp_path):
         '[channels.relay]\nkind = "fake"', f'[channels.relay]\nkind = "outbox_file"\nfolder = "{folder}"'
     )
     swap = (
-        "import sys; from pathlib import Path; from hub.admin import apply; from hub.pipeline.hub import open_hub;"
+        "import sys; from pathlib import Path; from hub.admin import apply, planning;"
+        "from hub.pipeline.hub import open_hub;"
         "from hub.plugins import find_plugins; from hub.store.configuration import Role;"
         "from tests.fakes import FakeSource, Crm; from tests.lab import settings_for;"
         "plugins = find_plugins(); plugins.kinds[Role.SOURCE, 'fake'] = FakeSource;"
         "plugins.kinds[Role.TARGET, 'fake'] = Crm().target();"
         "hub = open_hub(settings_for(sys.argv[1], Path(sys.argv[2])), plugins=plugins);"
-        "apply.apply(hub, apply.plan(hub, sys.argv[3]))"
+        "apply.apply(hub, planning.plan(hub, sys.argv[3]))"
     )
     swapped = run(site, tmp_path, "-c", swap, database_url, str(tmp_path), text + survey_lines())
     assert swapped.returncode == 0, swapped.stderr

@@ -27,7 +27,7 @@ from werkzeug.test import Client
 
 import hub as package
 from hub.admin import apply as applying
-from hub.admin import doctor
+from hub.admin import doctor, planning
 from hub.config import ConfigError, load_settings, misspelt_settings
 from hub.failpoints import FAILPOINTS, failpoint
 from hub.pipeline import claim, respond, sync
@@ -246,7 +246,7 @@ def to_sync(scene: Scene) -> None:
 def to_erase(scene: Scene) -> None:
     to_answer(scene)
     toml = f'{scene.toml}\n[targets.file]\nkind = "csv"\npath = "{scene.file}"\n'
-    applying.apply(scene.hub, applying.plan(scene.hub, toml, environ={}))
+    applying.apply(scene.hub, planning.plan(scene.hub, toml, environ={}))
     target = scene.hub.registry.current().named(Role.TARGET, "file")
     assert target is not None
     assert isinstance(target.provider, SyncTarget)
@@ -258,7 +258,7 @@ def to_erase(scene: Scene) -> None:
 def to_notify(scene: Scene) -> None:
     listener = f'[listeners.ops]\nkind = "webhook"\nurl = "{scene.segment.url}{HOOK}"\nsecret = "{SECRET}"\n'
     toml = f'{scene.toml}\n{listener}events = ["answered"]\n'
-    applying.apply(scene.hub, applying.plan(scene.hub, toml, environ={}))
+    applying.apply(scene.hub, planning.plan(scene.hub, toml, environ={}))
     to_start_a_sync(scene)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.cli.processes import WEB_THREADS
 from hub.pipeline import decide, imported
 from hub.pipeline.hub import Hub
@@ -211,14 +212,14 @@ def test_webhooks_may_be_larger_than_what_sdks_send(client: Client, hub: Hub, me
 
 def test_large_webhook_for_a_source_that_does_not_work_is_sent_again(client: Client, hub: Hub) -> None:
     toml = TOML.replace("[channels", 'header_secret = "$SET_WHERE_IT_WAS_APPLIED_ALONE"\n[channels', 1)
-    applying.apply(hub, applying.plan(hub, toml, environ={"SET_WHERE_IT_WAS_APPLIED_ALONE": "secret"}))
+    applying.apply(hub, planning.plan(hub, toml, environ={"SET_WHERE_IT_WAS_APPLIED_ALONE": "secret"}))
     assert send(client, "/sources/product", b" " * 1_000_000).status_code == 503
 
 
 @pytest.mark.parametrize("timestamp", ["2026-03-11T01:00:00Z", "2099-01-01T00:00:00Z", "yesterday", None])
 def test_deletion_that_a_webhook_brings_erases_the_person(client: Client, hub: Hub, timestamp: str | None) -> None:
     toml = TOML.replace("[channels", 'header_secret = "only-for-segment"\n[channels', 1)
-    applying.apply(hub, applying.plan(hub, toml, environ={}))
+    applying.apply(hub, planning.plan(hub, toml, environ={}))
     send(client, "/sources/product", [{**IDENTIFY, "type": "identify"}])
     assert reasons(hub) == [("decided", None)]
     deletion = {"type": "delete", "userId": "ada", "timestamp": timestamp}

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from hub.admin import apply as applying
-from hub.admin import audit, export, people, surveys, texts, trials
+from hub.admin import audit, export, people, planning, surveys, texts, trials
 from hub.admin.paging import Slice
 from hub.admin.responses import Wanted, responses
 from hub.admin.trouble import NotThere
@@ -43,7 +42,7 @@ GERMAN = {
 }
 
 
-def save(lab: Lab, **settings: Any) -> applying.Plan:
+def save(lab: Lab, **settings: Any) -> planning.Plan:
     """Save the usual survey with these settings."""
     table = {"sources": ["product"], "channels": ["relay"], "targets": ["crm"], "enabled": True, "surge_brake": False}
     return surveys.put(lab.hub, "onboarding", {**table, **settings})
@@ -183,7 +182,7 @@ def test_plan_and_audit_log_tell_texts_one_by_one_and_never_hold_the_logo(lab: L
 def test_settings_survive_export_and_apply(lab: Lab) -> None:
     save(lab, logo=LOGO, brand_colour="#Ff8800", language="de", ratings=["support"], texts={"de": GERMAN})
     written = export.export(lab.hub)
-    assert not applying.plan(lab.hub, written, environ={}).lines
+    assert not planning.plan(lab.hub, written, environ={}).lines
     assert "[surveys.onboarding.texts.de.ratings]" in written
 
 

@@ -24,6 +24,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin.health import readiness
 from hub.pipeline import decide, sync
 from hub.pipeline.hub import Hub
@@ -272,7 +273,7 @@ def test_a_connection_that_does_not_work_is_told_once_for_every_revision(
     toml = TOML.replace('write_key = "write-key"', 'write_key = "$CRM_KEY"')
     for number in range(2):
         changed = f"{toml}min_delay_days = {number + 1}\n"
-        applying.apply(hub, applying.plan(hub, changed, environ={"CRM_KEY": "secret"}))
+        applying.apply(hub, planning.plan(hub, changed, environ={"CRM_KEY": "secret"}))
         schedule.tick()
         schedule.tick()
     said = "targets.product does not work: write_key: the environment variable CRM_KEY is not set"

@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy
 
 from hub.admin import apply as applying
-from hub.admin import audit
-from hub.admin.apply import Plan
+from hub.admin import audit, planning
 from hub.admin.export import connection_table
 from hub.admin.names import connection_named
+from hub.admin.planning import Plan
 from hub.pipeline.hub import Hub
 from hub.registry import Connection
 from hub.store import pauses
@@ -70,7 +70,7 @@ def put(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Plan:
 
     The plan holds the secrets that were made, which are not shown again.
     """
-    made = applying.plan_change(hub, {role.plural: {name: table}})
+    made = planning.plan_change(hub, {role.plural: {name: table}})
     applying.apply(hub, made)
     return made
 
@@ -78,7 +78,7 @@ def put(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Plan:
 def retire(hub: Hub, role: Role, name: str) -> None:
     """Take a connection out of use. Raises NotThere, and Conflict while a survey uses it."""
     connection_named(hub.registry.current(), role, name)
-    applying.apply(hub, applying.plan_removal(hub, connection=(role, name)))
+    applying.apply(hub, planning.plan_removal(hub, connection=(role, name)))
 
 
 def resume(hub: Hub, role: Role, name: str) -> bool:

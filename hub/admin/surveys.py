@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hub.admin import apply as applying
-from hub.admin import audit
-from hub.admin.apply import Plan
+from hub.admin import audit, planning
 from hub.admin.audit import Action
 from hub.admin.names import connection_name, survey_named
+from hub.admin.planning import Plan
 from hub.admin.schemas import SurveySchema
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
@@ -43,7 +43,7 @@ def survey_of(hub: Hub, name: str) -> SeenSurvey:
 
 def put(hub: Hub, name: str, table: Mapping[str, Any]) -> Plan:
     """Make the survey what this table says, as `hub apply` would; nothing else changes. Raises ConfigError."""
-    made = applying.plan_change(hub, {"surveys": {name: table}})
+    made = planning.plan_change(hub, {"surveys": {name: table}})
     applying.apply(hub, made)
     return made
 
@@ -64,7 +64,7 @@ def switch(hub: Hub, name: str, *, on: bool) -> SeenSurvey:
 def retire(hub: Hub, name: str) -> None:
     """Take a survey out of use: what waits is cancelled, answers are kept. Raises NotThere."""
     survey_named(hub.registry.current(), name)
-    applying.apply(hub, applying.plan_removal(hub, survey=name))
+    applying.apply(hub, planning.plan_removal(hub, survey=name))
 
 
 def _seen(configuration: Configuration, survey: StoredSurvey) -> SeenSurvey:

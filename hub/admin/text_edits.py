@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.admin import apply as applying
-from hub.admin import texts
-from hub.admin.apply import Plan
+from hub.admin import planning, texts
+from hub.admin.planning import Plan
 from hub.admin.surveys import survey_of
 from hub.admin.trouble import Conflict, NotThere
 from hub.domain.logos import setting_of
@@ -67,7 +67,7 @@ def settings_of(hub: Hub, survey: str, number: int) -> dict[str, Any]:
 
 
 def _put(hub: Hub, survey: str, settings: Mapping[str, Any], *, revision: int) -> Plan:
-    made = applying.plan_change(hub, {"surveys": {survey: settings}})
+    made = planning.plan_change(hub, {"surveys": {survey: settings}})
     if made.revision != revision:
         raise Conflict("The configuration was changed in this very moment; look at it again, and then change it")
     applying.apply(hub, made)

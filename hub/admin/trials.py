@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub import containment
-from hub.admin import apply as applying
-from hub.admin import audit, texts
+from hub.admin import audit, planning, sealing, texts
 from hub.admin.names import connection_named
 from hub.config import ConfigError
 from hub.containment import Escaped, Hung, contained
@@ -137,9 +136,9 @@ def send_test_notice(hub: Hub, listener: str) -> Checked:
 
 def _edited(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> StoredConnection:
     known = hub.registry.current().named(role, name)
-    made = applying.plan_change(hub, {role.plural: {name: table}})
+    made = planning.plan_change(hub, {role.plural: {name: table}})
     [(wanted, config)] = made.connections
-    elsewhere = applying.secrets_that_would_go_elsewhere(hub, wanted, config)
+    elsewhere = sealing.secrets_that_would_go_elsewhere(hub, wanted, config)
     if elsewhere:
         raise ConfigError([f"{wanted.path}.{key}: {_TYPE_AGAIN}" for key in elsewhere])
     return StoredConnection(

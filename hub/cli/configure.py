@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin import trials as trying
-from hub.admin.apply import Plan
 from hub.admin.export import export as exporting
+from hub.admin.planning import Plan
 from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub, say
@@ -34,7 +35,7 @@ def apply(file: Path, yes: bool, remove_all: bool) -> None:
     with made_hub(settings) as hub:
         if is_new:
             click.echo(f"Made a new hub in {sqlite_path(settings).parent}.")
-        plan = applying.plan(hub, text)
+        plan = planning.plan(hub, text)
         if plan.removes_everything and not remove_all:
             what = f"{file} names no connection and no survey, so everything would be taken out of use"
             raise ConfigError([f"{what}; if that is what you want, add --remove-all"])

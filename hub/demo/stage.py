@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.admin import accounts
+from hub.admin import accounts, planning
 from hub.admin import apply as applying
 from hub.admin.accounts import AccountRole
 from hub.cli.common import made_hub
@@ -99,7 +99,7 @@ def raised(folder: Path, *, port: int, stopping: threading.Event) -> Iterator[St
         accounts.add(hub, ACCOUNT, password, AccountRole.ADMIN)
         document = _TOML.format(key=key, host=mailbox.host, smtp_port=mailbox.port, stand_in=pages)
         (folder / DOCUMENT).write_text(document, encoding="utf-8")
-        applying.apply(hub, applying.plan(hub, document))
+        applying.apply(hub, planning.plan(hub, document))
         output = stack.enter_context((folder / LOG).open("ab"))
         supervisor = Supervisor(settings, host=ports.HOST, port=port, workers=WORKERS, output=output, stopping=stopping)
         stack.callback(supervisor.shut_down)

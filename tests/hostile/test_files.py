@@ -15,7 +15,7 @@ import tomli_w
 from click.testing import CliRunner
 
 from hub.admin import apply as applying
-from hub.admin import suppressions
+from hub.admin import planning, suppressions
 from hub.admin.export import export
 from hub.admin.people_import import import_people
 from hub.admin.records import Format, read_records
@@ -67,13 +67,13 @@ def test_a_document_is_applied_whole_or_refused_with_a_sentence(hub: Hub) -> Non
             before = export(hub, reveal=True)
             text = _document(chosen)
             try:
-                applying.apply(hub, applying.plan(hub, text, environ=ENVIRONMENT))
+                applying.apply(hub, planning.plan(hub, text, environ=ENVIRONMENT))
             except ConfigError:
                 seen["refused"] += 1
                 assert export(hub, reveal=True) == before
             else:
                 seen["applied"] += 1
-                assert applying.plan(hub, export(hub), environ=ENVIRONMENT).lines == []
+                assert planning.plan(hub, export(hub), environ=ENVIRONMENT).lines == []
     assert min(seen["refused"], seen["applied"]) > 10, seen
 
 

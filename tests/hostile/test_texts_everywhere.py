@@ -21,8 +21,7 @@ from marshmallow import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import Client
 
-from hub.admin import apply as applying
-from hub.admin import doctor, metrics, people, suppressions, tokens
+from hub.admin import doctor, metrics, people, planning, suppressions, tokens
 from hub.admin.export import export
 from hub.admin.records import Format, read_records
 from hub.admin.spreadsheets import rearmed
@@ -279,7 +278,7 @@ def test_a_brand_is_text_wherever_it_stands_and_survives_export_and_apply(lab: L
     )
     lab.configure(document)
     written = export(lab.hub)
-    assert applying.plan(lab.hub, written, environ={}).lines == []
+    assert planning.plan(lab.hub, written, environ={}).lines == []
     lab.decide(identify("u1"))
     lab.deliver()
     innocent = read_mail(render(INVITATION))
@@ -307,7 +306,7 @@ def test_names_of_connections_and_surveys_are_plain_words(small_lab: Lab) -> Non
     for table, text in itertools.product(["sources", "channels", "targets", "surveys"], TEXTS):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", text):
             with pytest.raises(ConfigError, match="a name has lower-case letters"):
-                applying.plan(small_lab.hub, tomli_w.dumps({table: {storable(text): {}}}), environ={})
+                planning.plan(small_lab.hub, tomli_w.dumps({table: {storable(text): {}}}), environ={})
 
 
 def test_a_sender_is_refused_or_brings_one_header_with_its_address() -> None:

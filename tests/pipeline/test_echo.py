@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.admin import apply as applying
+from hub.admin import planning
 from hub.pipeline.respond import answer
 from hub.plugin import InboundRequest
 from hub.plugins import Plugins
@@ -205,7 +205,7 @@ def test_names_of_surveys_that_clash_are_warned_of(apart, surveys, comment_trait
     )
     for name in surveys:
         text += f'[surveys.{name}]\nsources = ["product"]\nchannels = ["relay"]\ntargets = ["crm"]\n'
-    warnings = applying.plan(apart.hub, text).warnings
+    warnings = planning.plan(apart.hub, text).warnings
     assert warnings == ([expected] if expected else [])
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.admin import apply as applying
-from hub.admin import doctor, invitations, people, surveys
+from hub.admin import doctor, invitations, people, planning, surveys
 from hub.admin.invitations import Action
 from hub.admin.person_export import export_person
 from hub.domain.reasons import Stop
@@ -584,4 +583,4 @@ def test_doctor_sees_a_reminder_that_left_after_the_answer(mailed):
 )
 def test_setting_that_cannot_be_is_refused(lab, settings, said):
     with pytest.raises(Exception, match=said):
-        applying.plan(lab.hub, SETUP + survey_lines(**settings), environ={})
+        planning.plan(lab.hub, SETUP + survey_lines(**settings), environ={})

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.admin import apply as applying
-from hub.admin import invitations, people
+from hub.admin import invitations, people, planning
 from hub.admin.invitations import Action, Wanted
 from hub.admin.paging import Slice
 from hub.config import ConfigError
@@ -227,7 +226,7 @@ def test_mail_that_is_due_within_the_window_waits_for_no_opening(office_hours):
 )
 def test_window_that_cannot_be_is_refused(lab, settings, said):
     with pytest.raises(ConfigError, match=said):
-        applying.plan(lab.hub, SETUP + survey_lines(**settings), environ={})
+        planning.plan(lab.hub, SETUP + survey_lines(**settings), environ={})
 
 
 def test_days_named_twice_are_named_once(lab):

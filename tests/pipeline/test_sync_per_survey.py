@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin.doctor import examine
 from hub.pipeline.respond import answer
 from hub.plugin import Done, Retry
@@ -136,7 +136,7 @@ def test_names_of_a_survey_made_later_are_known_when_they_come_back(asked):
 
 
 def test_surveys_that_share_traits_are_warned_of_unless_they_are_kept_apart(lab):
-    [warning] = applying.plan(lab.hub, TWO).warnings
+    [warning] = planning.plan(lab.hub, TWO).warnings
     assert "later and onboarding write the same traits" in warning
     lab.crm.keeps_surveys_apart = True
-    assert applying.plan(lab.hub, TWO).warnings == []
+    assert planning.plan(lab.hub, TWO).warnings == []

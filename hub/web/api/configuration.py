@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hub.admin import connections, queue, surveys, texts
-from hub.admin.apply import Plan
 from hub.admin.connections import WORK_OF
+from hub.admin.planning import Plan
 from hub.admin.schemas import SurveySchema
 from hub.admin.tokens import Scope
 from hub.store.configuration import Role

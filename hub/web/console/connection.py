@@ -11,10 +11,10 @@ from flask import flash, redirect, request, url_for
 from hub.admin import channels as channels_admin
 from hub.admin import connections as admin
 from hub.admin import trials
-from hub.admin.apply import Plan
 from hub.admin.connections import SeenConnection
 from hub.admin.credentials import made_secrets, reveal
 from hub.admin.kinds import Kind, kind_of
+from hub.admin.planning import Plan
 from hub.admin.schemas import OPTIONS
 from hub.admin.uses import uses
 from hub.config import ConfigError

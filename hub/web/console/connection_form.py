@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import request
 
-from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin.kinds import Kind, settings_of
 from hub.admin.schemas import NAME
 from hub.config import ConfigError
@@ -76,7 +76,7 @@ def problems_of_new(offered: Kind, name: str, table: Mapping[str, Any]) -> Probl
     wrong = _wrong_name(offered, name)
     checked = free_name(offered) if wrong else name
     try:
-        applying.plan_change(hub(), {offered.role.plural: {checked: table}})
+        planning.plan_change(hub(), {offered.role.plural: {checked: table}})
     except ConfigError as error:
         return replace(problems_of(error, offered, checked), name=wrong)
     return Problems(name=wrong) if wrong else None

@@ -9,6 +9,7 @@ from flask import flash, redirect, request, url_for
 from marshmallow import Schema
 
 from hub.admin import apply as applying
+from hub.admin import planning
 from hub.admin.schemas import NAME, SurveySchema
 from hub.config import ConfigError
 from hub.store.configuration import OF_SURVEYS, Role
@@ -41,7 +42,7 @@ def make_survey() -> Any:
     wrong = _wrong_name(name)
     checked = _free_name(_surveys(), "nps") if wrong else name
     try:
-        made = applying.plan_change(hub(), _wanted(checked))
+        made = planning.plan_change(hub(), _wanted(checked))
     except ConfigError as error:
         problems, others = _problems_of(error, checked)
         return _page(name, request.form, {"name": wrong, **problems}, others, status=422)
