@@ -46,7 +46,7 @@ FRENCH = PageWords(
         "toujours ci-dessous\u00a0; raccourcissez-le, puis renvoyez-le."
     ),
     rating_unclear=(
-        "Une note n’est pas comprise entre 1 et 5, ou cette enquête ne la demande pas : rien n’a encore "
+        "Une note n’est pas comprise entre 1 et 5, ou cette enquête ne la demande pas\u00a0: rien n’a encore "
         "été enregistré. Choisissez de nouveau ci-dessous, puis renvoyez votre réponse."
     ),
     thanks="Merci pour votre réponse",
