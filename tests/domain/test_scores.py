@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import comb
+from math import comb, sqrt
 
 import pytest
 
@@ -37,6 +37,25 @@ def test_interval_is_the_adjusted_wald_interval(answers: Counts, low: float, hig
     interval = interval_of(answers)
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("answers", "score", "reach"),
+    [
+        (counts(291, 476, 395), -9, 4.4),
+        (counts(162, 108, 54), 100 / 3, 1.96 * 100 * sqrt(5 / 9) / sqrt(324)),
+    ],
+)
+def test_interval_of_many_answers_is_near_the_usual_one(answers: Counts, score: float, reach: float) -> None:
+    """Published examples of the interval without the added answers.
+
+    -9 with a reach of 4.4 is from talkstats.com, thread 58500. A half of promoters, a third of passives and a sixth of
+    detractors have a variance of 5/9: Cross Validated, question 18603.
+    """
+    interval = interval_of(answers)
+    assert interval is not None
+    assert (interval.low + interval.high) / 2 == pytest.approx(score, abs=0.4)
+    assert (interval.high - interval.low) / 2 == pytest.approx(reach, abs=0.05)
 
 
 def test_interval_takes_a_survey_that_all_answered_alike_for_uncertain() -> None:
