@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from hub.admin import suppressions
 from hub.admin.connections import connection_of
 from hub.admin.trials import check, check_edited, send_test
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
+from hub.domain.reasons import Stop
 from hub.plugin import ChannelPaused, CheckFailed, NotSent, Rejected, Sent
 from hub.plugins import Plugins, find_plugins
 from hub.store.configuration import Role
@@ -213,4 +215,11 @@ def test_name_of_the_provider_for_a_test_mail_is_kept(lab: Lab) -> None:
 def test_address_that_cannot_be_mailed_is_refused(lab: Lab) -> None:
     with pytest.raises(ConfigError, match="to: 'nobody' is no address"):
         send_test(lab.hub, "relay", "nobody")
+    assert lab.office.mails == []
+
+
+def test_address_on_the_suppression_list_gets_no_test_mail_either(lab: Lab) -> None:
+    suppressions.add(lab.hub, "Me@acme.example", Stop.UNSUBSCRIBED)
+    with pytest.raises(ConfigError, match="is on the suppression list"):
+        send_test(lab.hub, "relay", "me@acme.example")
     assert lab.office.mails == []

@@ -12,6 +12,7 @@ from hub.admin import audit, planning, sealing, texts
 from hub.admin.names import connection_named
 from hub.config import ConfigError
 from hub.containment import Escaped, Hung, contained
+from hub.domain.identity import mailbox_of
 from hub.logs import masked, visible, without_secrets
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
@@ -34,6 +35,7 @@ from hub.plugin import (
     Unknown,
 )
 from hub.registry import Connection
+from hub.store import suppressions
 from hub.store.configuration import Role, StoredConnection
 from hub.store.types import new_id, storable
 
@@ -93,11 +95,13 @@ def send_test(
     """Send the mail of a survey, or of none, over a channel, as stored or with the settings of `table`.
 
     Its links lead to no survey. No state is touched: no interval, no rate, no pause. Raises NotThere for an unknown
-    channel, and ConfigError for an address that cannot be mailed and for wrong settings, as `check_edited` does.
+    channel, and ConfigError for an address that must not be mailed and for wrong settings, as `check_edited` does.
     """
+    why_not = why_not_to(hub, to)
+    if why_not:
+        raise ConfigError([f"to: {to!r} {why_not}"])
     address = check_address(to)
-    if address is None:
-        raise ConfigError([f"to: {to!r} is no address that can be mailed"])
+    assert address is not None
     if table is None:
         stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
     else:
@@ -107,6 +111,17 @@ def send_test(
     told |= {"survey": of.survey} if of is not None else {}
     audit.note_alone(hub, audit.Action.TEST_MAIL_SENT, f"channels.{channel}", **told)
     return sent
+
+
+def why_not_to(hub: Hub, to: str) -> str:
+    """Return why no test mail goes to an address, as in "is no address that can be mailed"; "" where one does."""
+    address = check_address(to)
+    if address is None:
+        return "is no address that can be mailed"
+    with hub.store.read() as connection:
+        if suppressions.is_suppressed(connection, mailbox_of(address)):
+            return "is on the suppression list: nothing is mailed to it"
+    return ""
 
 
 def send_message(hub: Hub, stored: StoredConnection, make: Callable[[SurveyChannel], Message]) -> TestMail:

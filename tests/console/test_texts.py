@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from hub.admin import surveys, text_edits
+from hub.admin import suppressions, surveys, text_edits
 from hub.admin import texts as admin
 from hub.admin.text_edits import Edit
 from hub.admin.trouble import Conflict
+from hub.domain.reasons import Stop
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.testing.smtp_server import ScriptedSmtpServer
@@ -244,8 +245,11 @@ def test_test_mail_is_what_is_typed_and_its_links_say_that_it_was_a_test(databas
             assert ada.client.post(link.partition("?")[0].replace("/s/", "/u/")).text == opened.text
 
 
-def test_test_mail_needs_an_address_and_sound_texts(ada: Visitor) -> None:
+def test_test_mail_needs_an_address_and_sound_texts(ada: Visitor, hub: Hub) -> None:
     assert "This is no address that can be mailed." in ada.post(f"{PAGE}/test", language_of="de", to="me").text
+    suppressions.add(hub, "gone@acme.example", Stop.HARD_BOUNCED)
+    gone = ada.post(f"{PAGE}/test", language_of="de", to="gone@acme.example")
+    assert "This is on the suppression list: nothing is mailed to it." in gone.text
     wrong = ada.post(f"{PAGE}/test", language_of="de", to="me@acme.example", **{"texts.subject": "{{ nam }}"})
     assert "Nothing was sent: something in the texts is wrong." in wrong.text
     assert "Subject (German): line 1: there is no nam" in unescape(wrong.text)

@@ -114,11 +114,10 @@ def send_test_mail(name: str) -> Any:
     """Send a test mail by a channel as it is stored."""
     seen = admin.connection_of(hub(), Role.CHANNEL, name)
     to = request.form.get("to", "").strip()
-    try:
-        sent = trials.send_test(hub(), name, to)
-    except ConfigError:
-        wrong = "This is no address that can be mailed." if to else "Write an address that you read."
+    wrong = wrong_with(to)
+    if wrong:
         return _page(seen, seen.settings, Problems(to=wrong), status=422, to=to)
+    sent = trials.send_test(hub(), name, to)
     return _page(seen, seen.settings, Problems(), trial=trial_of_mail(sent), to=to)
 
 
@@ -140,6 +139,12 @@ def _checked(seen: SeenConnection, offered: Kind, table: Mapping[str, Any]) -> A
     except ConfigError as error:
         return _page(seen, table, problems_of(error, offered, seen.name), status=422)
     return _page(seen, table, Problems(), trial=_trial_of(checked))
+
+
+def wrong_with(to: str) -> str:
+    """Return what is wrong with the address that a test mail is to go to, "" when nothing is."""
+    why_not = trials.why_not_to(hub(), to) if to else ""
+    return f"This {why_not}." if why_not else "" if to else "Write an address that you read."
 
 
 def trial_of_mail(sent: trials.TestMail) -> Trial:

@@ -20,7 +20,7 @@ from hub.domain.texts import direction_of
 from hub.mail.addresses import check_address
 from hub.web import guard
 from hub.web.backing import hub
-from hub.web.console.connection import Trial, trial_of_mail
+from hub.web.console.connection import Trial, trial_of_mail, wrong_with
 from hub.web.console.forms import Field
 from hub.web.console.frame import FRAMING, is_part, pages, show
 from hub.web.console.languages import LANGUAGES, language_named, name_of
@@ -73,9 +73,9 @@ def send_test_texts(name: str) -> Any:
     trial, problems, wrong = None, [], ""
     if not channels:
         wrong = "This survey has no channel yet. Choose in its settings how mail goes out."
-    elif check_address(to) is None:
-        wrong = "This is no address that can be mailed." if to else "Write an address that you read."
     else:
+        wrong = wrong_with(to)
+    if not wrong:
         of = TrialOf(survey=name, raw=raw, language=edit.language)
         try:
             trial = trial_of_mail(trials.send_test(hub(), channels[0], to, of=of))
