@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
+from hub.admin import passwords
 from tests import node, processes, servers
 from tests.lab import Lab, make_schema, open_lab
 
@@ -66,6 +67,16 @@ def nothing_is_left_running() -> Iterator[None]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert not left, f"tests left processes running: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A guess of a password costs a millisecond instead of a quarter of a second, in this process."""
+    method = "scrypt:1024:8:1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_NOBODY", passwords._NOBODY.replace(passwords.METHOD, method))
+        patch.setattr(passwords, "METHOD", method)
+        yield
 
 
 @pytest.fixture(scope="session")

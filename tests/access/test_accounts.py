@@ -18,8 +18,6 @@ from hub.store import tables
 from tests.clock import NOW
 from tests.lab import Lab
 
-pytestmark = pytest.mark.usefixtures("cheap_passwords")
-
 PASSWORD = "three green kettles"
 OTHER = "four yellow teapots"
 

@@ -16,8 +16,6 @@ from hub.cli import main
 from hub.pipeline.hub import Hub, open_hub
 from tests.lab import KEY, settings_for
 
-pytestmark = pytest.mark.usefixtures("cheap_passwords")
-
 PASSWORD = "three green kettles"
 
 

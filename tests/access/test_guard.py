@@ -22,8 +22,6 @@ from hub.web.backing import Backing, put_behind
 from hub.web.console.access import add_access
 from tests.lab import Lab
 
-pytestmark = pytest.mark.usefixtures("cheap_passwords")
-
 PASSWORD = "three green kettles"
 SHOWN = "{{ {'name': name, 'problems': problems, 'next': next, 'csrf': csrf_token()} | tojson }}"
 PAGES = {f"console/{name}.html": SHOWN for name in ("login", "setup")}

@@ -10,6 +10,14 @@ import pytest
 from hub.admin import passwords
 
 GOOD = "three green kettles"
+METHOD, NOBODY = passwords.METHOD, passwords._NOBODY
+
+
+@pytest.fixture(autouse=True)
+def dear_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess costs what it really costs."""
+    monkeypatch.setattr(passwords, "METHOD", METHOD)
+    monkeypatch.setattr(passwords, "_NOBODY", NOBODY)
 
 
 @pytest.mark.parametrize(

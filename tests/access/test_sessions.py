@@ -22,8 +22,6 @@ from hub.work.schedule import due_jobs
 from tests.clock import NOW
 from tests.lab import Lab
 
-pytestmark = pytest.mark.usefixtures("cheap_passwords")
-
 PASSWORD = "three green kettles"
 WRONG = Refused(sentence="The name or the password is wrong.")
 

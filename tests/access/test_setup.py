@@ -16,8 +16,6 @@ from hub.config import ConfigError
 from hub.store import tables
 from tests.lab import Lab
 
-pytestmark = pytest.mark.usefixtures("cheap_passwords")
-
 PASSWORD = "three green kettles"
 
 
