@@ -8,13 +8,16 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 
 from hub.admin import passwords
+from hub.web.app import HubApp
 from tests import node, processes, servers
 from tests.lab import Lab, make_schema, open_lab
 
@@ -76,6 +79,30 @@ def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_NOBODY", passwords._NOBODY.replace(passwords.METHOD, method))
         patch.setattr(passwords, "METHOD", method)
+        yield
+
+
+class RememberedTemplates(BytecodeCache):
+    """Keeps compiled templates, the same for all applications."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fill a bucket with what was compiled before from the same source."""
+        if bucket.key in self._compiled:
+            bucket.load_bytecode(BytesIO(self._compiled[bucket.key]))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_are_compiled_once() -> Iterator[None]:
+    """Each test has an application of its own, and compiling its pages would take longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HubApp, "jinja_options", {"bytecode_cache": RememberedTemplates()})
         yield
 
 
