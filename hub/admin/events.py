@@ -22,7 +22,7 @@ from hub.domain.world import Person
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import worlds
+from hub.store import tallies, worlds
 from hub.store.sql import is_among
 from hub.store.tables import decision, event
 from hub.store.types import is_storable
@@ -138,6 +138,12 @@ def events(hub: Hub, wanted: Wanted, part: Slice) -> Page[SeenEvent]:
             page = newest_first(connection, streams, (event.c.arrived_at, event.c.id), part)
         made = _decisions(connection, [row.id for row in page.items])
         return page.map(lambda row: _event(configuration, row, made.get(row.id, [])))
+
+
+def copies(hub: Hub) -> int:
+    """Return how many copies of events came so far; they are counted, and otherwise left out."""
+    with hub.store.read() as connection:
+        return tallies.read(connection).get(("event", Outcome.IGNORED, Reason.DUPLICATE), 0)
 
 
 def event_of(hub: Hub, event_id: str) -> SeenEvent:

@@ -44,6 +44,14 @@ def test_an_event_is_told_with_whom_it_is_about_and_what_each_survey_decided(lab
         assert told in text
 
 
+def test_copies_are_told_by_their_number(lab: Lab, page: Page) -> None:
+    lab.decide({**identify("u1"), "message_id": "m-1"})
+    assert "had come before" not in page.text("/events")
+    for number in ("1 copy", "2 copies"):
+        lab.decide({**identify("u1"), "message_id": "m-1"})
+        assert f"{number} of events that had come before" in page.text("/events")
+
+
 def test_what_a_rejected_event_lacks_is_told(lab: Lab, page: Page) -> None:
     lab.decide({"traits": {"email": "ada@acme.example"}})
     text = page.text("/events")

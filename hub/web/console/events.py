@@ -36,7 +36,7 @@ def events() -> Any:
     """Show the newest events; the first page follows what comes in, unless `live=no` is asked for."""
     wanted = _wanted()
     page = seen.events(hub(), wanted, queries.part())
-    shown: dict[str, Any] = {"page": page, "senders": seen.senders(hub(), page.items)}
+    shown: dict[str, Any] = {"page": page, "senders": seen.senders(hub(), page.items), "copies": seen.copies(hub())}
     if is_part() and "first" in request.args:
         return Response(status=200 if page.items else 204, headers={"HX-Refresh": "true"} if page.items else {})
     if is_part():
