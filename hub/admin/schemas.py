@@ -56,7 +56,7 @@ def _names(text: str) -> fields.List[str]:
 
 def _time_of_day(text: str, label: str) -> fields.String:
     time = validate.Regexp(rf"({_TIME_OF_DAY})?\Z", error="write a time of day such as 09:00")
-    return fields.String(load_default="", validate=time, metadata={"help": text, "label": label})
+    return fields.String(load_default="", validate=time, metadata={"help": text, "label": label, "input": "time"})
 
 
 def _check_zone(name: str) -> None:
@@ -84,13 +84,19 @@ class SurveySchema(AppearanceSchema, _ConnectedSchema):
     trigger_event = fields.String(
         load_default="",
         validate=validate.Length(max=200),
-        metadata={"help": "Name of the `track` event that starts it. Default: every identify does, and no track."},
+        metadata={
+            "help": "Name of the `track` event that starts it. Default: every identify does, and no track.",
+            "label": "Track event that starts it",
+        },
     )
     trigger_properties = fields.Dict(
         keys=fields.String(),
         values=fields.Raw(validate=_is_plain),
         load_default=dict,
-        metadata={"help": "Which values properties of that event must have, by their names: plan is pro, say."},
+        metadata={
+            "help": 'Which values properties of that event must have, by their names, such as `{"plan": "pro"}`.',
+            "label": "With these properties",
+        },
     )
     min_delay_days = _number(
         _DEFAULTS.min_delay_days, "Earliest age of a customer when asked, in days.", "Ask at the earliest"
@@ -107,7 +113,11 @@ class SurveySchema(AppearanceSchema, _ConnectedSchema):
         OnMissingCreatedAt,
         by_value=True,
         load_default=OnMissingCreatedAt.IMMEDIATE,
-        metadata={"help": "What to do without createdAt: ask at once, count from the first event seen, or skip."},
+        metadata={
+            "help": "What to do without createdAt: ask at once, count from the first event seen, or skip.",
+            "label": "Customers without createdAt",
+            "labels": {"immediate": "Ask at once", "first_seen": "Count from their first event", "skip": "Do not ask"},
+        },
     )
     max_event_age_hours = _number(
         _DEFAULTS.max_event_age_hours,
@@ -153,16 +163,14 @@ class SurveySchema(AppearanceSchema, _ConnectedSchema):
     send_days = fields.List(
         fields.String(validate=validate.OneOf(WEEKDAYS, labels=DAY_NAMES, error=_NO_DAY)),
         load_default=list,
-        metadata={
-            "help": f"Days on which mails go out, of {', '.join(WEEKDAYS)}. None: all.",
-            "label": "Mails go out on",
-        },
+        error_messages={"null": "choose at least one day"},
+        metadata={"help": "Days on which mails go out. Default: all.", "label": "Mails go out on"},
     )
     send_from = _time_of_day(
-        "When mails begin to go out on such a day, HH:MM. Default: at midnight.", "Mails go out from"
+        "When mails begin to go out on such a day, as 09:00. Default: at midnight.", "Mails go out from"
     )
     send_until = _time_of_day(
-        "Until when mails go out on such a day, HH:MM. Default: until midnight.", "Mails go out until"
+        "Until when mails go out on such a day, as 17:30. Default: until midnight.", "Mails go out until"
     )
     send_timezone = fields.String(
         load_default=_DEFAULTS.send_timezone,

@@ -78,14 +78,6 @@ def unanswered(
 
     Those are what was not answered, and no newer mail of the survey went to the person, or waits.
     """
-    later, newer = table.alias("later"), table.alias("newer")
-    is_newer = (
-        newer.c.person_id == table.c.person_id,
-        newer.c.survey_id == table.c.survey_id,
-        first_of(newer) != first_of(table),
-        newer.c.scheduled_at > table.c.scheduled_at,
-        newer.c.state.in_(sorted(WAITING | SENT_STATES)),
-    )
     statement = (
         select(
             table.c.id,
@@ -97,21 +89,50 @@ def unanswered(
             table.c.sent_at,
         )
         .join(tables.person, tables.person.c.id == table.c.person_id)
-        .where(
-            table.c.survey_id == survey_id,
-            in_states(table.c.state, State.SENT),
-            table.c.sent_at > since,
-            table.c.sent_at <= until,
-            table.c.reminder_number < reminders,
-            ~exists().where(response.c.invitation_id == first_of(table)),
-            ~exists().where(
-                later.c.reminder_of == first_of(table), later.c.reminder_number == table.c.reminder_number + 1
-            ),
-            ~exists().where(*is_newer),
-        )
+        .where(*_unanswered(survey_id, since, until, reminders))
         .order_by(table.c.sent_at, table.c.id)
     )
     return connection.execute(statement).all()
+
+
+def count_unanswered(
+    connection: Connection, survey_id: str, since: datetime, until: datetime, *, reminders: int, most: int
+) -> int:
+    """Return how many mails `unanswered` would find, counted no further than `most`."""
+    some = select(table.c.id).where(*_unanswered(survey_id, since, until, reminders)).limit(most).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def last_unanswered(
+    connection: Connection, survey_id: str, person_id: str, since: datetime, *, reminders: int
+) -> datetime | None:
+    """Return when a person got the mail of a survey, after `since`, that a reminder is to follow."""
+    mine = (table.c.person_id == person_id, *_unanswered(survey_id, since, None, reminders))
+    moment: datetime | None = connection.scalar(select(func.max(table.c.sent_at)).where(*mine))
+    return moment
+
+
+def _unanswered(
+    survey_id: str, since: datetime, until: datetime | None, reminders: int
+) -> Sequence[ColumnElement[bool]]:
+    later, newer = table.alias("later"), table.alias("newer")
+    is_newer = (
+        newer.c.person_id == table.c.person_id,
+        newer.c.survey_id == table.c.survey_id,
+        first_of(newer) != first_of(table),
+        newer.c.scheduled_at > table.c.scheduled_at,
+        newer.c.state.in_(sorted(WAITING | SENT_STATES)),
+    )
+    return (
+        table.c.survey_id == survey_id,
+        in_states(table.c.state, State.SENT),
+        table.c.sent_at > since,
+        *([table.c.sent_at <= until] if until is not None else []),
+        table.c.reminder_number < reminders,
+        ~exists().where(response.c.invitation_id == first_of(table)),
+        ~exists().where(later.c.reminder_of == first_of(table), later.c.reminder_number == table.c.reminder_number + 1),
+        ~exists().where(*is_newer),
+    )
 
 
 def schedule(connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:

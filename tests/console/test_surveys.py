@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from hub.admin import connections, surveys
+from hub.admin.schemas import SurveySchema
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store.configuration import Role
+from hub.web.console.survey_rules import APART, FIRST, GROUPS
 from tests.configured import API_KEY, configured_hub
 from tests.console.browsing import visitor_of
 
@@ -138,6 +140,30 @@ def test_days_and_hours_of_mails_are_set_and_said_in_a_sentence(hub: Hub) -> Non
     assert "Mails go out on Monday and Friday between 09:00 and 17:30, in" in page.text
     assert "Who has not answered 7 days after the mail is reminded, and once more 7 days after that." in page.text
     assert {name: settings_of(hub)[name] for name in hours} == hours
+
+
+def test_a_survey_that_mails_on_all_days_shows_all_of_them(hub: Hub) -> None:
+    ada, days = visitor_of(hub), ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    form = typed(hub)
+    assert re.findall(r'name="send_days" value="(\w+)" checked', ada.get("/surveys/onboarding").text) == days
+    ada.post("/surveys/onboarding", **form, send_days=days)
+    assert settings_of(hub)["send_days"] == []
+    ada.post("/surveys/onboarding", **form, send_days=days[:5])
+    assert settings_of(hub)["send_days"] == days[:5]
+    page = ada.post("/surveys/onboarding", **form, send_days="")
+    assert "Choose at least one day." in page.text
+    assert re.findall(r'name="send_days" value="\w+"[^>]* checked', page.text) == []
+    assert settings_of(hub)["send_days"] == days[:5]
+
+
+def test_every_rule_has_a_group_that_is_open_where_it_says_something(hub: Hub) -> None:
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted([*FIRST, *grouped]) == sorted(SurveySchema(exclude=APART).fields)
+    ada = visitor_of(hub)
+    closed, opened = (f'<details class="more"{word}><summary>Reminders</summary>' for word in ("", " open"))
+    assert closed in ada.get("/surveys/onboarding").text
+    ada.post("/surveys/onboarding", **typed(hub, reminders="2"))
+    assert opened in ada.get("/surveys/onboarding").text
 
 
 def test_the_order_of_channels_is_that_of_the_form(hub: Hub) -> None:

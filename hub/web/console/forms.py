@@ -44,6 +44,7 @@ UNITS = {
 _JSON, _ANEW = "json:", "anew:"
 """Before a field's name, in the names of what goes with it: it is JSON; its secret is to be forgotten or made anew."""
 _NAME = re.compile(r"\b[A-Za-z]+(?:_[a-z]+)+\b")
+_TIME = re.compile(r"(\d\d:\d\d)?")
 _EXAMPLES: dict[type[AnyField], str] = {
     fields.DateTime: "2026-03-01T09:30:00Z",
     fields.Date: "2026-03-01",
@@ -75,6 +76,8 @@ class Field:
     """What a box beside a stored secret does: have it forgotten, or made anew."""
     is_rare: bool = False
     """Whether it may be folded away."""
+    is_time: bool = False
+    """Whether it is a time of day; what is none stays text, for a browser would not show it."""
     is_default_shown: bool = False
     """Whether it is prose whose placeholder holds where it is left empty."""
 
@@ -88,7 +91,9 @@ class Field:
         """What a browser makes of it. A connection's secret is no password of the person who types it."""
         if self.kind == "secret" and self.autocomplete.endswith("password"):
             return "password"
-        return "number" if self.kind == "number" and _is_number(str(self.value)) else "text"
+        if self.kind == "number" and _is_number(str(self.value)):
+            return "number"
+        return "time" if self.is_time and _TIME.fullmatch(str(self.value)) else "text"
 
     @property
     def is_masked(self) -> bool:
@@ -195,6 +200,7 @@ def _field(key: str, one: AnyField, values: Mapping[str, Any], problem: str, *, 
         is_json=seen.is_json,
         anew=_anew(one) if is_stored else "",
         is_rare=bool(one.metadata.get("rare")),
+        is_time=one.metadata.get("input") == "time",
     )
 
 

@@ -52,7 +52,7 @@ def shown(one: AnyField, value: Any) -> Shown:
     kind = kind_of(one)
     default = default_of(one)
     value = default if value is missing else value
-    plain = _typed(kind, value)
+    plain = "" if value == default == {} else _typed(kind, value)
     if value is None and default is not None:
         return Shown(kind="text area", value="null", is_json=True)
     if value is None or (kind == "secret" and value == KEPT) or _can_hold(one, kind, plain, value):
@@ -112,7 +112,8 @@ def options_of(one: AnyField) -> dict[str, str]:
 def _options(one: AnyField) -> list[tuple[Any, str]]:
     if isinstance(one, fields.Enum):
         members = [member.value if one.by_value else member.name for member in one.enum]
-        return [(member, str(member)) for member in members]
+        labels = one.metadata.get("labels", {})
+        return [(member, str(labels.get(member, member))) for member in members]
     rules = [rule for rule in one.validators if isinstance(rule, validate.OneOf | validate.ContainsOnly)]
     if rules:
         labels = [str(label) for label in rules[0].labels]

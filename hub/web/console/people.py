@@ -15,6 +15,7 @@ from hub.admin.next_event import next_identify
 from hub.admin.paging import Slice
 from hub.admin.people import Story
 from hub.admin.person_export import export_person
+from hub.admin.reminders_ahead import reminders_of
 from hub.admin.stories import Entry
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
@@ -67,6 +68,7 @@ def person(person_id: str) -> Any:
         stops=[entry for entry in story.entries if entry.what == "stopped"],
         is_erasure=any(entry.code == Stop.ERASED for entry in story.entries),
         ahead=next_identify(hub(), person_id),
+        reminders=reminders_of(hub(), person_id),
         surveys={one.name for one in hub().registry.current().surveys.values()},
         mails=invitations.invitations(hub(), invitations.Wanted(person=person_id), Slice(limit=10)).items,
     )

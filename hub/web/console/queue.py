@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -12,6 +13,7 @@ from hub.admin import queue as queueing
 from hub.admin.invitations import FROM, Action, SeenInvitation, Wanted
 from hub.admin.paging import Page
 from hub.admin.people import names_of
+from hub.admin.reminders_ahead import reminders_ahead
 from hub.admin.restore import held
 from hub.admin.words import counted
 from hub.config import ConfigError
@@ -50,6 +52,7 @@ def queue() -> Any:
     return show(
         "queue.html",
         outlook=ahead.outlook(hub(), survey),
+        reminders=reminders_ahead(hub(), timedelta(days=ahead.DAYS), survey),
         brakes=ahead.brakes(hub()),
         surge=(BRAKE_MINIMUM, BRAKE_FACTOR),
         standstill=held(hub()),

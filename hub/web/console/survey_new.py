@@ -18,7 +18,8 @@ from hub.web.backing import hub
 from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import pages, show
-from hub.web.console.survey_meaning import FIRST, meaning_of
+from hub.web.console.survey_meaning import meaning_of
+from hub.web.console.survey_rules import FIRST
 
 _KIND = "segment"
 _TARGET_FIRST = ("write_key", "region")

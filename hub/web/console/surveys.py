@@ -16,17 +16,20 @@ from hub.admin.export import connection_table
 from hub.admin.people import names_of
 from hub.admin.preflight import Preflight, preflight
 from hub.admin.rehearsal import rehearse
+from hub.admin.reminders_ahead import reminders_ahead
 from hub.admin.schemas import SurveySchema
 from hub.admin.scores import scores
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
+from hub.domain.settings import rules_of
 from hub.store.configuration import OF_SURVEYS, Role
 from hub.web import guard
 from hub.web.backing import hub, wake
 from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import is_part, pages, show
-from hub.web.console.survey_meaning import APART, CONNECTED, FIRST, TEXTS, meaning_of
+from hub.web.console.survey_meaning import meaning_of
+from hub.web.console.survey_rules import APART, CONNECTED, FIRST, TEXTS, groups_of, shown_rules, typed_rules
 
 PATIENCE_S = 3.0
 _looking = threading.Lock()
@@ -59,9 +62,18 @@ def save_survey(name: str) -> Any:
         problems, others = forms.by_field(error.problems, f"surveys.{name}")
         return _survey_page(seen, raw, problems, others, status=422)
     flash("Saved. It holds for every event and every mail from now on." if made.lines else "Nothing was different.")
+    if any(line.startswith(f"~ surveys.{name}.reminder") for line in made.lines):
+        _tell_of_reminders(name, raw)
     for warning in made.warnings:
         flash(f"{warning.replace(f'surveys.{name}: ', f'{name} ')}.", "attention")
     return redirect(url_for("console.survey", name=name), 303)
+
+
+def _tell_of_reminders(name: str, raw: Mapping[str, Any]) -> None:
+    """Say that who was mailed before is reminded, too."""
+    for one in reminders_ahead(hub(), rules_of(raw).reminder_after, name):
+        whom = "customer is" if one.count.number == 1 and not one.count.is_more else "customers are"
+        flash(f"{str(one.count).capitalize()} {whom} reminded of mails that were sent before, unless they answer.")
 
 
 @pages.get("/surveys/<name>/rehearsal")
@@ -128,15 +140,14 @@ def _survey_page(
     others: Sequence[str],
     status: int = 200,
 ) -> Any:
-    fields = forms.fields_of(SurveySchema(exclude=APART), values, problems, is_new=False)
+    fields = forms.fields_of(SurveySchema(exclude=APART), shown_rules(values), problems, is_new=False)
     return show(
         "survey.html",
         status,
         survey=seen,
         connected=_connected(values, problems),
         first=[one for one in fields if one.name in FIRST],
-        more=[one for one in fields if one.name not in FIRST],
-        are_more_wrong=any(one.problem for one in fields if one.name not in FIRST),
+        groups=groups_of(fields),
         others=others,
         sources=_sources(seen),
         base_url=hub().settings.base_url,
@@ -188,7 +199,7 @@ def _read() -> dict[str, Any]:
         for name in CONNECTED
         if name in request.form
     }
-    return {**forms.read([SurveySchema(exclude=APART)], request.form, is_new=False), **chosen}
+    return {**typed_rules(), **chosen}
 
 
 def _without_connections(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 "use strict";
 
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "long" });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+});
 
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
@@ -32,6 +34,13 @@ document.addEventListener("click", async (event) => {
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+
+// What cannot be taken back is asked once more.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-sure]");
+  if (button && !confirm(button.dataset.sure)) event.preventDefault();
+});
+
 // What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
