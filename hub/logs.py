@@ -30,13 +30,26 @@ class _Concealed:
     """The values that no line may hold, as one expression: a mask is never masked again."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self.expression = re.compile(r"(?!)")
+        self._values: frozenset[str] = frozenset()
+        self._made = (self._values, re.compile(r"(?!)"))
+        self._adding = threading.Lock()
 
     def add(self, values: Iterable[str]) -> None:
-        self._values.update(values)
-        longest_first = sorted(self._values, key=lambda value: (-len(value), value))
-        self.expression = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        given = frozenset(values)
+        with self._adding:
+            if not given <= self._values:
+                self._values |= given
+
+    @property
+    def expression(self) -> re.Pattern[str]:
+        """What finds any of them; it is made anew when there are others than before, and only when it is asked for."""
+        values = self._values
+        made_of, expression = self._made
+        if made_of is not values:
+            longest_first = sorted(values, key=lambda value: (-len(value), value))
+            expression = re.compile("|".join(map(re.escape, longest_first)))
+            self._made = (values, expression)
+        return expression
 
 
 _concealed = _Concealed()

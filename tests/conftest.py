@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 
+from hub import logs
 from hub.admin import passwords
 from hub.web.app import HubApp
 from tests import node, processes, servers
@@ -79,6 +80,14 @@ def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_NOBODY", passwords._NOBODY.replace(passwords.METHOD, method))
         patch.setattr(passwords, "METHOD", method)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secrets_of_other_tests_are_forgotten() -> Iterator[None]:
+    """Log lines are searched for the secrets of this module's hubs alone: for those of thousands it takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "_concealed", type(logs._concealed)())
         yield
 
 
