@@ -73,7 +73,7 @@ def test_filter_that_makes_no_sense_is_named(
 
 
 def test_empty_queue_says_how_it_fills(visitor: Visitor) -> None:
-    assert "Nothing waits" in visitor.get("/queue").text
+    assert "Nothing leaves next" in visitor.get("/queue").text
     assert "None stands there" in visitor.get("/queue", state="held").text
 
 

@@ -117,5 +117,11 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// On a small screen the page one is on stands in the middle of its bar.
+for (const current of document.querySelectorAll("nav [aria-current]")) {
+  const bar = current.closest("nav");
+  bar.scrollLeft = current.offsetLeft - bar.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2;
+}
+
 document.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 localise(document);
