@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,15 +24,17 @@ from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among
-from hub.store.types import is_storable
+from hub.store.types import is_storable, json_text
 
 LONGEST_STORY = 1_000
 LONGEST_ID = 1_000
+LONGEST_TRAIT = 200
+"""Characters of a trait's value; the export has all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """A person and what happened; `id` is the hub's own."""
+    """A person and what happened; `id` is the hub's own. `traits` are written out, and cut where they are long."""
 
     id: str
     name: str | None
@@ -41,6 +43,7 @@ class Story:
     anonymous_ids: Sequence[str]
     first_seen_at: datetime | None
     is_suppressed: bool
+    traits: Mapping[str, str] = field(default_factory=dict)
     entries: Sequence[Entry] = ()
 
 
@@ -175,8 +178,15 @@ def _portrait(person: Person, *, stops: Sequence[Entry] = (), entries: Sequence[
         anonymous_ids=[one.value for one in person.identities if one.kind is IdKind.ANONYMOUS],
         first_seen_at=person.first_seen_at,
         is_suppressed=bool(stops),
+        traits={_written(name): _written(trait.value) for name, trait in person.profile.items()},
         entries=entries,
     )
+
+
+def _written(value: Any) -> str:
+    text = value if isinstance(value, str) else json_text(value)
+    shown = text if len(text) <= LONGEST_TRAIT else f"{text[:LONGEST_TRAIT]}…"
+    return shown.encode(errors="backslashreplace").decode()  # halves of surrogate pairs fit in no page
 
 
 def _stops(connection: Connection, people: Collection[Person]) -> Mapping[str, list[Entry]]:

@@ -39,6 +39,16 @@ def test_people_are_listed_with_what_tells_them_apart(lab: Lab, visitor: Visitor
     assert "none known" in page.text
 
 
+def test_traits_of_a_person_are_told_and_long_ones_cut(lab: Lab, visitor: Visitor) -> None:
+    lab.decide(identify("ada", plan="pro", seats=3, tags=["a", "b"], note=HOSTILE, odd="\ud800", bio="long " * 100))
+    page = visitor.get(f"/people/{lab.rows(tables.person)[0].id}").text
+    told = dict(re.findall(r"<code>(\w+)</code> <bdi>([^<]*)</bdi>", page))
+    assert (told["plan"], told["seats"], told["odd"]) == ("pro", "3", "\\ud800")
+    assert told["tags"] == "[&#34;a&#34;,&#34;b&#34;]"
+    assert told["note"].startswith("&lt;script")
+    assert (len(told["bio"]), "email" in told) == (201, False)
+
+
 @pytest.mark.parametrize("who", ["ada", "a-1", "ADA@acme.example", "  ada "])
 def test_search_that_finds_one_goes_straight_there(visitor: Visitor, ada: str, who: str) -> None:
     assert visitor.get("/people", who=who).location == f"/people/{ada}"
