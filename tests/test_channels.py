@@ -12,6 +12,7 @@ from hub.admin.trouble import NotThere
 from hub.pipeline.report import record_reports
 from hub.plugin import ChannelPaused, DeliveryReport, NotSent, ReportKind, Sent
 from hub.store.configuration import Role
+from hub.store.tables import invitation
 from tests.clock import NOW
 from tests.lab import Lab, identify, survey_lines
 
@@ -62,20 +63,57 @@ def test_address_for_reports_is_told_where_the_plugin_takes_any(lab):
     assert relay.rate == "600/minute"
 
 
-def test_resumed_channel_is_tried_at_once(failing):
+def test_mail_that_waits_for_a_channel_leaves_as_soon_as_it_is_resumed(failing):
     failing.office.behaviour.clear()
     assert failing.deliver() == 0
     assert resume(failing.hub, Role.CHANNEL, "relay")
-    failing.clock.advance(timedelta(minutes=1))  # the invitation itself looks again after a minute
     assert failing.deliver() == 1
     assert not resume(failing.hub, Role.CHANNEL, "relay")
+
+
+def test_mail_that_every_channel_failed_leaves_as_soon_as_one_is_resumed(lab):
+    lab.configure(configured("relay", "spare"))
+    lab.office.behaviour.update(relay=refuse, spare=refuse)
+    lab.decide(identify())
+    lab.deliver()
+    lab.office.behaviour.clear()
+    assert lab.deliver() == 0
+    assert resume(lab.hub, Role.CHANNEL, "relay")
+    assert lab.deliver() == 1
+    assert [name for name, _ in lab.office.mails] == ["relay"]
+
+
+def test_resumed_channel_hurries_nothing_that_is_not_due_or_is_held_or_may_have_left(failing):
+    failing.decide(*[identify(f"u{number}") for number in range(2, 5)])
+    _, later, held, doubted = [row.id for row in failing.invitations()]
+    tomorrow = {"due_at": NOW + timedelta(days=1), "next_attempt_at": NOW + timedelta(days=1)}
+    for id, values in ((later, tomorrow), (held, {"state": "held"}), (doubted, {"state": "unknown"})):
+        with failing.hub.store.write() as connection:
+            connection.execute(invitation.update().where(invitation.c.id == id).values(**values))
+    failing.office.behaviour.clear()
+    assert resume(failing.hub, Role.CHANNEL, "relay")
+    assert failing.deliver() == 1
+    found = {row.id: row.state for row in failing.invitations()}
+    assert [found[later], found[held], found[doubted]] == ["scheduled", "held", "unknown"]
+
+
+def test_mail_that_waits_by_its_own_refusal_is_not_hurried_by_a_channel_that_works(lab):
+    lab.configure(configured("relay"))
+    lab.office.behaviour["relay"] = lambda message, point_of_no_return: NotSent(why="450 greylisted")
+    lab.decide(identify())
+    lab.deliver()
+    lab.office.behaviour.clear()
+    assert not resume(lab.hub, Role.CHANNEL, "relay")
+    assert lab.deliver() == 0
 
 
 def test_paused_channel_is_tried_at_once_when_its_settings_changed_and_only_then(failing):
     failing.configure(configured("relay"))
     assert administering.channels(failing.hub)[0].state == "paused"
+    failing.office.behaviour.clear()
     failing.configure(configured("relay", rate="10/second"))
     assert administering.channels(failing.hub)[0].state == "working"
+    assert failing.deliver() == 1
 
 
 def test_channel_that_does_not_exist_cannot_be_resumed(failing):

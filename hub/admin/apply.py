@@ -16,7 +16,7 @@ from hub.domain.reasons import Reason
 from hub.domain.settings import rules_of
 from hub.domain.states import MOVABLE, State
 from hub.pipeline.hub import Hub
-from hub.store import claims, configuration, outboxes, pauses, tables
+from hub.store import again, claims, configuration, outboxes, tables
 from hub.store.configuration import Role
 from hub.store.engine import lock_until_commit
 
@@ -46,7 +46,7 @@ def apply(hub: Hub, made: Plan) -> None:
                 now=now,
             )
             if any(line.startswith(f"~ {wanted.path}.") for line in made.lines):
-                pauses.resume(connection, ids[wanted.role, wanted.name])
+                again.use_again(connection, ids[wanted.role, wanted.name], now)
         for survey in made.surveys:
             links = _links(survey, ids)
             survey_id = configuration.save_survey(

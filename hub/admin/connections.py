@@ -17,7 +17,7 @@ from hub.admin.names import connection_named
 from hub.admin.planning import Plan
 from hub.pipeline.hub import Hub
 from hub.registry import Connection
-from hub.store import pauses
+from hub.store import again, pauses
 from hub.store.configuration import Role
 
 WORK_OF: Mapping[Role, str] = {
@@ -87,7 +87,7 @@ def resume(hub: Hub, role: Role, name: str) -> bool:
 
     def work(connection: sqlalchemy.Connection) -> bool:
         audit.note(hub, connection, audit.Action.CONNECTION_RESUMED, found.label)
-        return pauses.resume(connection, found.id)
+        return again.use_again(connection, found.id, hub.now())
 
     return hub.store.transact(work)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from hub.admin import audit
 from hub.admin.names import connection_named
 from hub.pipeline.hub import Hub
-from hub.store import notices
+from hub.store import again, notices
 from hub.store.configuration import Role
 
 
@@ -22,11 +22,12 @@ def untold(hub: Hub) -> Mapping[str, int]:
 
 
 def retry(hub: Hub, listener: str) -> int:
-    """Have all that a listener was not told tried again; return how many notices. Raises NotThere."""
+    """Have all that a listener was not told tried again at once; return how many notices. Raises NotThere."""
     found = connection_named(hub.registry.current(), Role.LISTENER, listener)
 
     def work(connection: Connection) -> int:
         count = notices.try_parked_again(connection, found.id, hub.now())
+        again.use_again(connection, found.id, hub.now())
         audit.note(hub, connection, audit.Action.NOTICES_RETRIED, found.label, count=count)
         return count
 

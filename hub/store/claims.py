@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, Update, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Text, Update, bindparam, func, select, update
 
 from hub.domain.reasons import Reason
 from hub.domain.states import State
@@ -17,6 +17,7 @@ from hub.store.given import as_given, given
 from hub.store.leases import CLAIM_LEASE
 from hub.store.sql import in_states, is_also
 from hub.store.tables import invitation as table
+from hub.store.tables import survey_connection
 from hub.store.types import Instant
 
 DUE = (State.SCHEDULED, State.QUEUED)
@@ -148,7 +149,17 @@ def _postponing(dialect: str) -> Update:
 
 def look_again(connection: Connection, survey_id: str) -> None:
     """Look at everything of a survey that is due anew: what it waited for is no longer what it was."""
-    waiting = (table.c.survey_id == survey_id, in_states(table.c.state, *DUE), table.c.next_attempt_at > table.c.due_at)
+    _look_again(connection, table.c.survey_id == survey_id)
+
+
+def look_again_for_channel(connection: Connection, channel_id: str) -> None:
+    """Look at everything that is due anew of the surveys that send by a channel, as their first or as another one."""
+    senders = select(survey_connection.c.survey_id).where(survey_connection.c.connection_id == channel_id)
+    _look_again(connection, table.c.survey_id.in_(senders))
+
+
+def _look_again(connection: Connection, whose: ColumnElement[bool]) -> None:
+    waiting = (whose, in_states(table.c.state, *DUE), table.c.next_attempt_at > table.c.due_at)
     values = {"next_attempt_at": table.c.due_at, "revision": table.c.revision + 1}
     connection.execute(update(table).where(*waiting).values(**values))
 

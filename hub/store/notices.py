@@ -203,6 +203,12 @@ def end_leases(connection: Connection, claim: str, now: datetime) -> None:
     connection.execute(update(table).where(*mine).values(lease_until=now))
 
 
+def look_again(connection: Connection, listener_id: str, now: datetime) -> None:
+    """Have all that a listener is to be told later due now."""
+    later = (table.c.listener_id == listener_id, _PENDING, table.c.next_attempt_at > now)
+    connection.execute(update(table).where(*later).values(next_attempt_at=now))
+
+
 def try_parked_again(connection: Connection, listener_id: str, now: datetime) -> int:
     """Have all that was set aside tried again; return how much that is."""
     parked = (table.c.listener_id == listener_id, _PARKED)

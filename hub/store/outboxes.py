@@ -234,6 +234,12 @@ def supersede_of(connection: Connection, person_id: str, *, now: datetime, per_s
     supersede(connection, mine, outbox.c.target_id.in_(per_survey), now=now, per_survey=True)
 
 
+def look_again(connection: Connection, target_id: str, now: datetime) -> None:
+    """Have all that waits for another attempt due now; what waits for its run goes on doing so."""
+    later = (outbox.c.target_id == target_id, _PENDING, outbox.c.next_attempt_at > now)
+    connection.execute(update(outbox).where(*later).values(next_attempt_at=now))
+
+
 def revive(connection: Connection, target_id: str, *, now: datetime) -> int:
     """Have what was given up for an answer to another survey wait again, if nothing newer of its own survey is there.
 

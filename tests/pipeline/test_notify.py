@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from hub.admin import untold
+from hub.admin.connections import resume
 from hub.admin.people import erase
 from hub.pipeline.report import record_reports
 from hub.pipeline.respond import answer
@@ -256,6 +258,26 @@ def test_listener_says_how_long_to_wait(heard):
     heard.clock.advance(seconds(1))
     heard.notify()
     assert len(heard.ears.notices) == 2
+
+
+def test_what_a_listener_was_not_told_is_told_as_soon_as_it_is_resumed(heard):
+    heard.ears.answer = lambda notice: Retry(why="down", after_s=600)
+    answer(heard.hub, heard.token(), 9, None)
+    heard.notify()
+    heard.ears.answer = lambda notice: Done()
+    assert heard.notify() == 0
+    assert resume(heard.hub, Role.LISTENER, "ops")
+    assert heard.notify() == 1
+
+
+def test_what_was_set_aside_is_told_at_once_also_by_a_listener_that_is_paused(heard):
+    heard.ears.answer = lambda notice: Parked(why="gone") if notice.kind == "answered" else Retry(why="down")
+    answer(heard.hub, heard.token(), 3, None)
+    heard.notify()
+    heard.ears.answer = lambda notice: Done()
+    assert heard.notify() == 0
+    assert untold.retry(heard.hub, "ops") == 1
+    assert heard.notify() == 2
 
 
 def test_refused_notice_is_set_aside_and_the_others_go_on(heard):

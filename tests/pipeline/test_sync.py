@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.admin.connections import resume
 from hub.pipeline import sync
 from hub.pipeline.respond import answer
 from hub.plugin import Done, Parked, Retry
@@ -343,6 +344,14 @@ def test_target_that_asks_for_time_is_not_called_again_before_it_is_over(many):
     assert len(many.crm.updates) == 100
     many.crm.answer = lambda updates: [Done() for _ in updates]
     many.clock.advance(seconds(1))
+    assert many.sync() == 250
+
+
+def test_target_that_is_resumed_is_called_again_at_once(many):
+    many.crm.answer = lambda updates: [Retry(why="429", after_s=3600) for _ in updates]
+    many.sync()
+    many.crm.answer = lambda updates: [Done() for _ in updates]
+    assert resume(many.hub, Role.TARGET, "crm")
     assert many.sync() == 250
 
 
