@@ -7,6 +7,7 @@ A plugin offers *provider classes* through the hooks in `hub.hookspecs`. The hub
 from __future__ import annotations
 
 import json
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -97,14 +98,27 @@ class Abandoned(BaseException):
 class Secret(fields.String):
     """A marshmallow text field whose value is encrypted at rest and masked wherever it is shown.
 
-    `generate=True`: the hub makes a random value when none is given. `lookup=True`: the hub can find the connection
-    by this value (it keeps a hash), as for the API key that a sender presents.
+    `generate=True`: the hub makes a random value when none is given, by `make` where it must have a form of its own.
+    `lookup=True`: the hub can find the connection by this value (it keeps a hash), as for the API key that a sender
+    presents.
     """
 
-    def __init__(self, *, generate: bool = False, lookup: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        generate: bool = False,
+        lookup: bool = False,
+        make: Callable[[], str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.generate = generate
         self.lookup = lookup
+        self.make = make or _random_text
+
+
+def _random_text() -> str:
+    return secrets.token_urlsafe(24)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,8 @@ def test_good_plugin_has_no_problems(tmp_path):
         ("Secret(generate=True, ", "fields.Raw(", ["setting token is a Raw"]),
         ("Secret(generate=True, ", "fields.String(", ["setting token sounds like a secret"]),
         ("Secret(generate=True", "Secret(generate=True, required=True", ["secret token is made by the hub"]),
+        ("Secret(generate=True", "Secret(generate=True, make=lambda: 7", ["token refuses what it makes itself"]),
+        ("Secret(generate=True", "Secret(generate=True, make=lambda: 1 / 0", ["or cannot make it: division by zero"]),
         ("Secret(generate=True", "Secret(lookup=True", ["secret token has lookup=True but may be left out"]),
         ("Secret(generate=True", 'Secret(load_default="abc"', ["secret token has a default"]),
         ("def receive(self, request)", "def receive(self)", ["receive(self) does not take", "receive(self, request)"]),

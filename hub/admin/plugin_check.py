@@ -156,8 +156,17 @@ def _secret(role: Role, secret: Secret) -> Iterator[str]:
         yield "has lookup=True but may be left out; add generate=True or required=True"
     if secret.generate and secret.required:
         yield "is made by the hub when left out, and required at once; drop generate=True or required=True"
+    if secret.generate:
+        yield from _making(secret)
     if secret.load_default not in (missing, None, ""):
         yield "has a default, which everybody can read in the source"
+
+
+def _making(secret: Secret) -> Iterator[str]:
+    try:
+        secret.deserialize(secret.make())
+    except Exception as error:  # noqa: BLE001  a plugin's code may raise anything
+        yield f"refuses what it makes itself, or cannot make it: {error}"
 
 
 def _fields(provider: type[Provider]) -> Mapping[str, fields.Field[Any]]:

@@ -206,7 +206,10 @@ class SourceOptions(Schema):
     namespace = fields.String(
         load_default="",
         validate=validate.Length(max=63),
-        metadata={"help": "Set it where sources number their users independently; ids only meet within a namespace."},
+        metadata={
+            "help": "Set it where sources number their users independently; ids only meet within a namespace.",
+            "rare": True,
+        },
     )
 
 
@@ -215,7 +218,10 @@ class ChannelOptions(Schema):
 
     rate = fields.String(
         load_default="",
-        metadata={"help": "Most messages in a span of time, such as 14/second, 600/minute or 10000/day. Default: any."},
+        metadata={
+            "help": "Most messages in a span of time, such as 14/second, 600/minute or 10000/day. Default: any.",
+            "rare": True,
+        },
     )
 
     @validates("rate")
@@ -233,28 +239,41 @@ class TargetOptions(Schema):
     namespace = fields.String(
         load_default="",
         validate=validate.Length(max=63),
-        metadata={"help": "Whose ids the target knows: the namespace of the sources whose people it is told about."},
+        metadata={
+            "help": "Whose ids the target knows: the namespace of the sources whose people it is told about.",
+            "rare": True,
+        },
     )
     sync = fields.String(
         load_default="daily",
         validate=validate.OneOf(["daily", "soon"]),
-        metadata={"help": "When answers go out: `daily`, at sync_at, or `soon`, each once it has settled."},
+        metadata={
+            "help": "When answers go out: `daily`, at sync_at, or `soon`, each once it has settled.",
+            "label": "Answers go out",
+            "rare": True,
+        },
     )
     settle_minutes = _Number(
         load_default=SETTLE_MINUTES,
         validate=validate.Range(min=0, max=1_440, error="must be 0 to {max:g}"),
         metadata={
             "help": "With `soon`: how long an answer rests, so that a score and the comment that follows go out once.",
+            "label": "Wait for a comment",
             "rare": True,
         },
     )
     sync_at = fields.String(
         load_default="03:00",
         validate=validate.Regexp(_TIME_OF_DAY + r"\Z", error="write a time of day such as 03:00"),
-        metadata={"help": "When the daily sync starts, HH:MM."},
+        metadata={"help": "When the daily sync starts, HH:MM.", "label": "Daily sync at", "rare": True},
     )
     sync_timezone = fields.String(
-        load_default="UTC", metadata={"help": "The time zone of sync_at, such as Europe/Berlin."}
+        load_default="UTC",
+        metadata={
+            "help": "The time zone of sync_at, such as Europe/Berlin.",
+            "label": "Time zone of the daily sync",
+            "rare": True,
+        },
     )
 
     @validates("sync_timezone")
@@ -285,13 +304,20 @@ class ListenerOptions(Schema):
         ),
         load_default=lambda: [*_EVENTS_UNLESS_TOLD],
         validate=validate.Length(min=1, error="choose at least one"),
-        metadata={"help": "What it hears of."},
+        metadata={"help": "What it hears of.", "label": "Tell it when"},
     )
-    surveys = _names("Names of the surveys it hears of. Default: all.")
+    surveys = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata={"help": "Names of the surveys it hears of. Default: all.", "label": "Only of these surveys"},
+    )
     namespace = fields.String(
         load_default="",
         validate=validate.Length(max=63),
-        metadata={"help": "Whose ids it is told: the namespace of the sources that its surveys listen to."},
+        metadata={
+            "help": "Whose ids it is told: the namespace of the sources that its surveys listen to.",
+            "rare": True,
+        },
     )
 
 

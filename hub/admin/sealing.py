@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ def stored_form(hub: Hub, current: Current, wanted: WantedConnection) -> tuple[d
             continue
         value = config.get(key)
         if value is None and schema_field.generate:
-            value = KEPT if _is_stored(current, wanted, key) else secrets.token_urlsafe(24)
+            value = KEPT if _is_stored(current, wanted, key) else schema_field.make()
             if value != KEPT:
                 generated[f"{wanted.path}.{key}"] = value
         if value is None:

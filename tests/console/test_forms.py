@@ -279,9 +279,9 @@ def test_a_secret_of_the_hubs_can_be_made_anew():
     schema = only(Secret(generate=True))
     (field,) = form_of(schema, {"it": KEPT})
     assert field.anew.startswith("Make a new one")
-    assert forms.anew([schema], MultiDict({"it": "", "anew:it": "true"})) == ["it"]
-    assert forms.anew([schema], MultiDict({"it": "my own", "anew:it": "true"})) == []
-    assert forms.anew([schema], MultiDict({"it": ""})) == []
+    assert [*forms.anew([schema], MultiDict({"it": "", "anew:it": "true"}))] == ["it"]
+    assert forms.anew([schema], MultiDict({"it": "my own", "anew:it": "true"})) == {}
+    assert forms.anew([schema], MultiDict({"it": ""})) == {}
 
 
 def test_settings_do_not_meet_the_names_of_the_page():

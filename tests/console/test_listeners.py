@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from standardwebhooks import Webhook
 
 from hub.pipeline import notify
 from hub.pipeline.hub import Hub
@@ -20,6 +22,7 @@ from tests.console.opened import Page, opened, readable
 
 NEW = "/connections/new/listener/webhook"
 OPS = "/connections/listener/ops"
+SHOWN = re.compile(r"whsec_[A-Za-z0-9+/]{32}(?![A-Za-z0-9+/=])")
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
@@ -59,6 +62,31 @@ def test_listener_is_made_tried_and_told_again(hub: Hub, page: Page, http_server
     http_server.respond = lambda request: Answer()
     assert "ops is told again: 1 notice." in readable(page.post(f"{OPS}/retry").text)
     assert told(hub) == 1
+
+
+def test_listeners_secret_is_made_shown_and_signs_what_it_is_told(
+    hub: Hub, page: Page, http_server: RecordingServer
+) -> None:
+    assert 'placeholder="made by the hub when left empty"' in page.get(NEW).text
+    form = page.text(NEW)
+    assert form.index("Tell it when") < form.index("More settings") < form.index("Previous secret")
+    assert "Surveys refer to it" not in form
+    made = page.post(NEW, **{"name": "ops", "s.url": f"{http_server.url}/hook", "s.secret": ""})
+    assert "ops is there. It is told what happens from now on." in readable(made.text)
+    [first] = set(SHOWN.findall(made.text))
+    assert first not in page.text(OPS)
+    page.post(f"{OPS}/test")
+    assert signed_with(first, http_server)
+    anew = page.post(OPS, **{"s.url": f"{http_server.url}/hook", "s.secret": "", "anew:s.secret": "true"})
+    [second] = set(SHOWN.findall(anew.text))
+    assert second != first
+    page.post(f"{OPS}/test")
+    assert signed_with(second, http_server)
+
+
+def signed_with(secret: str, server: RecordingServer) -> bool:
+    last = server.requests[-1]
+    return Webhook(secret).verify(last.body, dict(last.headers))["type"] == "hub.test"
 
 
 def test_listener_that_names_an_unknown_survey_is_refused_beside_its_field(page: Page) -> None:

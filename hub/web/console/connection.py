@@ -50,6 +50,8 @@ class Trial:
     dialogue: Sequence[str] = ()
 
 
+_SEEN_BY = dict.fromkeys(Role, "Surveys refer to it") | {Role.LISTENER: "These pages and the log call it so"}
+_AT_FIRST = dict.fromkeys(Role, "No survey uses it yet") | {Role.LISTENER: "It is told what happens from now on"}
 _TONES = {"sent": "good", "not_sent": "bad", "rejected": "bad", "unknown": "unknown"}
 
 
@@ -79,7 +81,7 @@ def make_connection(role: str, kind: str) -> Any:
         return _new_page(offered, name, table, Problems(), trial=_trial_of(checked))
     made = admin.put(hub(), offered.role, name, table)
     is_back = any("back in use" in line for line in made.lines)
-    flash(f"{name} is there{' again, with the secrets it had' if is_back else ''}. No survey uses it yet.")
+    flash(f"{name} is there{' again, with the secrets it had' if is_back else ''}. {_AT_FIRST[offered.role]}.")
     return _after(made, offered.role, name, has_new_secrets=bool(made.generated))
 
 
@@ -189,7 +191,7 @@ def _new_page(
         label="Name",
         value=name,
         is_required=True,
-        help="Lower-case letters, digits, - and _. Surveys refer to it; your customers never see it.",
+        help=f"Lower-case letters, digits, - and _. {_SEEN_BY[offered.role]}; your customers never see it.",
         problem=problems.name,
     )
     form = form_of(offered, values, problems, is_new=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,16 +32,15 @@ class Problems:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """The fields of a connection: those everybody looks at, those that are folded away, and the hub's own."""
+    """The fields of a connection, its plugin's and the hub's: those everybody looks at, and those folded away."""
 
     own: Sequence[Field]
     rare: Sequence[Field]
-    options: Sequence[Field]
 
     @property
     def is_folded_wrong(self) -> bool:
         """Whether something that is folded away needs to be seen."""
-        return any(one.problem for one in (*self.rare, *self.options))
+        return any(one.problem for one in self.rare)
 
 
 def read_table(offered: Kind, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def read_table(offered: Kind, before: Mapping[str, Any] | None) -> dict[str, Any
 def renewed_secrets(offered: Kind) -> dict[str, str]:
     """Return new values for the secrets of the hub's making that somebody wants to change."""
     schemas = settings_of(hub(), offered.role, offered.kind)
-    return {key: secrets.token_urlsafe(24) for key in forms.anew(schemas, request.form, prefix=_PREFIX)}
+    return {key: one.make() for key, one in forms.anew(schemas, request.form, prefix=_PREFIX).items()}
 
 
 def form_of(offered: Kind, values: Mapping[str, Any], problems: Problems, *, is_new: bool) -> Form:
@@ -65,9 +63,8 @@ def form_of(offered: Kind, values: Mapping[str, Any], problems: Problems, *, is_
         for schema in settings_of(hub(), offered.role, offered.kind)
     )
     return Form(
-        own=[one for one in own if not one.is_rare],
-        rare=[one for one in own if one.is_rare],
-        options=options,
+        own=[one for one in (*own, *options) if not one.is_rare],
+        rare=[one for one in (*own, *options) if one.is_rare],
     )
 
 

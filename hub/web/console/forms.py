@@ -131,10 +131,17 @@ def read(schemas: Iterable[Schema], form: MultiDict[str, str], *, is_new: bool, 
     return table
 
 
-def anew(schemas: Iterable[Schema], form: MultiDict[str, str], *, prefix: str = "") -> list[str]:
+def anew(schemas: Iterable[Schema], form: MultiDict[str, str], *, prefix: str = "") -> dict[str, Secret]:
     """Return the secrets of which the hub is to make new ones."""
-    secrets = [key for schema in schemas for key, one in _settable(schema) if isinstance(one, Secret) and one.generate]
-    return [key for key in secrets if f"{_ANEW}{prefix}{key}" in form and not form.get(f"{prefix}{key}", "").strip()]
+    return {
+        key: one
+        for schema in schemas
+        for key, one in _settable(schema)
+        if isinstance(one, Secret)
+        and one.generate
+        and f"{_ANEW}{prefix}{key}" in form
+        and not form.get(f"{prefix}{key}", "").strip()
+    }
 
 
 def without_defaults(table: Mapping[str, Any], schemas: Iterable[Schema], before: Mapping[str, Any]) -> dict[str, Any]:

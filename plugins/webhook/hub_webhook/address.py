@@ -11,7 +11,7 @@ import requests
 from marshmallow import Schema, fields
 
 from hub.plugin import Retry, Services
-from hub_webhook.signatures import keys_of, secret_field, sign
+from hub_webhook.signatures import keys_of, make_secret, secret_field, sign
 
 TIMEOUT_S = (5.0, 10.0)
 """To connect, and between bytes of the answer."""
@@ -27,9 +27,16 @@ class AddressSettings(Schema):
         require_tld=False,
         metadata={"help": "Where requests are posted to."},
     )
-    secret = secret_field("What requests are signed with: whsec_ and 24 to 64 random bytes as base64.", required=True)
+    secret = secret_field(
+        "What requests are signed with, by which the receiver knows them: whsec_ and 24 to 64 random bytes as base64.",
+        generate=True,
+        make=make_secret,
+    )
     previous_secret = secret_field(
-        "The secret before, during a rotation: requests then carry both signatures.", load_default=None, allow_none=True
+        "The secret before, during a rotation: requests then carry both signatures.",
+        rare=True,
+        load_default=None,
+        allow_none=True,
     )
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,9 +22,14 @@ _ID = re.compile(r"[!-~]{1,256}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
-def secret_field(text: str, **options: Any) -> Secret:
-    """Return a settings field for a secret of this form."""
-    return Secret(validate=_refuse_other_forms, metadata={"help": text}, **options)
+def secret_field(text: str, *, rare: bool = False, **options: Any) -> Secret:
+    """Return a settings field for a secret of this form; a `rare` one is folded away."""
+    return Secret(validate=_refuse_other_forms, metadata={"help": text, "rare": rare}, **options)
+
+
+def make_secret() -> str:
+    """Return a new secret of this form."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
 
 
 def keys_of(config: Mapping[str, Any]) -> list[bytes]:

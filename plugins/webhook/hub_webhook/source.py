@@ -28,7 +28,9 @@ class WebhookSourceSettings(Schema):
     """What an operator sets."""
 
     secret = secret_field("What the sender signs with: whsec_ and base64.", required=True)
-    previous_secret = secret_field("The secret before, during a rotation.", load_default=None, allow_none=True)
+    previous_secret = secret_field(
+        "The secret before, during a rotation.", rare=True, load_default=None, allow_none=True
+    )
     user_id_field = _field("user_id", "customer's id")
     email_field = _field("email", "address")
     created_at_field = _field("created_at", "time of becoming a customer")

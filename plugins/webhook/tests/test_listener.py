@@ -72,6 +72,15 @@ def test_every_kind_has_its_type():
     assert set(TYPES) == set(NoticeKind)
 
 
+def test_secret_of_the_hubs_making_is_one_of_the_specification():
+    field = WebhookListener.config_schema().fields["secret"]
+    made = field.make()
+    assert field.deserialize(made) == made
+    assert made != field.make()
+    assert made.startswith("whsec_")
+    assert len(base64.b64decode(made.removeprefix("whsec_"))) == 24
+
+
 @pytest.mark.parametrize("secret", [SECRET, OLD_SECRET])
 def test_reference_implementation_believes_the_signatures(services, http_server, secret):
     today = replace(services, now=lambda: datetime.now(UTC))
