@@ -590,7 +590,8 @@ class Notice:
     """Something that happened in the hub.
 
     `id` is the same at every attempt; `at` is when it happened (aware, UTC). `survey` and `person` are there where it
-    is about one. `link` leads to the page of the console that shows it. `data` is plain JSON, by kind:
+    is about one. `link` leads to the page of the console that shows it, `answer_link` to that of the answer where it is
+    about one. `data` is plain JSON, by kind:
     answered and detractor `rating`, `comment`, `rated_at`, `version` (1, and more for an answer that was changed);
     bounced `permanent`, `detail`, `channel`; channel_paused `channel`, `why`, `until`, `surveys`; brake `held`.
     """
@@ -602,6 +603,7 @@ class Notice:
     person: Person | None = None
     link: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    answer_link: str = ""
 
 
 class Listener(Provider):

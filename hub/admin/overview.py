@@ -11,6 +11,8 @@ from hub.admin.ahead import brakes
 from hub.admin.connections import Health, troubles_of
 from hub.admin.health import address_warning, gaps, readiness
 from hub.admin.restore import held
+from hub.admin.untold import untold
+from hub.admin.words import counted
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store.configuration import Role, StoredSurvey
@@ -27,7 +29,10 @@ class SurveyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """What needs attention: with the command that helps, or what it is about (a role with a name, or `queue`)."""
+    """What needs attention: with the command that helps, or what it is about.
+
+    That is a role with a name, `notices` with a listener's, or `queue`.
+    """
 
     sentence: str
     command: str = ""
@@ -80,6 +85,9 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
         sentence = f"The surge brake holds surveys of {brake.survey}: {number} wait for you to release or cancel them."
         yield Hint(sentence=sentence, about="queue")
     yield from _connections(hub, configuration)
+    for name, things in untold(hub).items():
+        sentence = f"The listener {name} could not be told of {counted(things, 'thing')}."
+        yield Hint(sentence=sentence, about="notices", name=name)
     warning = address_warning(hub)
     if warning:
         yield Hint(sentence=f"{warning}.")

@@ -9,7 +9,6 @@ from hub.admin.paging import Slice
 from hub.admin.responses import Wanted, responses
 from hub.admin.score_words import score_words
 from hub.admin.scores import Score, scores
-from hub.admin.untold import untold
 from hub.admin.words import counted
 from hub.domain.scores import counts_of, interval_of
 from hub.mail.clean import looks_like_a_link, one_line
@@ -45,7 +44,7 @@ def report_to(hub: Hub, address: str, *, until: datetime) -> Message:
                 for one in week
             ],
             quotes=_quotes(hub, until),
-            attention=_attention(hub),
+            attention=[hint.sentence for hint in overview(hub).hints],
             link=base_url,
             settings_link=f"{base_url}/settings/report",
             message_id_domain=f"{hub.registry.current().hub_id}.survey-hub",
@@ -77,8 +76,3 @@ def _quoted(comment: str) -> str:
     """Return a comment on a line. Nobody follows a stranger's link from a mail of the hub."""
     line = one_line(comment, limit=_LONGEST_QUOTE)
     return "(The comment has a link in it; the hub shows it.)" if looks_like_a_link(line) else line
-
-
-def _attention(hub: Hub) -> list[str]:
-    quiet = [f"listeners.{name} could not be told of {counted(n, 'thing')}." for name, n in untold(hub).items()]
-    return [*(hint.sentence for hint in overview(hub).hints), *quiet]

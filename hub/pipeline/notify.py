@@ -86,6 +86,7 @@ def _take(hub: Hub, listener: Connected, claim: str) -> list[tuple[Pending, Noti
                     person=person_of(ids.get(one.person_id, []), one.email) if one.person_id else None,
                     link=hub.settings.base_url + _page_of(one),
                     data=one.data,
+                    answer_link=hub.settings.base_url + f"/responses/{one.response_id}" if _is_of_answer(one) else "",
                 ),
             )
             for one in batch
@@ -101,6 +102,10 @@ def _page_of(pending: Pending) -> str:
     if pending.kind is NoticeKind.CHANNEL_PAUSED:
         return f"/connections/channel/{quote(pending.data['channel'])}"
     return "/queue"
+
+
+def _is_of_answer(pending: Pending) -> bool:
+    return pending.kind in (NoticeKind.ANSWERED, NoticeKind.DETRACTOR) and pending.response_id is not None
 
 
 def _tell(

@@ -14,7 +14,7 @@ from hub.plugin import Done, NoticeKind, Parked, Retry
 from hub.store.configuration import Role, StoredConnection, StoredSurvey
 from hub.store.pauses import asked_s
 from hub.store.sql import in_states, insert_many, is_also, is_among
-from hub.store.tables import invitation, person, survey
+from hub.store.tables import invitation, person, response, survey
 from hub.store.tables import notice as table
 from hub.store.types import Instant, new_id, note_of
 from hub.store.worlds import read_profile
@@ -52,6 +52,7 @@ class Pending:
     survey: str | None
     person_id: str | None
     email: object
+    response_id: str | None
     attempts: int
 
 
@@ -126,10 +127,12 @@ def lease(connection: Connection, listener_id: str, *, claim: str, limit: int, n
             survey.c.name,
             invitation.c.person_id,
             type_coerce(person.c.profile, Text).label("profile"),
+            response.c.id.label("response_id"),
         )
         .outerjoin(survey, survey.c.id == table.c.survey_id)
         .outerjoin(invitation, invitation.c.id == table.c.invitation_id)
         .outerjoin(person, person.c.id == invitation.c.person_id)
+        .outerjoin(response, response.c.invitation_id == table.c.invitation_id)
         .where(mine, table.c.claim == claim)
         .order_by(table.c.next_attempt_at, table.c.id)
     )
@@ -142,6 +145,7 @@ def lease(connection: Connection, listener_id: str, *, claim: str, limit: int, n
             survey=row.name,
             person_id=row.person_id,
             email=value_of(read_profile(row.profile), "email") if row.profile else None,
+            response_id=row.response_id,
             attempts=row.attempts,
         )
         for row in connection.execute(statement)

@@ -23,6 +23,7 @@ def sample_notice(kind: NoticeKind = NoticeKind.DETRACTOR) -> Notice:
         survey="onboarding",
         person=Person(user_id="user-1", anonymous_ids=("anon-1",), email="ada@example.com"),
         link="https://hub.example/people/0190",
+        answer_link="https://hub.example/responses/0191",
         data={"rating": 3, "comment": comment, "rated_at": "2026-03-01T11:00:00Z", "version": 1},
     )
 

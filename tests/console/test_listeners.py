@@ -13,12 +13,14 @@ from standardwebhooks import Webhook
 
 from hub.pipeline import notify
 from hub.pipeline.hub import Hub
-from hub.plugin import NoticeKind
+from hub.pipeline.respond import answer
+from hub.plugin import Done, NoticeKind, Retry
 from hub.store import notices
 from hub.store.configuration import Role
 from hub.testing.http_server import Answer, RecordingServer
 from tests.configured import configured_hub
 from tests.console.opened import Page, opened, readable
+from tests.lab import SETUP, Lab, identify, survey_lines
 
 NEW = "/connections/new/listener/webhook"
 OPS = "/connections/listener/ops"
@@ -58,10 +60,35 @@ def test_listener_is_made_tried_and_told_again(hub: Hub, page: Page, http_server
     assert "It could not be told of 1 thing." in log
     assert "A customer answered: 9" in log
     assert "127.0.0.1 answered 410" in log
-    assert "1 not told" in page.text("/connections")
+    for path in (OPS, "/connections"):
+        assert "1 not told" in page.text(path)
+    assert "no trouble" not in page.text(OPS)
+    assert "The listener ops could not be told of 1 thing." in page.text("/")
+    assert page.link("/", "Look at its notices") == f"{OPS}/log"
     http_server.respond = lambda request: Answer()
     assert "ops is told again: 1 notice." in readable(page.post(f"{OPS}/retry").text)
     assert told(hub) == 1
+    assert "no trouble" in page.text(OPS)
+    assert "could not be told" not in page.text("/")
+
+
+def test_notices_say_who_answered_and_that_a_listener_is_tried_at_once(lab: Lab) -> None:
+    lab.configure(f'{SETUP}{survey_lines()}[listeners.ops]\nkind = "fake"\nevents = ["detractor"]\n')
+    lab.decide(identify(name="Ada Lovelace"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 2, None)
+    lab.ears.answer = lambda notice: Retry(why="check `url`", after_s=300)
+    lab.notify()
+    for page in opened(lab.hub):
+        log = page.get(f"{OPS}/log").text
+        assert "Ada Lovelace" in log
+        assert "tried once, again in 5 minutes" in readable(log)
+        assert "check <code>url</code>" in log
+        assert "Use ops again now" in log
+        page.post(f"{OPS}/resume")
+        assert "tried once, again now" in page.text(f"{OPS}/log")
+    lab.ears.answer = lambda notice: Done()
+    assert lab.notify() == 1
 
 
 def test_listeners_secret_is_made_shown_and_signs_what_it_is_told(

@@ -52,6 +52,7 @@ def test_answer_is_told_with_who_gave_it(heard):
     assert notice.data == {"rating": 9, "comment": "lovely", "rated_at": "2026-03-11T09:30:00Z", "version": 1}
     assert notice.person == Person(user_id="u1", anonymous_ids=("a1",), email="u1@acme.example")
     assert notice.link == f"https://hub.example/people/{heard.invitations()[0].person_id}"
+    assert notice.answer_link == f"https://hub.example/responses/{heard.rows(tables.response)[0].id}"
     assert waiting(heard) == [("answered", "done", 1)]
     assert heard.rows(tables.notice)[0].note == "thanks"
 
@@ -79,6 +80,7 @@ def test_bounce_is_told_once_however_often_it_is_reported(heard):
     [notice] = heard.ears.notices
     assert (notice.kind, notice.person.user_id) == ("bounced", "u1")
     assert notice.data == {"permanent": True, "detail": "550 unknown", "channel": "relay"}
+    assert notice.answer_link == ""
 
 
 def test_mailbox_that_is_refused_at_once_is_told_like_a_bounce(lab):

@@ -16,6 +16,7 @@ from hub.admin.credentials import made_secrets, reveal
 from hub.admin.kinds import Kind, kind_of
 from hub.admin.planning import Plan
 from hub.admin.schemas import OPTIONS
+from hub.admin.untold import untold
 from hub.admin.uses import uses
 from hub.config import ConfigError
 from hub.store.configuration import Role
@@ -228,6 +229,7 @@ def _page(
         to=_test_address(seen, to, problems.to),
         uses=uses(hub().registry.current(), seen.id),
         badges=BADGES,
+        untold=untold(hub()).get(seen.name, 0) if seen.role is Role.LISTENER else 0,
         hears_of=_hears_of(seen),
         reports_path=_reports_path(seen),
         made=made_secrets(hub(), seen.role, seen.name),

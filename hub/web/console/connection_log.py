@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, url_for
 
 from hub.admin import connections as admin
 from hub.admin import delivery_log, untold
-from hub.admin.paging import Slice
+from hub.admin.paging import Page, Slice
+from hub.admin.people import names_of
 from hub.admin.words import counted
 from hub.store.configuration import Role
 from hub.web import guard
@@ -52,7 +54,7 @@ def target_log(name: str) -> Any:
     seen = admin.connection_of(hub(), Role.TARGET, name)
     page = delivery_log.syncs(hub(), name, queries.part())
     runs = delivery_log.sync_runs(hub(), name, _RUNS).items
-    return show("target_log.html", seen=seen, page=page, runs=runs, badges=SYNCS)
+    return show("target_log.html", seen=seen, page=page, names=_names(page), runs=runs, badges=SYNCS)
 
 
 NOTICES = {
@@ -76,7 +78,14 @@ def listener_log(name: str) -> Any:
     seen = admin.connection_of(hub(), Role.LISTENER, name)
     page = delivery_log.notices(hub(), name, queries.part())
     parked = untold.untold(hub()).get(name, 0)
-    return show("listener_log.html", seen=seen, page=page, badges=TOLD, kinds=NOTICES, untold=parked)
+    return show(
+        "listener_log.html", seen=seen, page=page, names=_names(page), badges=TOLD, kinds=NOTICES, untold=parked
+    )
+
+
+def _names(page: Page[Any]) -> Mapping[str, str]:
+    """Return what to call the people whom entries are about."""
+    return names_of(hub(), {one.person_id for one in page.items if one.person_id is not None})
 
 
 @pages.post("/connections/listener/<name>/retry")

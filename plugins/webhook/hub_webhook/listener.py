@@ -41,7 +41,7 @@ class WebhookListener(Listener):
             "type": TYPES.get(notice.kind, f"hub.{notice.kind}"),
             "timestamp": moment(notice.at),
             "hub": self.services.hub_id,
-            "data": {**_subject(notice), **notice.data, "link": notice.link},
+            "data": {**_subject(notice), **notice.data, **_links(notice)},
         }
         return self._post(notice.id, document)
 
@@ -56,6 +56,11 @@ class WebhookListener(Listener):
             why = f"{self._address.host} answered 410: it wants no more; take the listener out of use, or change `url`."
             return Parked(why=why, code="gone")
         return self._address.try_again(response)
+
+
+def _links(notice: Notice) -> dict[str, str]:
+    answer = {"answer_link": notice.answer_link} if notice.answer_link else {}
+    return {"link": notice.link, **answer}
 
 
 def _subject(notice: Notice) -> dict[str, str | None]:

@@ -57,12 +57,14 @@ def test_notice_is_posted_as_json(listener, http_server):
             "rated_at": "2026-03-01T11:00:00Z",
             "version": 1,
             "link": "https://hub.example/people/0190",
+            "answer_link": "https://hub.example/responses/0191",
         },
     }
 
 
 def test_notice_about_nobody_names_nobody(listener, http_server):
-    notice = replace(sample_notice(), kind=NoticeKind.CHANNEL_PAUSED, survey=None, person=None, data={"channel": "a"})
+    about_nobody = {"survey": None, "person": None, "answer_link": ""}
+    notice = replace(sample_notice(), kind=NoticeKind.CHANNEL_PAUSED, data={"channel": "a"}, **about_nobody)
     listener.hear(notice)
     data = json.loads(http_server.requests[0].body)["data"]
     assert data == {"channel": "a", "link": "https://hub.example/people/0190"}
