@@ -7,7 +7,9 @@ import inspect
 import pydoc
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,15 +23,17 @@ from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules
 from hub.domain.states import MOVES
-from hub.plugin import EventSource, Listener, NoticeKind, Provider, ReportKind, SurveyChannel, SyncTarget
+from hub.plugin import EventSource, Listener, NoticeKind, Provider, ReportKind, Services, SurveyChannel, SyncTarget
 from hub.plugins import HOOKS, find_plugins
 from hub.store.configuration import Role
 from hub.testing.channels import ChannelContract, FakeProvider
 from hub.testing.http_server import Answer, RecordingServer
-from hub.testing.listeners import ListenerContract
+from hub.testing.listeners import ListenerContract, sample_notice
 from hub.testing.reports import ReportsContract
 from hub.testing.sources import SourceContract
 from hub.testing.targets import TargetContract
+from hub_webhook import WebhookListener
+from hub_webhook.signatures import make_secret
 from tests import documents
 from tests.command_lines import is_a_command
 from tests.documents import ROOT, code
@@ -105,6 +109,24 @@ def test_configuration_examples_apply(page: str) -> None:
             document.parse(block), find_plugins(), environ=ENVIRONMENT, kept=lambda role, name, kind, key: None
         )
         assert wanted.problems == [], block
+
+
+def test_the_example_that_checks_a_signature_believes_the_hub_alone(
+    services: Services, http_server: RecordingServer
+) -> None:
+    [sample] = documents.blocks(documents.section(documents.read("docs/operating.md"), "## Alerts"), "python")
+    names: dict[str, Any] = {}
+    exec(sample, names)
+    read_notice = names["read_notice"]
+    settings = WebhookListener.config_schema().load({"url": http_server.url, "secret": make_secret()})
+    today = dataclasses.replace(services, now=lambda: datetime.now(UTC))
+    WebhookListener("ops", settings, today).hear(sample_notice())
+    [request] = http_server.requests
+    headers = dict(request.headers)
+    assert read_notice(settings["secret"], headers, request.body)["type"] == "response.detractor"
+    assert read_notice(settings["secret"], headers, request.body + b" ") is None
+    assert read_notice(settings["secret"], {}, request.body) is None
+    assert read_notice(make_secret(), headers, request.body) is None
 
 
 def test_the_first_example_of_the_readme_is_a_whole_configuration() -> None:
