@@ -63,6 +63,15 @@ def test_draft_is_rehearsed_as_if_it_were_on(lab: Lab) -> None:
     assert counts(rehearse(lab.hub, "onboarding", {})) == {"survey_paused": (2, 0), "scheduled": (0, 2)}
 
 
+def test_events_that_start_another_survey_count_with_those_that_start_none(lab: Lab) -> None:
+    other = '[surveys.paid]\nsources = ["product"]\nenabled = true\ntrigger_event = "Paid"\n'
+    lab.configure(SETUP + survey_lines() + other)
+    lab.decide({"type": "track", "name": "Paid", "user_id": "u1"}, {"type": "page", "user_id": "u1"})
+    assert [(one.reason, one.before, one.after) for one in rehearse(lab.hub, "onboarding", {}).counts] == [
+        ("not_a_trigger", 2, 2)
+    ]
+
+
 def test_survey_that_did_not_listen_is_told_so(lab: Lab) -> None:
     lab.decide(identify("u1"))
     rehearsal = rehearse(lab.hub, "another", {"sources": ["product"]})

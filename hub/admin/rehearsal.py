@@ -56,9 +56,8 @@ class Fate:
 
 @dataclass(frozen=True, kw_only=True)
 class FateCount:
-    """How many events met with one fate: then, and with the rules as edited."""
+    """How many events met with a fate of this reason: then, and with the rules as edited."""
 
-    outcome: str
     reason: str
     sentence: str
     before: int
@@ -221,8 +220,8 @@ class _Stage:
         self._past = past_of(connection, self._world, self._survey, found)
         self._made: list[Invitation] = []
         self._left_out = 0
-        self._before: Counter[tuple[str, str]] = Counter()
-        self._after: Counter[tuple[str, str]] = Counter()
+        self._before: Counter[str] = Counter()
+        self._after: Counter[str] = Counter()
         self._differences = _Differences()
 
     def play(self, event: RecordedEvent) -> None:
@@ -235,8 +234,8 @@ class _Stage:
             return
         else:
             after = self._decide(event)
-        self._before[before.outcome, before.reason] += 1
-        self._after[after.outcome, after.reason] += 1
+        self._before[before.reason] += 1
+        self._after[after.reason] += 1
         self._differences.note(event, before, after)
 
     def _decide(self, event: RecordedEvent) -> Fate:
@@ -281,16 +280,10 @@ def _fate(ruling: Ruling) -> Fate:
     return Fate(outcome=str(ruling.outcome or ""), reason=str(ruling.reason or ""))
 
 
-def _fate_counts(before: Counter[tuple[str, str]], after: Counter[tuple[str, str]]) -> list[FateCount]:
+def _fate_counts(before: Counter[str], after: Counter[str]) -> list[FateCount]:
     found = [
-        FateCount(
-            outcome=outcome,
-            reason=reason,
-            sentence=Fate(outcome=outcome, reason=reason).sentence,
-            before=before[outcome, reason],
-            after=after[outcome, reason],
-        )
-        for outcome, reason in {*before, *after}
+        FateCount(reason=reason, sentence=Fate(reason=reason).sentence, before=before[reason], after=after[reason])
+        for reason in {*before, *after}
     ]
     return sorted(found, key=lambda one: (-max(one.before, one.after), one.reason))
 
