@@ -67,9 +67,9 @@ def _events(draft: Draft, events: Sequence[RecordedEvent], starters: Sequence[Re
     if not starters:
         return Finding(
             about="events",
-            state=State.MISSING,
+            state=State.ATTENTION,
             sentence=f"{counted(len(events), 'event')} came {since}, but none that starts the survey.",
-            advice=f"Send {plural} from your product, or change what starts the survey.",
+            advice=f"It asks nobody until one comes: send {plural} from your product, or change what starts it.",
         )
     number = f"{len(starters):,} {wanted if len(starters) == 1 else plural}"
     return Finding(about="events", state=State.OK, sentence=f"{number} that could start it came {since}.")

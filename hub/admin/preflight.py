@@ -110,7 +110,6 @@ def _sending(hub: Hub) -> Iterator[Finding]:
         about="links",
         state=State.ATTENTION if unreachable else State.OK,
         sentence=f"{unreachable or f'Links in mails lead to {hub.settings.base_url}'}.",
-        advice="Set HUB_BASE_URL to the address at which customers reach this hub." if unreachable else "",
     )
     stopped = held(hub)
     if stopped:
@@ -134,7 +133,9 @@ def _expected(rehearsal: Rehearsal) -> Iterator[Finding]:
         about="mails",
         state=State.OK if rehearsal.first_week else State.ATTENTION,
         sentence=f"{sentence}.",
-        advice="" if rehearsal.first_week else "See in the rehearsal why nobody would be asked, and change the rules.",
+        advice=""
+        if rehearsal.first_week
+        else "See under “What would have happened” why nobody would be asked, and change the rules.",
     )
     if rehearsal.held:
         yield Finding(
