@@ -93,7 +93,7 @@ def test_report_tells_scores_comments_and_what_needs_attention(lab):
     sent = weekly.send_now(lab.hub, "ada@acme.example", "relay")
     assert sent.outcome == "sent"
     [(_, mail)] = lab.office.mails[len(before) :]
-    assert mail.subject == "Your surveys, 9 March to 16 March: 2 answers"
+    assert mail.subject == "Your surveys, the 7 days to 16 March: 2 answers"
     for text in (mail.text, readable(mail.html)):
         assert "NPS 0 from 2 answers: too few to say much" in text
         assert "The week before: No answers." in text
@@ -205,8 +205,11 @@ def test_report_is_set_and_one_is_sent_in_the_console(lab):
         wrong = page.post("/settings/report", **form, hour="77", timezone="UTC")
         assert (wrong.status_code, "Must be 0 to 23." in readable(wrong.text)) == (422, True)
         said = readable(page.post("/settings/report/now", to="ben@acme.example").text)
-        assert "The mail system took the test mail." in said
+        assert "The mail system took the report." in said
         assert page.post("/settings/report/now", to="ben").status_code == 422
+        assert f'name="to" type="text" value="{page.name}"' in page.get("/settings/report").text
+        two = page.post("/settings/report", **{**form, "recipients": "ada@acme.example\nben"})
+        assert "Entry 2: &#39;ben&#39; is no address that can be mailed." in two.text
     assert lab.office.addresses == ["ben@acme.example"]
 
 

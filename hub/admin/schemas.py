@@ -258,7 +258,7 @@ class TargetOptions(Schema):
         validate=validate.Range(min=0, max=1_440, error="must be 0 to {max:g}"),
         metadata={
             "help": "With `soon`: how long an answer rests, so that a score and the comment that follows go out once.",
-            "label": "Wait for a comment",
+            "label": "Let an answer rest for",
             "rare": True,
         },
     )

@@ -124,13 +124,15 @@ def why_not_to(hub: Hub, to: str) -> str:
     return ""
 
 
-def send_message(hub: Hub, stored: StoredConnection, make: Callable[[SurveyChannel], Message]) -> TestMail:
-    """Send a message beside all that is counted; return what became of it."""
+def send_message(
+    hub: Hub, stored: StoredConnection, make: Callable[[SurveyChannel], Message], *, what: str = "test mail"
+) -> TestMail:
+    """Send a message beside all that is counted; return what became of it. `what` is what its sentence calls it."""
     with _made(hub, stored) as (connection, lines):
         if not isinstance(connection.provider, SurveyChannel):
-            return _told(NotSent(why=connection.problem or "its plugin made no channel"), lines)
+            return _told(NotSent(why=connection.problem or "its plugin made no channel"), lines, what)
         outcome = hand_over(connection.provider, stored.id, make(connection.provider))
-    return _told(outcome, lines)
+    return _told(outcome, lines, what)
 
 
 def send_test_notice(hub: Hub, listener: str) -> Checked:
@@ -252,18 +254,18 @@ def hand_over(
 
 
 _OUTCOMES: Mapping[type, tuple[str, str]] = {
-    Sent: ("sent", "The mail system took the test mail."),
-    NotSent: ("not_sent", "The test mail was not sent."),
-    Rejected: ("rejected", "The provider refused the test mail for good."),
-    Unknown: ("unknown", "Nobody can know whether the test mail left."),
+    Sent: ("sent", "The mail system took the {what}."),
+    NotSent: ("not_sent", "The {what} was not sent."),
+    Rejected: ("rejected", "The provider refused the {what} for good."),
+    Unknown: ("unknown", "Nobody can know whether the {what} left."),
 }
 
 
-def _told(outcome: Outcome, lines: Sequence[str]) -> TestMail:
+def _told(outcome: Outcome, lines: Sequence[str], what: str) -> TestMail:
     name, sentence = _OUTCOMES[type(outcome)]
     return TestMail(
         outcome=name,
-        sentence=sentence,
+        sentence=sentence.format(what=what),
         words=_safe(outcome.detail if isinstance(outcome, Sent) else outcome.why),
         provider_id=outcome.provider_id if isinstance(outcome, Sent) else None,
         dialogue=tuple(lines),

@@ -36,7 +36,7 @@ _NAME = "weekly_report"
 
 def _address(value: str) -> None:
     if check_address(value) is None:
-        raise ValidationError("is no address that can be mailed")
+        raise ValidationError(f"{value[:100]!r} is no address that can be mailed")
 
 
 class ReportSchema(Schema):
@@ -124,7 +124,7 @@ def send_now(hub: Hub, to: str, channel: str) -> TestMail:
     if address is None:
         raise ConfigError([f"to: {to!r} is no address that can be mailed"])
     stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
-    sent = send_message(hub, stored, lambda _: report_to(hub, address, until=hub.now()))
+    sent = send_message(hub, stored, lambda _: report_to(hub, address, until=hub.now()), what="report")
     audit.note_alone(hub, audit.Action.REPORT_SENT, "report", to=address, channel=channel, outcome=sent.outcome)
     return sent
 

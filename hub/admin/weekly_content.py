@@ -33,7 +33,7 @@ def report_to(hub: Hub, address: str, *, until: datetime) -> Message:
         ReportMail(
             id=f"report-{new_id()}",
             to=address,
-            subject=f"Your surveys, {until - WEEK:%-d %B} to {until:%-d %B}: {counted(answers, 'answer')}",
+            subject=f"Your surveys, the 7 days to {until:%-d %B}: {counted(answers, 'answer')}",
             surveys=[
                 SurveyLines(
                     name=one.survey,

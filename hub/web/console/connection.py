@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, g, redirect, request, url_for
 
 from hub.admin import channels as channels_admin
 from hub.admin import connections as admin
@@ -19,6 +19,7 @@ from hub.admin.schemas import OPTIONS
 from hub.admin.untold import untold
 from hub.admin.uses import uses
 from hub.config import ConfigError
+from hub.mail.addresses import check_address
 from hub.store.configuration import Role
 from hub.web import guard
 from hub.web.backing import hub
@@ -150,6 +151,11 @@ def wrong_with(to: str) -> str:
     return f"This {why_not}." if why_not else "" if to else "Write an address that you read."
 
 
+def own_address() -> str:
+    """Return the address of who looks at the page, "" where their name is none."""
+    return g.account.name if check_address(g.account.name) else ""
+
+
 def trial_of_mail(sent: trials.TestMail) -> Trial:
     """Return what came of a test mail."""
     return Trial(
@@ -255,7 +261,7 @@ def _test_address(seen: SeenConnection, to: str, problem: str) -> Field | None:
     return Field(
         name="to",
         label="Send a test mail to",
-        value=to,
+        value=to or ("" if problem else own_address()),
         is_required=True,
         problem=problem,
         placeholder="you@example.com",

@@ -13,7 +13,7 @@ from hub.store.configuration import Role
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console import forms
-from hub.web.console.connection import Trial, trial_of_mail
+from hub.web.console.connection import Trial, own_address, trial_of_mail
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import pages, show
 
@@ -65,7 +65,7 @@ def _page(
     problems: Mapping[str, str],
     *,
     others: list[str] | None = None,
-    to: str = "",
+    to: str | None = None,
     trial: Trial | None = None,
     status: int = 200,
 ) -> Any:
@@ -76,8 +76,9 @@ def _page(
     choices = [Choice(value="", label="(choose)"), *offered]
     address = Field(
         name="to",
-        label="Send me one now",
-        value=to,
+        label="Send one now to",
+        value=own_address() if to is None else to,
+        is_required=True,
         problem=problems.get("to", ""),
         placeholder="you@example.com",
         help="By the channel as it is saved. It changes nothing about the weekly ones.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import flash, g, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 
 from hub.admin import text_edits, trials
 from hub.admin import texts as admin
@@ -17,10 +17,9 @@ from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.logos import logo_of
 from hub.domain.texts import direction_of
-from hub.mail.addresses import check_address
 from hub.web import guard
 from hub.web.backing import hub
-from hub.web.console.connection import Trial, trial_of_mail, wrong_with
+from hub.web.console.connection import Trial, own_address, trial_of_mail, wrong_with
 from hub.web.console.forms import Field
 from hub.web.console.frame import FRAMING, is_part, pages, show
 from hub.web.console.languages import LANGUAGES, language_named, name_of
@@ -127,7 +126,7 @@ def _page(
         views=VIEWS,
         samples=SAMPLES,
         chosen=looking(request.values),
-        to=to or _to(_own_address()),
+        to=to or _to(own_address()),
         trial=trial,
     )
     return html, status, FRAMING
@@ -156,10 +155,6 @@ def _new_logo(seen: SeenSurvey, raw: Mapping[str, Any]) -> str | None:
     except ValueError:
         return None
     return logo
-
-
-def _own_address() -> str:
-    return g.account.name if check_address(g.account.name) else ""
 
 
 def _to(to: str, problem: str = "") -> Field:

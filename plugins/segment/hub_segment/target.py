@@ -74,11 +74,17 @@ class TargetSettings(Schema):
     date_trait = _trait("NPS_date", "the time of the score")
     per_survey = fields.Boolean(
         load_default=False,
-        metadata={"help": "Whether each survey's newest answer has traits of its own, such as NPS_rating_onboarding."},
+        metadata={
+            "help": "Whether each survey's newest answer has traits of its own, such as NPS_rating_onboarding.",
+            "label": "Also write traits for each survey",
+        },
     )
     track = fields.Boolean(
         load_default=False,
-        metadata={"help": "Whether each answer is sent as track events, too, beside the traits."},
+        metadata={
+            "help": "Whether each answer is sent as track events, too, beside the traits.",
+            "label": "Also send track events",
+        },
     )
     answered_event = _event("NPS Survey Answered", "for a score")
     completed_event = _event("NPS Survey Completed", "for an answer with a comment")
