@@ -265,7 +265,7 @@ class TargetOptions(Schema):
     sync_at = fields.String(
         load_default="03:00",
         validate=validate.Regexp(_TIME_OF_DAY + r"\Z", error="write a time of day such as 03:00"),
-        metadata={"help": "When the daily sync starts, HH:MM.", "label": "Daily sync at", "rare": True},
+        metadata={"help": "When the daily sync starts, HH:MM.", "label": "Time of the daily sync", "rare": True},
     )
     sync_timezone = fields.String(
         load_default="UTC",

@@ -61,7 +61,10 @@ class ReportSchema(Schema):
         validate=validate.Range(min=0, max=23, error="must be 0 to 23"),
         metadata={"help": "The hour of that day, 0 to 23.", "unit": "o'clock"},
     )
-    timezone = fields.String(load_default="UTC", metadata={"help": "The time zone of both, such as Europe/Berlin."})
+    timezone = fields.String(
+        load_default="UTC",
+        metadata={"help": "The time zone of both, such as Europe/Berlin.", "label": "Time zone"},
+    )
 
     @validates("timezone")
     def check_zone(self, value: str, **_: Any) -> None:

@@ -275,6 +275,17 @@ def test_a_secret_that_is_needed_cannot_be_forgotten():
     assert field.anew == ""
 
 
+def test_help_calls_other_settings_as_the_form_does():
+    schema = Schema.from_dict(
+        {
+            "sync_at": fields.String(metadata={"label": "Time of the sync"}),
+            "zone": fields.String(metadata={"help": "The time zone of sync_at, not of sync_until."}),
+        }
+    )()
+    _, zone = form_of(schema, {})
+    assert zone.help == "The time zone of “Time of the sync”, not of sync_until."
+
+
 def test_a_secret_of_the_hubs_can_be_made_anew():
     schema = only(Secret(generate=True))
     (field,) = form_of(schema, {"it": KEPT})

@@ -106,10 +106,11 @@ def fields_of(
 ) -> list[Field]:
     """Return the fields of a schema with the values of a raw table. `prefix` keeps them apart from a page's own."""
     labels = {key: _label(key, one) for key, one in _settable(schema)}
-    return [
+    found = [
         _field(key, one, values, _by_label(problems.get(key, ""), labels), is_new=is_new, prefix=prefix)
         for key, one in _settable(schema)
     ]
+    return [replace(one, help=_by_label(one.help, labels)) for one in found]
 
 
 def read(schemas: Iterable[Schema], form: MultiDict[str, str], *, is_new: bool, prefix: str = "") -> dict[str, Any]:
@@ -212,7 +213,7 @@ def _field(key: str, one: AnyField, values: Mapping[str, Any], problem: str, *, 
 
 
 def _by_label(problem: str, labels: Mapping[str, str]) -> str:
-    """Return a problem with other settings called as the form calls them."""
+    """Return a problem or a help with other settings called as the form calls them."""
     return _NAME.sub(lambda found: f"“{labels[found[0]]}”" if found[0] in labels else found[0], problem)
 
 

@@ -25,7 +25,7 @@ class AddressSettings(Schema):
         required=True,
         schemes={"http", "https"},
         require_tld=False,
-        metadata={"help": "Where requests are posted to."},
+        metadata={"help": "Where requests are posted to.", "label": "URL"},
     )
     secret = secret_field(
         "What requests are signed with, by which the receiver knows them: whsec_ and 24 to 64 random bytes as base64.",
