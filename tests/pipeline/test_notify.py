@@ -273,9 +273,10 @@ def test_what_a_listener_was_not_told_is_told_as_soon_as_it_is_resumed(heard):
 
 
 def test_what_was_set_aside_is_told_at_once_also_by_a_listener_that_is_paused(heard):
-    heard.ears.answer = lambda notice: Parked(why="gone") if notice.kind == "answered" else Retry(why="down")
-    answer(heard.hub, heard.token(), 3, None)
-    heard.notify()
+    for score, said in ((9, Parked(why="gone")), (8, Retry(why="down"))):
+        heard.ears.answer = lambda notice, said=said: said
+        answer(heard.hub, heard.token(), score, None)
+        heard.notify()
     heard.ears.answer = lambda notice: Done()
     assert heard.notify() == 0
     assert untold.retry(heard.hub, "ops") == 1
