@@ -40,13 +40,13 @@ def edited(hub: Hub, survey: str, edit: Edit) -> dict[str, Any]:
 def save(hub: Hub, survey: str, edit: Edit, *, since: int | None = None) -> Plan:
     """Save an edit; all other settings and languages stay as they are.
 
-    `since` is the version that was edited. Raises Conflict when somebody changed the same since then or in this very
-    moment, ConfigError with the path of every problem, and NotThere.
+    `since` is the version that was edited. Raises Conflict when the same was changed since then or in this very moment,
+    ConfigError with the path of every problem, and NotThere.
     """
     revision = hub.registry.current().revision
     settings = survey_of(hub, survey).settings
     if since is not None and _touched(_content(settings), edit) != _touched(_then(hub, survey, since), edit):
-        raise Conflict("Somebody else changed these texts meanwhile")
+        raise Conflict("These texts were changed meanwhile")
     return _put(hub, survey, _with_edit(settings, edit), revision=revision)
 
 

@@ -24,6 +24,7 @@ HELP: Mapping[str, str] = {
     "lowest": "What 0 means.",
     "highest": "What 10 means.",
     "closing": "Last words of the mail's text part, before the brand.",
+    "ask_anyone": "What the page asks while no score is chosen.",
     "ask_detractor": "What the page asks whoever chose 0 to 6.",
     "ask_passive": "What the page asks whoever chose 7 or 8.",
     "ask_promoter": "What the page asks whoever chose 9 or 10.",

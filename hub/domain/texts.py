@@ -21,6 +21,7 @@ LIMITS: Mapping[str, int] = {
     "lowest": 150,
     "highest": 150,
     "closing": 500,
+    "ask_anyone": 500,
     "ask_detractor": 500,
     "ask_passive": 500,
     "ask_promoter": 500,

@@ -101,6 +101,7 @@ def test_two_who_write_the_same_language_do_not_overwrite_each_other(hub: Hub, a
     grace.post(PAGE, language_of="de", since="1", **{"texts.subject": "Hers"})
     refused = ada.client.post(PAGE, data={"language_of": "de", "since": "1", "texts.subject": "His"})
     assert refused.status_code == 409
+    assert "These texts were changed meanwhile." in refused.text
     assert "version 2</a> by editor" in refused.text
     assert 'value="His"' in refused.text
     assert settings(hub)["texts"] == {"de": {"subject": "Hers"}}
@@ -178,6 +179,7 @@ def test_file_that_is_no_logo_is_refused_beside_its_field(image: bytes, why: str
     refused = ada.client.post(PAGE, data=form, content_type="multipart/form-data")
     assert refused.status_code == 422
     assert f'id="logo-problem">{why}' in refused.text
+    assert "Remove the logo" not in refused.text
 
 
 def test_preview_shows_what_is_typed_and_saves_nothing(hub: Hub, ada: Visitor) -> None:
@@ -186,6 +188,9 @@ def test_preview_shows_what_is_typed_and_saves_nothing(hub: Hub, ada: Visitor) -
     mail = ada.client.post(f"{PAGE}/preview", data=form)
     assert "<strong>Ada Lovelace!</strong>" in mail.text
     assert "Und nun?" in ada.client.post(f"{PAGE}/preview", data={**form, "view": "page-8"}).text
+    anyone = ada.client.post(f"{PAGE}/preview", data={**form, "texts.ask_anyone": "Warum?", "view": "page"})
+    assert "Warum?" in anyone.text
+    assert " checked" not in anyone.text
     assert "Toll!" in ada.client.post(f"{PAGE}/preview", data={**form, "view": "thanks-10"}).text
     assert "Guten Tag Ada Lovelace" in ada.client.post(f"{PAGE}/preview", data={**form, "view": "text"}).text
     assert settings(hub)["texts"] == {}

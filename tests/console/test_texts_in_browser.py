@@ -96,6 +96,47 @@ def test_preview_follows_what_is_typed_and_going_back_leaves_the_page(page: Page
     assert texts.versions(site.hub, "onboarding")[0].number == 1
 
 
+def test_preview_can_be_asked_for_again_and_again(page: Page) -> None:
+    show = page.get_by_role("button", name="Show", exact=True)
+    for number in range(2):
+        page.get_by_label("Subject").fill(f"Na? {number}")
+        expect(preview_of(page).locator("header strong")).to_have_text(f"Na? {number}")
+        expect(show).to_be_enabled()
+        expect(show).not_to_have_attribute("aria-busy", "true")
+    page.get_by_label("As seen by").evaluate("select => { select.value = 'nameless'; }")
+    show.click()
+    expect(page.locator("iframe.coming")).to_have_count(0)
+    expect(show).to_be_enabled()
+
+
+def test_preview_keeps_what_it_showed_while_something_is_wrong(page: Page) -> None:
+    page.get_by_label("Subject").fill("Na, {{ name }}?")
+    seen = preview_of(page).locator("header strong")
+    expect(seen).to_have_text("Na, Ada Lovelace?")
+    page.get_by_label("Subject").fill("Na, {{ nam }}?")
+    problem = page.get_by_role("status").get_by_text("Subject (German): line 1: there is no nam")
+    expect(problem).to_be_visible()
+    expect(seen).to_have_text("Na, Ada Lovelace?")
+    page.get_by_label("Subject").fill("So, {{ name }}?")
+    expect(seen).to_have_text("So, Ada Lovelace?")
+    expect(problem).to_have_count(0)
+
+
+def test_preview_shows_what_the_field_is_about_that_is_written_in(page: Page) -> None:
+    view = page.get_by_label("Show", exact=True)
+    page.get_by_label("Thanks for 7 or 8").focus()
+    expect(view).to_have_value("thanks-8")
+    expect(preview_of(page).get_by_title("Thanks for an 8")).to_be_visible()
+    page.get_by_label("After 0 to 6", exact=True).focus()
+    expect(view).to_have_value("page-3")
+    page.get_by_label("Question", exact=True).focus()
+    expect(view).to_have_value("page-3")
+    page.get_by_label("Closing").focus()
+    expect(view).to_have_value("text")
+    page.get_by_label("Subject").focus()
+    expect(view).to_have_value("text")
+
+
 def test_what_was_written_is_tried_saved_and_mailed(page: Page, site: Site) -> None:
     page.get_by_label("Subject").fill("Wie war es, {{ name }}?")
     page.get_by_text("Send a test mail").first.click()

@@ -41,10 +41,11 @@ document.addEventListener("click", (event) => {
   if (button && !confirm(button.dataset.sure)) event.preventDefault();
 });
 
-// What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again.
+// What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again. What is
+// sent for a frame leaves the page as it is.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button || event.target.method !== "post" || event.defaultPrevented) return;
+  if (!button || event.target.method !== "post" || event.defaultPrevented || button.formTarget) return;
   setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
 });
 window.addEventListener("pageshow", (event) => {
@@ -62,13 +63,27 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (live && (document.hidden || (!marked.isCollapsed && marked.containsNode(live, true)))) event.preventDefault();
 });
 
-// A preview follows what is typed. Each goes into a frame of its own, so that going back is not going through all of them;
-// the frame before stays until the new one is there.
+// A preview follows what is typed and the field that is written in. Each goes into a frame of its own, so that going back is
+// not going through all of them; the frame before stays until the new one is there, and while something typed is wrong.
 for (const button of document.querySelectorAll("[data-preview]")) {
   const { form } = button;
+  const wrong = document.getElementById(button.dataset.preview);
+  const view = form.elements.view;
   let shown = document.querySelector(`iframe[name="${button.formTarget}"]`);
-  let coming, wait;
-  const show = () => {
+  let coming, wait, asked;
+  const show = async () => {
+    clearTimeout(wait);
+    asked?.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    if (form.method === "post") {
+      const request = { method: "POST", headers: { "HX-Request": "true" }, body: new FormData(form), signal };
+      const answer = await fetch(button.formAction, request).catch(() => null);
+      const said = answer?.status === 422 ? await answer.text().catch(() => "") : "";
+      if (signal.aborted) return;
+      if (wrong.innerHTML !== said) wrong.innerHTML = said;
+      if (said) return;
+    }
     if (coming !== shown) coming?.remove();
     const frame = shown.cloneNode();
     frame.removeAttribute("src");
@@ -86,6 +101,12 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     form.requestSubmit(button);
   };
   form.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(show, 300); });
+  form.addEventListener("focusin", (event) => {
+    const views = event.target.dataset.seenIn?.split(" ") ?? [view.value];
+    if (views.includes(view.value)) return;
+    [view.value] = views;
+    show();
+  });
   button.addEventListener("click", (event) => { event.preventDefault(); show(); });
   if (form.dataset.unsaved === "true") show();
 }
