@@ -94,11 +94,11 @@ def meant(typed: Sequence[Typed]) -> list[tuple[str, str]]:
 
 
 def unlabelled(settings: Mapping[str, Any], language: str) -> list[str]:
-    """Return what customers read of ratings whose label is missing in a language that is not the survey's own."""
+    """Return what customers read, in quotes, of ratings whose label is missing in a language that is not the survey's own."""
     if language == settings.get("language"):
         return []
     standing = _standing(settings, language)
-    return [plain_label(name) for name in settings["ratings"] if name and name not in standing]
+    return [f"“{plain_label(name)}”" for name in settings["ratings"] if name and name not in standing]
 
 
 def _stored(settings: Mapping[str, Any], language: str) -> list[Typed]:
