@@ -132,7 +132,7 @@ def test_problem_is_told_with_language_text_and_line(lab: Lab) -> None:
     with pytest.raises(ConfigError) as refused:
         save(lab, texts={"de": {"subject": "a\n{{ nme }}", "intro": "x" * 2_001}, "Deutsch": {}}, logo="x", ratings="a")
     problems = "\n".join(refused.value.problems)
-    assert "surveys.onboarding.texts.de.subject: line 2: there is no nme; write name, brand or traits.NAME" in problems
+    assert "surveys.onboarding.texts.de.subject: line 2: there is no nme; did you mean name?" in problems
     assert "surveys.onboarding.texts.de.intro: is longer than 2000 characters" in problems
     assert "surveys.onboarding.texts.Deutsch: write a language such as de" in problems
     assert "surveys.onboarding.logo: write the image as data:image/png" in problems

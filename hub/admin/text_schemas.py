@@ -11,7 +11,7 @@ from hub.admin.words import hint
 from hub.domain.logos import logo_of
 from hub.domain.texts import LANGUAGE, LIMITS, LONGEST_LABEL, MOST_RATINGS, RATING
 from hub.mail.colours import colours_of
-from hub.mail.wording import WordingError, read
+from hub.mail.wording import WordingError, check
 
 MOST_LANGUAGES = 40
 
@@ -36,7 +36,7 @@ HELP: Mapping[str, str] = {
 
 def _is_wording(text: str) -> None:
     try:
-        read(text)
+        check(text)
     except WordingError as error:
         raise ValidationError(str(error)) from None
 

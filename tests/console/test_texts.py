@@ -87,7 +87,7 @@ def test_problem_stands_beside_its_field_and_what_was_typed_is_kept(hub: Hub, ad
     page = unescape(answer.text)
     assert answer.status_code == 422
     assert settings(hub) == before
-    assert "Subject (German): line 1: there is no nam; write name, brand or traits.NAME." in page
+    assert "Subject (German): line 1: there is no nam; did you mean name?</li>" in page
     assert "Introduction (German): line 2:" in page
     assert 'id="field-texts-subject-problem">Line 1: there is no nam' in page
     assert "id=\"field-brand_colour-problem\">'orange' is no colour: write it as #rrggbb" in page

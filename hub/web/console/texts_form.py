@@ -172,7 +172,8 @@ def _words_in(settings: Mapping[str, Any], language: str) -> str:
 def told(problem: str, survey: str) -> str:
     """Return a problem of what customers see with the names that people know: of the setting, of the language."""
     path, _, why = problem.partition(": ")
-    return f"{place_named(path.removeprefix(f'surveys.{survey}.'))}: {why.rstrip('.')}." if why else f"{problem}."
+    said = f"{place_named(path.removeprefix(f'surveys.{survey}.'))}: {why.rstrip('.')}" if why else problem
+    return said if said.endswith("?") else f"{said}."
 
 
 def place_named(path: str) -> str:

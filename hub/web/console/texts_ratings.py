@@ -94,7 +94,7 @@ def meant(typed: Sequence[Typed]) -> list[tuple[str, str]]:
 
 
 def unlabelled(settings: Mapping[str, Any], language: str) -> list[str]:
-    """Return what customers read, in quotes, of ratings whose label is missing in a language that is not the survey's own."""
+    """Return what customers read, in quotes, of ratings that have no label in a language other than the survey's."""
     if language == settings.get("language"):
         return []
     standing = _standing(settings, language)
