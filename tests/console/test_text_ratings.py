@@ -100,4 +100,5 @@ def test_language_of_which_the_hub_has_no_words_says_what_stays_as_it_is(
     page = ada.get(PAGE, language=language).text
     assert warning in page
     assert ("The hub has no words" in page) is bool(warning)
+    assert ('placeholder="\u2066What do you like most?\u2069"' in page) is bool(warning)
     assert ("stays in English for these customers" in page) is bool(warning)

@@ -10,7 +10,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from hub.admin import accounts, sessions, surveys, texts
@@ -120,6 +120,24 @@ def test_preview_keeps_what_it_showed_while_something_is_wrong(page: Page) -> No
     page.get_by_label("Subject").fill("So, {{ name }}?")
     expect(seen).to_have_text("So, Ada Lovelace?")
     expect(problem).to_have_count(0)
+
+
+def test_preview_does_not_go_when_something_wrong_is_typed_while_it_is_asked_for(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/texts/preview", hold_first)
+    with page.expect_request("**/texts/preview"):
+        page.get_by_label("Subject").fill("Na?")
+    page.get_by_label("Subject").fill("Na, {{ nam")
+    held[0].continue_()
+    expect(page.get_by_role("status").get_by_text("Subject (German): line 1: {{ has no end")).to_be_visible()
+    expect(preview_of(page).locator("header strong")).to_have_text("Würden Sie Acme weiterempfehlen?")
 
 
 def test_preview_shows_what_the_field_is_about_that_is_written_in(page: Page) -> None:

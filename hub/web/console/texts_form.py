@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from hub.admin.text_edits import Edit
 from hub.domain.logos import setting_of
-from hub.domain.texts import BLOCKS, LIMITS, direction_of, texts_of
+from hub.domain.texts import BLOCKS, LIMITS, direction_of, isolated, texts_of
 from hub.mail.own_texts import SHIPPED
 from hub.mail.words import words_for as mail_words
 from hub.web.console import forms
@@ -216,7 +216,7 @@ def _text_field(name: str, said: Mapping[str, Any], standing: Mapping[str, str],
         value=str(said.get(name) or ""),
         help=_HELP.get(name, ""),
         problem=wrong.texts.get(name, ""),
-        placeholder=standing[name],
+        placeholder=isolated(standing[name], language),
         attributes={**_prose_in(language), "data-seen-in": SEEN_IN[name]},
         is_default_shown=True,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from hub.domain.texts import MOST_RATINGS, texts_of
+from hub.domain.texts import MOST_RATINGS, isolated, texts_of
 from hub.mail.own_texts import SHIPPED, plain_label
 from hub.web.console.forms import Field
 
@@ -56,7 +56,7 @@ def ratings_of(
                 label="What customers read",
                 value=one.label,
                 problem=problems.get(name, "") if name else "",
-                placeholder=standing.get(name) or plain_label(name),
+                placeholder=isolated(standing.get(name) or plain_label(name), language),
                 attributes=attributes,
                 is_default_shown=True,
             ),

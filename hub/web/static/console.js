@@ -73,6 +73,7 @@ for (const button of document.querySelectorAll("[data-preview]")) {
   let coming, wait, asked;
   const show = async () => {
     clearTimeout(wait);
+    wait = null;
     asked?.abort();
     asked = new AbortController();
     const { signal } = asked;
@@ -80,7 +81,7 @@ for (const button of document.querySelectorAll("[data-preview]")) {
       const request = { method: "POST", headers: { "HX-Request": "true" }, body: new FormData(form), signal };
       const answer = await fetch(button.formAction, request).catch(() => null);
       const said = answer?.status === 422 ? await answer.text().catch(() => "") : "";
-      if (signal.aborted) return;
+      if (signal.aborted || wait) return; // more was typed since: that comes next
       if (wrong.innerHTML !== said) wrong.innerHTML = said;
       if (said) return;
     }
