@@ -198,6 +198,16 @@ def test_leaving_what_is_not_saved_asks_first(page: Page, site: Site) -> None:
     assert asked == ["beforeunload"]
 
 
+def test_button_of_somebody_who_stays_can_be_pressed_again(page: Page) -> None:
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_label("Subject").fill("Na?")
+    leave = page.get_by_role("button", name="Log out")
+    for _ in range(2):
+        with page.expect_event("dialog"):
+            leave.click()
+        expect(leave).to_be_enabled()
+
+
 @pytest.mark.parametrize("context", [False], ids=["without a script"], indirect=True)
 def test_without_a_script_buttons_do_it(page: Page, site: Site) -> None:
     page.get_by_label("Subject").fill("Na?")

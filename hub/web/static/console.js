@@ -48,13 +48,14 @@ document.addEventListener("submit", (event) => {
   if (!button || event.target.method !== "post" || event.defaultPrevented || button.formTarget) return;
   setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
 });
-window.addEventListener("pageshow", (event) => {
-  if (!event.persisted) return;
+window.addEventListener("pageshow", (event) => { if (event.persisted) rest(); });
+
+function rest() {
   for (const button of document.querySelectorAll("[aria-busy]")) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
   }
-});
+}
 
 // What follows the hub by itself rests while nobody looks, and while somebody marks text in it.
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -127,7 +128,9 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
   form.addEventListener("input", (event) => { if (!seen?.contains(event.target)) form.dataset.unsaved = "true"; });
   form.addEventListener("submit", (event) => { leaves = !event.submitter?.formTarget; });
   window.addEventListener("beforeunload", (event) => {
-    if (form.dataset.unsaved === "true" && !leaves) event.preventDefault();
+    if (form.dataset.unsaved !== "true" || leaves) return;
+    event.preventDefault();
+    setTimeout(rest); // for whoever stays
   });
 }
 
