@@ -65,6 +65,12 @@ def test_ratings_that_are_refused_stand_as_they_were_typed(
     assert settings(hub)["ratings"] == []
 
 
+def test_label_that_cannot_be_read_says_so_beside_it(ada: Visitor) -> None:
+    page = ada.client.post(PAGE, data={"language_of": "en", **rows(("", "Price"), ("", "Price {{ nam }}"))}).text
+    assert 'id="field-rating-1-label-problem">Line 1: there is no nam; did you mean name?</p>' in page
+    assert 'id="field-rating-0-label-problem" hidden>' in page
+
+
 def test_labels_of_the_same_letters_get_names_of_their_own(hub: Hub, ada: Visitor) -> None:
     ada.post(PAGE, language_of="en", **rows(("", "Price"), ("", "Price?! ÄÖ"), ("price-2", "Old"), ("", "מחיר")))
     assert settings(hub)["texts"]["en"]["ratings"] == {

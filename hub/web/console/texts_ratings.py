@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,17 +45,16 @@ def ratings_of(
 
     `problems` are those of labels, by the rating's name; `attributes` are how labels are written.
     """
-    rows = _stored(settings, language) if typed is None else typed
-    spare = [Typed(name="", label="")] * _SPARE
+    told = _stored(settings, language) if typed is None else typed
+    rows = [*told, *[Typed(name="", label="")] * _SPARE][:MOST_RATINGS]
     standing = _standing(settings, language)
-    for number, one in enumerate([*(row for row in rows if row.name or row.label), *spare][:MOST_RATINGS]):
-        name = one.name.strip()
+    for number, (one, name) in enumerate(zip(rows, _names(rows), strict=True)):
         yield Rating(
             label=Field(
                 name=f"rating-{number}-label",
                 label="What customers read",
                 value=one.label,
-                problem=problems.get(name, "") if name else "",
+                problem=problems.get(name, ""),
                 placeholder=isolated(standing.get(name) or plain_label(name), language),
                 attributes=attributes,
                 is_default_shown=True,
@@ -70,27 +69,19 @@ def ratings_of(
 
 
 def typed_ratings(form: MultiDict[str, str]) -> list[Typed] | None:
-    """Return what was typed of the ratings; None where the form has none."""
+    """Return what was typed of each rating that is not left empty; None where the form has none."""
     if "rating-0-name" not in form:
         return None
-    return [
+    rows = (
         Typed(name=form.get(f"rating-{number}-name", ""), label=form.get(f"rating-{number}-label", ""))
         for number in range(MOST_RATINGS)
-    ]
+    )
+    return [one for one in rows if one.name or one.label]
 
 
 def meant(typed: Sequence[Typed]) -> list[tuple[str, str]]:
     """Return names and labels; a label without a name gets one of its own, made of it."""
-    taken = {one.name.strip() for one in typed}
-    rated = []
-    for number, one in enumerate(typed, start=1):
-        name, label = one.name.strip(), one.label.strip()
-        if not name and label:
-            name = _new_name(label, number, taken)
-            taken.add(name)
-        if name:
-            rated.append((name, label))
-    return rated
+    return [(name, one.label.strip()) for name, one in zip(_names(typed), typed, strict=True) if name]
 
 
 def unlabelled(settings: Mapping[str, Any], language: str) -> list[str]:
@@ -106,6 +97,15 @@ def _stored(settings: Mapping[str, Any], language: str) -> list[Typed]:
     return [Typed(name=name, label=str(labels.get(name) or "")) for name in settings["ratings"]]
 
 
+def _names(typed: Sequence[Typed]) -> list[str]:
+    """Return the name of each rating, "" for none."""
+    names = [one.name.strip() for one in typed]
+    for at, one in enumerate(typed):
+        if not names[at] and one.label.strip():
+            names[at] = _new_name(one.label, at + 1, names)
+    return names
+
+
 def _standing(settings: Mapping[str, Any], language: str) -> dict[str, str]:
     """Return the labels that a survey has of its own for a language, by the rating's name."""
     texts = texts_of(settings)
@@ -113,7 +113,7 @@ def _standing(settings: Mapping[str, Any], language: str) -> dict[str, str]:
     return {name: label for name, label in found.items() if label}
 
 
-def _new_name(label: str, number: int, taken: set[str]) -> str:
+def _new_name(label: str, number: int, taken: Collection[str]) -> str:
     name = _NO_NAME.sub("-", label.lower()).strip("-")[:_LONGEST_NAME].rstrip("-") or f"rating-{number}"
     endings = ("", *(f"-{count}" for count in range(2, MOST_RATINGS + 2)))
     return next(one for ending in endings if (one := name[: _LONGEST_NAME - len(ending)] + ending) not in taken)
