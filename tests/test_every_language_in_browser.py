@@ -36,6 +36,7 @@ def site() -> Iterator[Site]:
         answered = replace(asked, score=4, comment="Slow.", change_until=until)
         views |= {language: asked, f"{language}-answered": answered}
         views[f"{language}-closed"] = replace(answered, can_change=False)
+    views["he"] = replace(OPEN, language="he", words_language="en", own_texts={"question": "מה דעתך?"})
     with pages_for_customers(views) as site:
         yield site
 
@@ -91,6 +92,30 @@ def test_scale_starts_at_the_right_where_people_read_from_there(site: Site, brow
     page.set_content(render(replace(INVITATION, language="ar")).html)
     assert_from_right_to_left(page, "a.button")
     page.close()
+
+
+def test_english_words_on_a_page_from_the_right_read_from_the_left(site: Site, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 640, "height": 640})
+    page.goto(f"{site.url}/s/he")
+    for end in (".scores .lowest", ".scores .highest"):
+        number, words = (left_of(page, end, word) for word in ("=", "likely"))
+        assert number < words
+    assert_from_right_to_left(page, ".scores label")
+    page.close()
+
+
+def left_of(page: Page, selector: str, word: str) -> float:
+    """Return where a word in an element begins, in pixels from the left."""
+    found: float = page.locator(selector).evaluate(
+        """(element, word) => {
+            const [text, range] = [element.firstChild, document.createRange()];
+            range.setStart(text, text.data.indexOf(word));
+            range.setEnd(text, text.data.indexOf(word) + word.length);
+            return range.getBoundingClientRect().left;
+        }""",
+        word,
+    )
+    return found
 
 
 def assert_from_right_to_left(page: Page, selector: str) -> None:

@@ -113,7 +113,7 @@ def test_answer_is_recorded_and_reload_cannot_send_it_again(client: FlaskClient,
     assert (answer.status_code, answer.location) == (303, "/s/fresh?thanks=1")
     thanks = client.get(answer.location)
     assert EN.thanks in thanks.text
-    assert '<p class="big">9<' in thanks.text
+    assert '<p class="big"><bdi>9<' in thanks.text
 
 
 def test_earlier_answer_is_shown_and_another_score_of_the_mail_wins(client: FlaskClient) -> None:
@@ -221,7 +221,7 @@ def test_answer_that_can_no_longer_be_changed_says_so(client: FlaskClient, surve
     ):
         assert answer.status_code == status
         assert EN.closed_why in answer.text
-        assert '<p class="big">9<' in answer.text
+        assert '<p class="big"><bdi>9<' in answer.text
     assert surveys.views["closed"].score == 9
 
 

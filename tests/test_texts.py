@@ -99,6 +99,25 @@ def test_what_a_language_without_shipped_words_lacks_is_the_default_one_s_text(l
     assert ">immer<" in mail.html
 
 
+def test_words_of_another_direction_than_the_language_read_in_their_own(lab: Lab, client: FlaskClient) -> None:
+    save(lab, brand="Acme", texts={"he": {"question": "Acme: מה דעתך?", "greeting": "שלום {{ name }}"}})
+    mail = mail_to(lab, name="Ada", language="he")
+    words = words_for("en")
+    assert '<h1 class="ink"' in mail.html
+    assert f'<span dir="ltr">{words.lowest}</span>' in mail.html
+    assert f'<span dir="ltr">{words.highest}</span>' in mail.html
+    assert re.search(r'<p dir="ltr" class="soft line"[^>]*>Acme sends this survey', mail.html)
+    assert '<p class="ink" style="margin:0 0 8px;' in mail.html
+    page = client.get(mail.link.removeprefix("https://hub.acme.example")).text
+    assert '<html lang="he" dir="rtl">' in page
+    assert ">Acme: מה דעתך?<" in page
+    assert f"\u2066{words.lowest}\u2069" in page
+    assert f"\u2066{words.send}\u2069" in page
+    arabic = mail_to(lab, "u2", name="Grace", language="ar")
+    assert ' dir="ltr"' not in arabic.html
+    assert "\u2066" not in client.get(arabic.link.removeprefix("https://hub.acme.example")).text
+
+
 def test_customer_without_a_name_is_greeted_neutrally(lab: Lab) -> None:
     save(lab, texts={"en": {"greeting": "Dear {{ name }},", "neutral_greeting": "Dear customer,"}})
     assert "Dear customer," in mail_to(lab, name="www.evil.example").text
@@ -132,7 +151,7 @@ def test_problem_is_told_with_language_text_and_line(lab: Lab) -> None:
     with pytest.raises(ConfigError) as refused:
         save(lab, texts={"de": {"subject": "a\n{{ nme }}", "intro": "x" * 2_001}, "Deutsch": {}}, logo="x", ratings="a")
     problems = "\n".join(refused.value.problems)
-    assert "surveys.onboarding.texts.de.subject: line 2: there is no nme; write name, brand or traits.NAME" in problems
+    assert "surveys.onboarding.texts.de.subject: line 2: there is no nme; did you mean name?" in problems
     assert "surveys.onboarding.texts.de.intro: is longer than 2000 characters" in problems
     assert "surveys.onboarding.texts.Deutsch: write a language such as de" in problems
     assert "surveys.onboarding.logo: write the image as data:image/png" in problems

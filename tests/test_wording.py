@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.mail.wording import DEEPEST, LONGEST_SOURCE, Values, WordingError, read
+from hub.mail.wording import DEEPEST, LONGEST_SOURCE, Values, WordingError, check, read
 
 TRAITS = {"plan": "pro", "seats": 5, "vip": True, "score": 4.5, "createdAt": "2026-05-03", "list": [1], "odd": None}
 
@@ -86,6 +86,46 @@ def test_anything_else_is_refused_with_its_line_and_what_to_do(source: str, why:
 
 
 @pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("a\n{% if name %}\nb{% else %}c", "line 2: {% if name %} has no end; write {% endif %} where it ends"),
+        ("{% endif %}", "line 1: there is no {% if %} before this {% endif %}; write one, or delete it"),
+        ("{% fi %}", "line 1: there is no {% fi %}; did you mean {% endif %}?"),
+        ("{% if name %}a{% elsif brand %}b{% endif %}", "line 1: there is no {% elsif %}; did you mean {% elif %}?"),
+        ("{% autoescape %}", "line 1: there is no {% autoescape %}; there are if, elif, else and endif"),
+        ("{% for x in y %}a", "line 1: loops cannot be used; write conditions as {% if "),
+        ("{% if %}", "line 1: {% if %} has no condition; write one, as in {% if "),
+        (
+            "{% if name %}a{% else if b %}b{% endif %}",
+            "line 1: {% else if b %} has more than else in it; write {% else",
+        ),
+        ("{% if name %}a{% else %}b{% else %}c", "line 1: {% else %} stands after {% else %}, which is the last;"),
+        ("{% if name = 'x' %}a{% endif %}", "line 1: {% if name = 'x' %} compares with one =; write two, as in"),
+        ("{% if (name %}a{% endif %}", "line 1: {% if (name %} cannot be read; write conditions with ==, !=,"),
+        ("\nHi {{ name, of {{ brand }}", "line 2: {{ has no end; write }} after the name, as in {{ name }}, or delete"),
+        ("{% if name }a{% endif %}", "line 1: {% has no end; write %} after it"),
+        ("{# a note", "line 1: {# has no end; write #} where the note ends, or delete it"),
+        ("{{ }}", "line 1: nothing stands in {{ }}; write a name, as in {{ name }}"),
+        ("{{ first name }}", "line 1: {{ first name }} cannot be read; write {{ name }}, {{ brand }} or"),
+        ("a\nb }} c", "line 2: there is no {{ before this }}; write one, or delete it"),
+        ("{{ name }} %}", "line 1: there is no {% before this %}; write one, or delete it"),
+        ("{{ nam }}", "line 1: there is no nam; did you mean name?"),
+        ("{{ trait.plan }}", "line 1: there is no trait.plan; did you mean traits.plan?"),
+        ("{{ city }}", "line 1: there is no city; write name, brand or traits.NAME, as in traits.city"),
+        ("{{ traits }}", "line 1: there is no traits; write name, brand or traits.NAME, as in traits.plan"),
+    ],
+)
+def test_mistake_is_told_with_what_to_write_instead(source: str, why: str) -> None:
+    with pytest.raises(WordingError) as refused:
+        check(source)
+    assert str(refused.value).startswith(why)
+
+
+def test_end_of_a_tag_that_none_opened_is_still_sent_where_it_was_saved() -> None:
+    assert filled("a }} b") == "a }} b"
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "{% if name %}" * (DEEPEST + 1) + "{% endif %}" * (DEEPEST + 1),
@@ -97,6 +137,8 @@ def test_anything_else_is_refused_with_its_line_and_what_to_do(source: str, why:
         "{{" * 900,
         "{% if name %}" * 80,
         "{{ '" + "\\" * 1_900,
+        "{{ " + "(" * 150 + "name" + ")" * 150 + " }}{{ }}",
+        "{{ name }}" * 190 + "{% fi %}",
     ],
 )
 def test_deep_and_endless_sources_are_refused_at_once(source: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.admin import apply as applying
 from hub.admin import planning, texts
+from hub.admin.names import survey_named
 from hub.admin.planning import Plan
 from hub.admin.surveys import survey_of
 from hub.admin.trouble import Conflict, NotThere
@@ -40,19 +41,25 @@ def edited(hub: Hub, survey: str, edit: Edit) -> dict[str, Any]:
 def save(hub: Hub, survey: str, edit: Edit, *, since: int | None = None) -> Plan:
     """Save an edit; all other settings and languages stay as they are.
 
-    `since` is the version that was edited. Raises Conflict when somebody changed the same since then or in this very
-    moment, ConfigError with the path of every problem, and NotThere.
+    `since` is the version that was edited. Raises Conflict when the same was changed since then or in this very moment,
+    ConfigError with the path of every problem, and NotThere.
     """
     revision = hub.registry.current().revision
     settings = survey_of(hub, survey).settings
     if since is not None and _touched(_content(settings), edit) != _touched(_then(hub, survey, since), edit):
-        raise Conflict("Somebody else changed these texts meanwhile")
+        raise Conflict("These texts were changed meanwhile")
     return _put(hub, survey, _with_edit(settings, edit), revision=revision)
 
 
-def use_again(hub: Hub, survey: str, number: int) -> Plan:
-    """Have customers see an earlier version from now on, as a new one. Raises NotThere and Conflict."""
+def use_again(hub: Hub, survey: str, number: int, *, since: int | None) -> Plan:
+    """Have customers see an earlier version from now on, as a new one.
+
+    `since` is the version in whose place it is put. Raises Conflict when that is no longer in use, ConfigError when the
+    earlier one would not be taken today, and NotThere.
+    """
     revision = hub.registry.current().revision
+    if since != survey_named(hub.registry.current(), survey).texts_version:
+        raise Conflict("These texts were changed meanwhile")
     settings = survey_of(hub, survey).settings
     return _put(hub, survey, {**settings, **settings_of(hub, survey, number)}, revision=revision)
 

@@ -11,7 +11,7 @@ from hub.admin.words import hint
 from hub.domain.logos import logo_of
 from hub.domain.texts import LANGUAGE, LIMITS, LONGEST_LABEL, MOST_RATINGS, RATING
 from hub.mail.colours import colours_of
-from hub.mail.wording import WordingError, read
+from hub.mail.wording import WordingError, check
 
 MOST_LANGUAGES = 40
 
@@ -24,6 +24,7 @@ HELP: Mapping[str, str] = {
     "lowest": "What 0 means.",
     "highest": "What 10 means.",
     "closing": "Last words of the mail's text part, before the brand.",
+    "ask_anyone": "What the page asks while no score is chosen.",
     "ask_detractor": "What the page asks whoever chose 0 to 6.",
     "ask_passive": "What the page asks whoever chose 7 or 8.",
     "ask_promoter": "What the page asks whoever chose 9 or 10.",
@@ -35,7 +36,7 @@ HELP: Mapping[str, str] = {
 
 def _is_wording(text: str) -> None:
     try:
-        read(text)
+        check(text)
     except WordingError as error:
         raise ValidationError(str(error)) from None
 

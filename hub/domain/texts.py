@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -21,6 +22,7 @@ LIMITS: Mapping[str, int] = {
     "lowest": 150,
     "highest": 150,
     "closing": 500,
+    "ask_anyone": 500,
     "ask_detractor": 500,
     "ask_passive": 500,
     "ask_promoter": 500,
@@ -41,6 +43,10 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _LONGEST_TAG = 35
 _RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _FALLBACK = "en"
+_PLACE = re.compile(r"\{+ ?[a-z]+ ?\}+")
+"""Where a name or a number is filled in."""
+_FROM_LEFT, _FROM_RIGHT, _END = "\u2066", "\u2067", "\u2069"
+"""Unicode's isolates (UAX #9)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +107,27 @@ def _known(texts: SurveyTexts, shipped: frozenset[str]) -> Mapping[str, str]:
 def direction_of(language: str) -> Literal["ltr", "rtl"]:
     """Return in which direction a language is written."""
     return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+
+
+def direction_within(text: str, language: str) -> Literal["ltr", "rtl"]:
+    """Return in which direction a text is written that stands among others in a language.
+
+    It is that of its letters where all of them have the same, else that of the language: a brand's name turns nothing.
+    """
+    kinds = {unicodedata.bidirectional(one) for one in _PLACE.sub("", text) if one.isalpha()}
+    is_rightward, is_leftward = "L" in kinds, bool(kinds & {"R", "AL"})
+    if is_rightward == is_leftward:
+        return direction_of(language)
+    return "ltr" if is_rightward else "rtl"
+
+
+def isolated(text: str, language: str) -> str:
+    """Return a text as it stands among others in a language: each line reads in the direction it is written in."""
+    direction = direction_within(text, language)
+    if direction == direction_of(language):
+        return text
+    start = _FROM_LEFT if direction == "ltr" else _FROM_RIGHT
+    return "\n".join(f"{start}{line}{_END}" for line in text.split("\n"))
 
 
 def texts_of(settings: Mapping[str, Any]) -> SurveyTexts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from hub.domain.texts import PLAIN, SurveyTexts, direction_of
+from hub.domain.texts import PLAIN, SurveyTexts, direction_of, direction_within
 from hub.mail.addresses import check_address, wire_address
 from hub.mail.clean import one_line
 from hub.mail.colours import colours_of
@@ -158,7 +158,8 @@ class _Form:
 @lru_cache(maxsize=256)
 def _form(texts: SurveyTexts, language: str, of_brand: str, colour: str | None, logo_url: str | None) -> _Form:
     language = texts.language_for(language, SHIPPED)
-    words = replace(words_for(words_language(texts, language)), language=language, direction=direction_of(language))
+    spoken = words_for(words_language(texts, language))
+    words = replace(spoken, language=language, direction=direction_of(language))
     brand = one_line(of_brand, limit=_LONGEST_BRAND)
     own = own_wordings(texts, language, (*_TEXTS, *_GREETINGS))
     values = Values(name="", brand=brand, trait=no_trait)
@@ -170,7 +171,10 @@ def _form(texts: SurveyTexts, language: str, of_brand: str, colour: str | None, 
         subject = one_line(fixed["subject"], limit=_LONGEST_SUBJECT)
     context = _context(words, brand, question) | {"colours": colours_of(colour), "logo_url": logo_url}
     in_text = context | {"words": _with_own(words, fixed)}
-    in_html = context | {"words": _with_own(words, {name: Markup(_with_breaks(text)) for name, text in fixed.items()})}  # noqa: S704  escaped there
+    in_html = context | {
+        "words": _with_own(words, {name: Markup(_with_breaks(text)) for name, text in fixed.items()}),  # noqa: S704  escaped there
+        "way": _ways(spoken, language, own, {"question": question, **fixed}),
+    }
     return _Form(
         words=words,
         brand=brand,
@@ -187,6 +191,22 @@ def _with_own(words: MailWords, own: Mapping[str, str]) -> MailWords:
     stands_for = {name: _WORDS.get(name, (name,)) for name in own if name not in ("subject", "question")}
     shown: dict[str, Any] = {word: own[name] for name, several in stands_for.items() for word in several}
     return replace(words, **shown)
+
+
+def _ways(spoken: MailWords, language: str, own: Collection[str], said: Mapping[str, str]) -> dict[str, str]:
+    """Return an attribute for each part of the HTML that is not written in the direction of the mail's language.
+
+    `spoken` are the hub's words, of another language perhaps; `own` are the texts of the survey's own, `said` what is
+    shown of them.
+    """
+    shown = {name: said.get(name) or getattr(spoken, word) for name, (word, *_) in _WORDS.items()}
+    shown["question"] = said["question"]
+    ways = {name: direction_within(text, language) for name, text in shown.items()}
+    ways["greeting"] = direction_of(language) if any(name in own for name in _GREETINGS) else spoken.direction
+    ways["foot"] = spoken.direction
+    return {
+        name: "" if way == direction_of(language) else Markup(' dir="{}"').format(way) for name, way in ways.items()
+    }
 
 
 def _context(words: MailWords, brand: str, question: str) -> dict[str, Any]:

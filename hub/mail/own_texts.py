@@ -17,6 +17,7 @@ PAGE_TEXTS = (
     "question",
     "lowest",
     "highest",
+    "ask_anyone",
     "ask_detractor",
     "ask_passive",
     "ask_promoter",

@@ -17,6 +17,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from hub.domain.traits import SPELLINGS
 from hub.mail.clean import JOINERS, looks_like_a_link, one_line
+from hub.mail.wording_faults import fault_of, no_such_name, stray, stray_end
 
 LONGEST_SOURCE = 2_000
 DEEPEST = 8
@@ -24,7 +25,6 @@ DEEPEST = 8
 LONGEST_NAME = 80
 _LONGEST_VALUE = 200
 _ALLOWED = "only {{ name }}, {{ brand }}, {{ traits.NAME }} and {% if ... %} with ==, !=, and, or, not can stand here"
-_EXAMPLE = 'Tags are written as {{ name }} and {% if traits.plan == "pro" %}...{% else %}...{% endif %}'
 _REFUSED: Mapping[type[nodes.Node], str] = {
     nodes.For: "loops",
     nodes.Call: "calls",
@@ -91,8 +91,8 @@ def read(source: str) -> Wording:
     _check_characters(source)
     try:
         template = _syntax.parse(source)
-    except TemplateSyntaxError as error:
-        raise WordingError(f"line {error.lineno}: {str(error.message).rstrip('.')}. {_EXAMPLE}") from None
+    except TemplateSyntaxError:
+        raise WordingError(fault_of(source, _is_read)) from None
     except RecursionError:
         raise WordingError("is nested too deeply") from None
     except ValueError:  # a number of thousands of digits
@@ -102,7 +102,25 @@ def read(source: str) -> Wording:
     return Wording(write=write, is_personal=reader.is_personal)
 
 
+def check(source: str) -> None:
+    """Raise WordingError when a text cannot be used, or is surely not meant as it is written."""
+    read(source)
+    for line, kind, piece in _syntax.lex(source):
+        end = stray_end(piece) if kind == "data" else None
+        if end is not None:
+            line += piece[: piece.index(end)].count("\n")
+            raise WordingError(f"line {line}: {stray(end)}")
+
+
 _syntax = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701  nothing is rendered by it
+
+
+def _is_read(source: str) -> bool:
+    try:
+        _syntax.parse(source)
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return False
+    return True
 
 
 def _check_characters(source: str) -> None:
@@ -204,7 +222,9 @@ class _Reader:
                 trait = SPELLINGS.get(attribute, attribute)
                 return lambda values: _scalar(values.trait(trait))
             case nodes.Name(name=other):
-                raise WordingError(f"line {node.lineno}: there is no {other}; write name, brand or traits.NAME")
+                raise WordingError(f"line {node.lineno}: {no_such_name(other)}")
+            case nodes.Getattr(node=nodes.Name(name=other), attr=attribute):
+                raise WordingError(f"line {node.lineno}: {no_such_name(f'{other}.{attribute}')}")
         raise _refused(node)
 
 

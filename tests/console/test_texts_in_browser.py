@@ -10,7 +10,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from hub.admin import accounts, sessions, surveys, texts
@@ -96,6 +96,65 @@ def test_preview_follows_what_is_typed_and_going_back_leaves_the_page(page: Page
     assert texts.versions(site.hub, "onboarding")[0].number == 1
 
 
+def test_preview_can_be_asked_for_again_and_again(page: Page) -> None:
+    show = page.get_by_role("button", name="Show", exact=True)
+    for number in range(2):
+        page.get_by_label("Subject").fill(f"Na? {number}")
+        expect(preview_of(page).locator("header strong")).to_have_text(f"Na? {number}")
+        expect(show).to_be_enabled()
+        expect(show).not_to_have_attribute("aria-busy", "true")
+    page.get_by_label("As seen by").evaluate("select => { select.value = 'nameless'; }")
+    show.click()
+    expect(page.locator("iframe.coming")).to_have_count(0)
+    expect(show).to_be_enabled()
+
+
+def test_preview_keeps_what_it_showed_while_something_is_wrong(page: Page) -> None:
+    page.get_by_label("Subject").fill("Na, {{ name }}?")
+    seen = preview_of(page).locator("header strong")
+    expect(seen).to_have_text("Na, Ada Lovelace?")
+    page.get_by_label("Subject").fill("Na, {{ nam }}?")
+    problem = page.get_by_role("status").get_by_text("Subject (German): line 1: there is no nam")
+    expect(problem).to_be_visible()
+    expect(seen).to_have_text("Na, Ada Lovelace?")
+    page.get_by_label("Subject").fill("So, {{ name }}?")
+    expect(seen).to_have_text("So, Ada Lovelace?")
+    expect(problem).to_have_count(0)
+
+
+def test_preview_does_not_go_when_something_wrong_is_typed_while_it_is_asked_for(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/texts/preview", hold_first)
+    with page.expect_request("**/texts/preview"):
+        page.get_by_label("Subject").fill("Na?")
+    page.get_by_label("Subject").fill("Na, {{ nam")
+    held[0].continue_()
+    expect(page.get_by_role("status").get_by_text("Subject (German): line 1: {{ has no end")).to_be_visible()
+    expect(preview_of(page).locator("header strong")).to_have_text("Würden Sie Acme weiterempfehlen?")
+
+
+def test_preview_shows_what_the_field_is_about_that_is_written_in(page: Page) -> None:
+    view = page.get_by_label("Show", exact=True)
+    page.get_by_label("Thanks for 7 or 8").focus()
+    expect(view).to_have_value("thanks-8")
+    expect(preview_of(page).get_by_title("Thanks for an 8")).to_be_visible()
+    page.get_by_label("After 0 to 6", exact=True).focus()
+    expect(view).to_have_value("page-3")
+    page.get_by_label("Question", exact=True).focus()
+    expect(view).to_have_value("page-3")
+    page.get_by_label("Closing").focus()
+    expect(view).to_have_value("text")
+    page.get_by_label("Subject").focus()
+    expect(view).to_have_value("text")
+
+
 def test_what_was_written_is_tried_saved_and_mailed(page: Page, site: Site) -> None:
     page.get_by_label("Subject").fill("Wie war es, {{ name }}?")
     page.get_by_text("Send a test mail").first.click()
@@ -137,6 +196,16 @@ def test_leaving_what_is_not_saved_asks_first(page: Page, site: Site) -> None:
     page.get_by_role("link", name="Readiness").click()
     expect(page.get_by_label("Subject")).to_have_value("Na?")
     assert asked == ["beforeunload"]
+
+
+def test_button_of_somebody_who_stays_can_be_pressed_again(page: Page) -> None:
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_label("Subject").fill("Na?")
+    leave = page.get_by_role("button", name="Log out")
+    for _ in range(2):
+        with page.expect_event("dialog"):
+            leave.click()
+        expect(leave).to_be_enabled()
 
 
 @pytest.mark.parametrize("context", [False], ids=["without a script"], indirect=True)

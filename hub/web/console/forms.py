@@ -296,7 +296,8 @@ def _sentence(message: str) -> str:
         message = "this is needed"
     plain = message.removesuffix(", without quotes").removesuffix(".")
     first, separator, rest = plain.partition(" ")
-    return f"{first.capitalize() if first.isalpha() and first.islower() else first}{separator}{rest}."
+    said = f"{first.capitalize() if first.isalpha() and first.islower() else first}{separator}{rest}"
+    return said if said.endswith("?") else f"{said}."
 
 
 def _is_number(text: str) -> bool:

@@ -17,6 +17,7 @@ from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.logos import logo_of
 from hub.domain.texts import direction_of
+from hub.mail.own_texts import SHIPPED
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console.connection import Trial, own_address, trial_of_mail, wrong_with
@@ -25,6 +26,7 @@ from hub.web.console.frame import FRAMING, is_part, pages, show
 from hub.web.console.languages import LANGUAGES, language_named, name_of
 from hub.web.console.texts_form import form_of, read_edit
 from hub.web.console.texts_preview import LARGEST, SAMPLES, VIEWS, looking
+from hub.web.console.texts_ratings import typed_ratings
 
 _PAGE = "/surveys/<name>/texts"
 
@@ -112,11 +114,13 @@ def _page(
         "texts.html",
         status,
         survey=seen,
-        form=form_of(seen.name, raw, language, problems),
+        form=form_of(seen.name, raw, language, problems, typed_ratings(request.form)),
         language=language,
         direction=direction_of(language),
         tabs=_tabs(seen, language),
         languages=LANGUAGES,
+        called=name_of(language),
+        spoken=sorted(name_of(one) for one in SHIPPED),
         unknown=unknown,
         version=number,
         conflict=conflict,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +10,19 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from hub.admin.text_edits import Edit
 from hub.domain.logos import setting_of
-from hub.domain.texts import BLOCKS, LIMITS, MOST_RATINGS, direction_of, texts_of
-from hub.mail.own_texts import SHIPPED, plain_label
+from hub.domain.texts import BLOCKS, LIMITS, direction_of, isolated, texts_of
+from hub.mail.own_texts import SHIPPED
 from hub.mail.words import words_for as mail_words
 from hub.web.console import forms
 from hub.web.console.forms import Field
 from hub.web.console.languages import name_of
+from hub.web.console.texts_ratings import Rating, Typed, meant, ratings_of, typed_ratings, unlabelled
 from hub.web.words import words_for as page_words
 
 _TEXTS = "texts."
 """Before the names of texts, in the names of their fields."""
-_SPARE_RATINGS = 2
-_NO_NAME = re.compile("[^a-z0-9]+")
 MAIL = "subject", "question", "greeting", "neutral_greeting", "intro", "lowest", "highest", "closing"
-ASK = "ask_detractor", "ask_passive", "ask_promoter"
+ASK = "ask_anyone", "ask_detractor", "ask_passive", "ask_promoter"
 THANKS = "thanks_detractor", "thanks_passive", "thanks_promoter"
 LABELS: Mapping[str, str] = {
     "subject": "Subject",
@@ -35,6 +33,7 @@ LABELS: Mapping[str, str] = {
     "lowest": "What 0 means",
     "highest": "What 10 means",
     "closing": "Closing",
+    "ask_anyone": "Before a score is chosen",
     "ask_detractor": "After 0 to 6",
     "ask_passive": "After 7 or 8",
     "ask_promoter": "After 9 or 10",
@@ -47,8 +46,23 @@ LABELS: Mapping[str, str] = {
     "language": "Language for all others",
     "ratings": "Ratings",
 }
+_PAGES = "page-10 page-8 page-3 page"
+SEEN_IN: Mapping[str, str] = {
+    **dict.fromkeys(MAIL, "mail text"),
+    **dict.fromkeys(("question", "lowest", "highest"), f"mail text {_PAGES}"),
+    "closing": "text",
+    "ask_anyone": "page",
+    "ask_detractor": "page-3",
+    "ask_passive": "page-8",
+    "ask_promoter": "page-10",
+    "thanks_detractor": "thanks-3",
+    "thanks_passive": "thanks-8",
+    "thanks_promoter": "thanks-10",
+}
+"""The views of `VIEWS` that show each text, the best first."""
 _HELP: Mapping[str, str] = {
     "question": "In the mail and on the page.",
+    "ask_anyone": "Read by whoever opens the page without a score from the mail.",
     "neutral_greeting": "To whoever told no name.",
     "intro": "What to do, above the scores.",
     "closing": "Ends the mail for readers of plain text.",
@@ -58,16 +72,12 @@ _HELP: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rating:
-    """A thing to rate beside the score: what exports call it, and what customers read."""
-
-    name: Field
-    label: Field
-
-
-@dataclass(frozen=True, kw_only=True)
 class TextsForm:
-    """The fields by what they are about, and what is wrong with none of them. `logo` is the image as it would be."""
+    """The fields by what they are about, and what is wrong with none of them. `logo` is the image as it would be.
+
+    `words_in` is the language of what has no field, where that is not the language of the texts; `unlabelled` are the
+    ratings that this language has no words for, as customers read them.
+    """
 
     mail: Sequence[Field]
     ask: Sequence[Field]
@@ -77,11 +87,22 @@ class TextsForm:
     logo: str
     logo_problem: str
     ratings_problem: str
+    unlabelled: Sequence[str]
+    words_in: str
     problems: Sequence[str]
 
 
-def form_of(survey: str, settings: Mapping[str, Any], language: str, problems: Sequence[str] = ()) -> TextsForm:
-    """Return the form for settings, checked or not, in a language, with the problems that `hub.admin` found."""
+def form_of(
+    survey: str,
+    settings: Mapping[str, Any],
+    language: str,
+    problems: Sequence[str] = (),
+    rated: Sequence[Typed] | None = None,
+) -> TextsForm:
+    """Return the form for settings, checked or not, in a language, with the problems that `hub.admin` found.
+
+    `rated` are the ratings as they were typed.
+    """
     said = settings["texts"].get(language) or {}
     wrong = _Wrong(survey, language, problems)
     standing = words_without(settings, language)
@@ -93,11 +114,13 @@ def form_of(survey: str, settings: Mapping[str, Any], language: str, problems: S
         mail=of(MAIL),
         ask=of(ASK),
         thanks=of(THANKS),
-        ratings=list(_ratings(settings, said, language, wrong)),
+        ratings=list(ratings_of(settings, language, rated, wrong.labels, _label_attributes(language))),
         look=[_look_field(name, settings, wrong) for name in ("brand", "brand_colour", "language")],
         logo=str(settings.get("logo") or ""),
         logo_problem=wrong.look.get("logo", ""),
         ratings_problem=wrong.look.get("ratings", ""),
+        unlabelled=unlabelled(settings, language),
+        words_in=_words_in(settings, language),
         problems=wrong.told(),
     )
 
@@ -110,8 +133,9 @@ def read_edit(
     typed = {name: _lines(form[_TEXTS + name]) for name in LIMITS if _TEXTS + name in form}
     look: dict[str, Any] = {name: form[name].strip() for name in ("brand", "brand_colour", "language") if name in form}
     labels = stored.get("ratings") or {}
-    if "rating-0-name" in form:
-        rated = list(_read_ratings(form))
+    rows = typed_ratings(form)
+    if rows is not None:
+        rated = meant(rows)
         look["ratings"] = [name for name, _ in rated]
         labels = {name: label for name, label in rated if label}
     logo = _read_logo(form, files)
@@ -139,10 +163,17 @@ def words_without(settings: Mapping[str, Any], language: str) -> dict[str, str]:
     }
 
 
+def _words_in(settings: Mapping[str, Any], language: str) -> str:
+    """Return the language of the hub's words that go with texts in a language, "" where it is the same."""
+    words = texts_of(settings).words_language(language, SHIPPED)
+    return "" if words in (language, language.partition("-")[0]) else name_of(words)
+
+
 def told(problem: str, survey: str) -> str:
     """Return a problem of what customers see with the names that people know: of the setting, of the language."""
     path, _, why = problem.partition(": ")
-    return f"{place_named(path.removeprefix(f'surveys.{survey}.'))}: {why.rstrip('.')}." if why else f"{problem}."
+    said = f"{place_named(path.removeprefix(f'surveys.{survey}.'))}: {why.rstrip('.')}" if why else problem
+    return said if said.endswith("?") else f"{said}."
 
 
 def place_named(path: str) -> str:
@@ -161,6 +192,9 @@ class _Wrong:
         self._survey = survey
         self._problems = problems
         self.texts, _ = forms.by_field(problems, f"surveys.{survey}.{_TEXTS}{language}", _known(problems))
+        self.labels = {
+            name.removeprefix("ratings."): one for name, one in self.texts.items() if name.startswith("ratings.")
+        }
         self.look, _ = forms.by_field(problems, f"surveys.{survey}")
 
     def told(self) -> list[str]:
@@ -182,10 +216,14 @@ def _text_field(name: str, said: Mapping[str, Any], standing: Mapping[str, str],
         value=str(said.get(name) or ""),
         help=_HELP.get(name, ""),
         problem=wrong.texts.get(name, ""),
-        placeholder=standing[name],
-        attributes=_prose_in(language),
+        placeholder=isolated(standing[name], language),
+        attributes={**_prose_in(language), "data-seen-in": SEEN_IN[name]},
         is_default_shown=True,
     )
+
+
+def _label_attributes(language: str) -> dict[str, str]:
+    return {**_prose_in(language), "data-seen-in": _PAGES}
 
 
 def _prose_in(language: str) -> dict[str, str]:
@@ -204,33 +242,6 @@ def _look_field(name: str, settings: Mapping[str, Any], wrong: _Wrong) -> Field:
         placeholder="#2451b3" if name == "brand_colour" else "",
         attributes=attributes.get(name, {}),
     )
-
-
-def _ratings(settings: Mapping[str, Any], said: Mapping[str, Any], language: str, wrong: _Wrong) -> Iterator[Rating]:
-    labels = said.get("ratings") or {}
-    names = [*settings["ratings"], *[""] * _SPARE_RATINGS][:MOST_RATINGS]
-    for number, name in enumerate(names):
-        yield Rating(
-            label=Field(
-                name=f"rating-{number}-label",
-                label="What customers read",
-                value=str(labels.get(name) or ""),
-                problem=wrong.texts.get(f"ratings.{name}", ""),
-                placeholder=plain_label(name),
-                attributes=_prose_in(language),
-                is_default_shown=True,
-            ),
-            name=Field(name=f"rating-{number}-name", label="Name in exports", value=name, is_default_shown=True),
-        )
-
-
-def _read_ratings(form: MultiDict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield names and labels; a name is made of a label that has none."""
-    for number in range(MOST_RATINGS):
-        name = form.get(f"rating-{number}-name", "").strip()
-        label = form.get(f"rating-{number}-label", "").strip()
-        if name or label:
-            yield name or _NO_NAME.sub("-", label.lower()).strip("-")[:30] or f"rating-{number + 1}", label
 
 
 def _read_logo(form: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> str | None:

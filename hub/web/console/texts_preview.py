@@ -23,7 +23,7 @@ from hub.domain.texts import direction_of
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console.forms import Choice
-from hub.web.console.frame import pages
+from hub.web.console.frame import is_part, pages
 from hub.web.console.languages import language_named
 from hub.web.console.texts_form import read_edit, told
 from hub.web.page_preview import page_of
@@ -33,6 +33,7 @@ LARGEST = 8_000_000
 VIEWS = [
     Choice(value="mail", label="The mail"),
     Choice(value="text", label="The mail as plain text"),
+    Choice(value="page", label="The page, without a score"),
     Choice(value="page-3", label="The page, after a 3"),
     Choice(value="page-8", label="The page, after an 8"),
     Choice(value="page-10", label="The page, after a 10"),
@@ -84,7 +85,7 @@ def preview_texts(name: str) -> Response:
 @pages.post("/surveys/<name>/texts/preview")
 @guard.needs("viewer", largest=LARGEST)
 def preview_edited_texts(name: str) -> Response:
-    """How a survey looks as it is being edited."""
+    """How a survey looks as it is being edited; to a script only what is wrong with it, or nothing."""
     chosen = looking(request.form)
     settings = survey_of(hub(), name).settings
     edit = read_edit(request.form, request.files, settings, chosen.language or settings["language"])
@@ -115,7 +116,12 @@ def _framed(name: str, raw: Mapping[str, Any], chosen: Looking) -> Response:
     try:
         seen = texts.preview(hub(), name, raw, language=chosen.language, person=chosen.person, sample=chosen.sample)
     except ConfigError as error:
-        return _document(problems=[told(one, name) for one in error.problems], chosen=chosen)
+        problems = [told(one, name) for one in error.problems]
+        if is_part():
+            return Response(render_template("console/texts_problems.html", problems=problems), 422)
+        return _document(problems=problems, chosen=chosen)
+    if is_part():
+        return Response(status=204)
     return _document(
         title=next(one.label for one in VIEWS if one.value == chosen.view),
         seen=seen,
@@ -137,5 +143,5 @@ def _document(*, chosen: Looking, problems: Sequence[str] = (), **shown: Any) ->
 def _html_of(seen: texts.Preview, view: str) -> str:
     what, _, score = view.partition("-")
     if what in ("page", "thanks"):
-        return page_of(seen, score=int(score), is_answered=what == "thanks")
+        return page_of(seen, score=int(score) if score else None, is_answered=what == "thanks")
     return seen.html

@@ -41,19 +41,21 @@ document.addEventListener("click", (event) => {
   if (button && !confirm(button.dataset.sure)) event.preventDefault();
 });
 
-// What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again.
+// What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again. What is
+// sent for a frame leaves the page as it is.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button || event.target.method !== "post" || event.defaultPrevented) return;
+  if (!button || event.target.method !== "post" || event.defaultPrevented || button.formTarget) return;
   setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
 });
-window.addEventListener("pageshow", (event) => {
-  if (!event.persisted) return;
+window.addEventListener("pageshow", (event) => { if (event.persisted) rest(); });
+
+function rest() {
   for (const button of document.querySelectorAll("[aria-busy]")) {
     button.disabled = false;
     button.removeAttribute("aria-busy");
   }
-});
+}
 
 // What follows the hub by itself rests while nobody looks, and while somebody marks text in it.
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -62,13 +64,28 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (live && (document.hidden || (!marked.isCollapsed && marked.containsNode(live, true)))) event.preventDefault();
 });
 
-// A preview follows what is typed. Each goes into a frame of its own, so that going back is not going through all of them;
-// the frame before stays until the new one is there.
+// A preview follows what is typed and the field that is written in. Each goes into a frame of its own, so that going back is
+// not going through all of them; the frame before stays until the new one is there, and while something typed is wrong.
 for (const button of document.querySelectorAll("[data-preview]")) {
   const { form } = button;
+  const wrong = document.getElementById(button.dataset.preview);
+  const view = form.elements.view;
   let shown = document.querySelector(`iframe[name="${button.formTarget}"]`);
-  let coming, wait;
-  const show = () => {
+  let coming, wait, asked;
+  const show = async () => {
+    clearTimeout(wait);
+    wait = null;
+    asked?.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    if (form.method === "post") {
+      const request = { method: "POST", headers: { "HX-Request": "true" }, body: new FormData(form), signal };
+      const answer = await fetch(button.formAction, request).catch(() => null);
+      const said = answer?.status === 422 ? await answer.text().catch(() => "") : "";
+      if (signal.aborted || wait) return; // more was typed since: that comes next
+      if (wrong.innerHTML !== said) wrong.innerHTML = said;
+      if (said) return;
+    }
     if (coming !== shown) coming?.remove();
     const frame = shown.cloneNode();
     frame.removeAttribute("src");
@@ -86,6 +103,12 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     form.requestSubmit(button);
   };
   form.addEventListener("input", () => { clearTimeout(wait); wait = setTimeout(show, 300); });
+  form.addEventListener("focusin", (event) => {
+    const views = event.target.dataset.seenIn?.split(" ") ?? [view.value];
+    if (views.includes(view.value)) return;
+    [view.value] = views;
+    show();
+  });
   button.addEventListener("click", (event) => { event.preventDefault(); show(); });
   if (form.dataset.unsaved === "true") show();
 }
@@ -105,7 +128,9 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
   form.addEventListener("input", (event) => { if (!seen?.contains(event.target)) form.dataset.unsaved = "true"; });
   form.addEventListener("submit", (event) => { leaves = !event.submitter?.formTarget; });
   window.addEventListener("beforeunload", (event) => {
-    if (form.dataset.unsaved === "true" && !leaves) event.preventDefault();
+    if (form.dataset.unsaved !== "true" || leaves) return;
+    event.preventDefault();
+    setTimeout(rest); // for whoever stays
   });
 }
 
