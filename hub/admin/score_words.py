@@ -37,6 +37,14 @@ def score_words(counts: Counts, interval: Interval | None) -> str:
     return f"NPS {signed(counts.nps)} ({range_of(interval)}) {from_so_many}."
 
 
+def interval_words(counts: Counts) -> str:
+    """Return what the interval in `score_words` means; "" of no answers."""
+    if not counts.n:
+        return ""
+    of_what = "The numbers in brackets are" if counts.n >= FEW else "Those two numbers are"
+    return f"{of_what} where the score of everybody lies in 95 of 100 cases, had everybody answered as these did."
+
+
 def change_words(seen: Dashboard, span: Span) -> str:
     """Return how a score changed against the span before, and whether that means anything; "" without such a span."""
     if seen.before is None or span.days is None:
@@ -44,7 +52,8 @@ def change_words(seen: Dashboard, span: Span) -> str:
     before = f"the {counted(span.days, 'day')} before"
     if seen.change is None:
         fewer, where = (seen.before.n, f"In {before}") if seen.counts.n >= FEW else (seen.counts.n, "In this time")
-        return f"{where} there were {many(fewer, 'answers')}: fewer than {FEW} tell no trend."
+        were = "was" if fewer == 1 else "were"
+        return f"{where} there {were} {many(fewer, 'answers')}: fewer than {FEW} tell no trend."
     points = round(seen.change.points)
     how = f"{'Up' if points > 0 else 'Down'} {abs(points)}" if points else "The same as"
     on = f"{how} on {before}" if points else f"{how} {before}"

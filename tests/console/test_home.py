@@ -50,9 +50,23 @@ def test_fewer_than_ten_answers_before_tell_no_trend(lab: Lab) -> None:
     assert "In the 30 days before there were 9 answers: fewer than 10 tell no trend." in home(lab, period="30")
 
 
+def test_one_answer_before_is_told_of_as_one(lab: Lab) -> None:
+    give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
+    give(lab, [10], at=lab.clock() - timedelta(days=40))
+    assert "In the 30 days before there was 1 answer: fewer than 10" in home(lab, period="30")
+
+
 def test_few_answers_are_said_to_be_few(lab: Lab) -> None:
     give(lab, [10, 10, 3])
-    assert "NPS +33 from 3 answers: too few to say much" in home(lab)
+    page = home(lab)
+    assert "NPS +33 from 3 answers: too few to say much" in page
+    assert "Those two numbers are where the score of everybody lies" in page
+    assert "in brackets" not in page
+
+
+def test_interval_of_one_answer_holds_its_score(lab: Lab) -> None:
+    give(lab, [0])
+    assert "NPS −100 from 1 answer: too few to say much; it may as well be −100 to 48." in home(lab)
 
 
 def test_answers_outside_the_chosen_days_do_not_count(lab: Lab) -> None:

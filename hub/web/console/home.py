@@ -15,7 +15,17 @@ from hub.admin import segments
 from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
 from hub.admin.people import names_of
-from hub.admin.score_words import UNITS, change_words, many, range_of, reach_words, score_words, share_words, signed
+from hub.admin.score_words import (
+    UNITS,
+    change_words,
+    interval_words,
+    many,
+    range_of,
+    reach_words,
+    score_words,
+    share_words,
+    signed,
+)
 from hub.admin.scores import Segment, segment_in
 from hub.config import ConfigError
 from hub.store.score_counts import LANGUAGE
@@ -60,6 +70,7 @@ def home() -> Any:
         filters=_filters(),
         names=names_of(hub(), {one.person_id for one in seen.comments}),
         words=score_words(seen.counts, seen.interval),
+        interval_words=interval_words(seen.counts),
         change=change_words(seen, span),
         charts=charts,
         unit=UNITS[seen.unit],
