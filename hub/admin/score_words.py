@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub.admin.dashboard import Dashboard, Share, Span
+from hub.admin.dashboard import Dashboard, Span
+from hub.admin.response_rate import ResponseRate, Share
 from hub.admin.scores import Period
 from hub.admin.words import counted
 from hub.domain.scores import FEW, Counts, Interval
@@ -67,6 +68,18 @@ def share_words(share: Share, of: str, did: str) -> str:
     interval = share.interval
     sure = f" ({range_of(interval, ' %')})" if interval else ""
     return f"{share.part:,} of {many(share.whole, of)} {did}{sure}."
+
+
+def no_rate_words(rate: ResponseRate) -> str:
+    """Return why no share of the mails is told."""
+    if rate.is_behind:
+        return f"Mails are counted every few minutes, and those of {_these(rate.answers)} are not counted yet."
+    came, fell = many(rate.answers, "answers"), many(rate.sent, "mails")
+    return f"{came} came in this time, and {fell} fell due in it: others left before. More days tell how many answer."
+
+
+def _these(answers: int) -> str:
+    return "this answer" if answers == 1 else f"these {many(answers, 'answers')}"
 
 
 def reach_words(coverage: Share) -> str:

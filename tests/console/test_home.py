@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin import segments
+from hub.admin import response_rate, segments
 from hub.pipeline import count
 from hub.pipeline.respond import answer
 from tests.console.answers import give
@@ -112,10 +112,58 @@ def test_response_rate_and_coverage_come_with_their_time(lab: Lab) -> None:
     count.drain(lab.hub, until=time.monotonic() + 60)
     lab.clock.advance(timedelta(minutes=4))
     page = home(lab)
-    assert "1 of 4 mails were answered (5 to 70 %)." in page
+    assert "1 of 4 mails were answered (5 to 70 %). Mails" in page
+    assert "did not bounce. As of just now" in page
     assert "1 person with an address was never asked, of 5." in page
-    assert page.count("As of 4 minutes ago") == 2
+    assert page.count("As of 4 minutes ago") == 1
     assert "so &lt;b&gt;good&lt;/b&gt;" in page
+
+
+def test_answers_to_few_mails_are_in_their_rate_at_once(lab: Lab) -> None:
+    lab.decide(*(identify(f"u{n}") for n in range(3)))
+    count.drain(lab.hub, until=time.monotonic() + 60)
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    assert "1 of 3 mails were answered" in home(lab)
+
+
+def test_no_rate_is_told_while_the_mails_of_the_answers_are_not_counted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response_rate, "COUNTED_AT_ONCE", 2)
+    visitor = visitor_of(lab.hub)
+    lab.decide(*(identify(f"u{n}") for n in range(3)))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    assert "those of this answer are not counted yet" in words(visitor.get("/").text)
+    count.drain(lab.hub, until=time.monotonic() + 60)
+    lab.clock.advance(timedelta(minutes=4))
+    page = words(visitor.get("/").text)
+    assert "1 of 3 mails were answered" in page
+    assert "did not bounce. As of 4 minutes ago" in page
+    answer(lab.hub, lab.token(1), 9, None)
+    answer(lab.hub, lab.token(2), 9, None)
+    page = words(visitor.get("/").text)
+    assert "those of these 3 answers are not counted yet" in page
+    assert "mails were answered" not in page
+
+
+def test_no_rate_is_told_of_fewer_mails_than_answers(lab: Lab) -> None:
+    lab.decide(identify("ada"))
+    lab.deliver()
+    give(lab, [9] * 15)
+    page = home(lab)
+    assert "15 answers came in this time, and 1 mail fell due in it" in page
+    assert "mail was answered" not in page
+
+
+def test_rate_beside_the_score_of_a_language_is_said_to_be_everybodys(lab: Lab) -> None:
+    lab.decide(identify("ada"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, None)
+    visitor = visitor_of(lab.hub)
+    assert "Response rate of everybody, in all languages" in words(visitor.get("/", among="language=en").text)
+    assert "of everybody, in all" not in words(visitor.get("/").text)
 
 
 @pytest.mark.parametrize(

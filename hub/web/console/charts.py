@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, floor
 
-from hub.admin.dashboard import Point, Share, Span
+from hub.admin.dashboard import Point, Span
+from hub.admin.response_rate import Share
 from hub.admin.scores import Period
 from hub.domain.scores import FEW, Band, Interval, band_of
 

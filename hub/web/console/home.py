@@ -20,6 +20,7 @@ from hub.admin.score_words import (
     change_words,
     interval_words,
     many,
+    no_rate_words,
     range_of,
     reach_words,
     score_words,
@@ -75,6 +76,7 @@ def home() -> Any:
         charts=charts,
         unit=UNITS[seen.unit],
         share_words=share_words,
+        no_rate_words=no_rate_words,
         reach_words=reach_words,
         answers_url=f"{url_for('console.responses')}?{urlencode(_for_responses(looked))}",
     )
