@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -93,6 +94,56 @@ def test_score_of_a_language_and_of_a_trait_is_of_these_answers_alone(lab: Lab) 
     said += ["No answers in this time"]
     assert [sentence in page for sentence, page in zip(said, shown, strict=True)] == [True] * 4
     assert "plan: free" in shown[0]
+
+
+def test_scores_of_languages_and_traits_stand_side_by_side_and_lead_to_each(lab: Lab) -> None:
+    segments.choose(lab.hub, ["plan"])
+    give(lab, [10] * 12, language="de", plan="pro")
+    give(lab, [3] * 11, language="fr", plan="free & easy")
+    give(lab, [3] * 2, language="fr", at=lab.clock() - timedelta(days=60))
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/", period="30").text
+    assert "By language" in page
+    assert rows_of(page, "values") == ["de +100 54 to 100 12", "fr −100 −100 to −51 11"]
+    page = visitor.get("/", period="30", by="plan").text
+    assert rows_of(page, "values") == ["pro +100 54 to 100 12", "free &amp; easy −100 −100 to −51 11"]
+    [address] = re.findall(r'href="([^"]+)">free &amp; easy</a>', page)
+    page = visitor.client.get(unescape(address)).text
+    assert "NPS −100 (−100 to −51) from 11" in words(page)
+    assert len(rows_of(page, "values")) == 2
+    assert visitor.get("/", by="country").status_code == 422
+
+
+def test_of_many_values_those_with_most_answers_are_shown(lab: Lab) -> None:
+    for number in range(12):
+        give(lab, [9] * (number + 1), language=f"l{number:02}")
+    page = visitor_of(lab.hub).get("/").text
+    assert [row.split()[0] for row in rows_of(page, "values")] == [f"l{number:02}" for number in range(11, 1, -1)]
+    assert "And 2 more with fewer answers." in page
+
+
+def test_ratings_beside_the_score_are_shown_with_mean_and_distribution(lab: Lab) -> None:
+    give(lab, [9] * 3, ratings={"support": 5, "value": 1})
+    give(lab, [9], ratings={"support": 2}, language="de")
+    give(lab, [9], ratings={"support": 1}, at=lab.clock() - timedelta(days=60))
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/", period="30").text
+    counts = "1: 0, 2: 1, 3: 0, 4: 0, 5: 3"
+    assert [(row.split()[:2], counts in row, row[-1]) for row in rows_of(page, "ratings")] == [
+        (["support", "4.2"], True, "4"),
+        (["value", "1.0"], False, "3"),
+    ]
+    assert [row.split()[:2] for row in rows_of(visitor.get("/", among="language=de").text, "ratings")] == [
+        ["support", "2.0"]
+    ]
+    assert rows_of(visitor.get("/", period="7", among="language=fr").text, "ratings") == []
+
+
+def rows_of(page: str, id: str) -> list[str]:
+    """Return the rows of the table below a heading, as words."""
+    _, _, section = page.partition(f'<h2 id="{id}">')
+    body = section.partition("</tbody>")[0].partition("<tbody>")[2]
+    return [words(row) for row in body.split("</tr>") if words(row)]
 
 
 def test_surveys_are_compared_on_one_scale(lab: Lab) -> None:

@@ -48,6 +48,15 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bar:
+    """How often something was rated so: `height` from 0 to 40."""
+
+    rating: int
+    count: int
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dot:
     """The score of a period; `is_few` where it has too few answers to be joined with others."""
 
@@ -112,6 +121,15 @@ def columns(distribution: Sequence[int]) -> list[Column]:
     return [
         Column(score=score, band=band_of(score), count=count, height=round(100 * count / most, 1))
         for score, count in enumerate(distribution)
+    ]
+
+
+def bars(distribution: Sequence[int]) -> list[Bar]:
+    """Return how often each rating from 1 on was given, the highest as high as there is room."""
+    most = max(distribution) or 1
+    return [
+        Bar(rating=rating, count=count, height=round(40 * count / most, 1))
+        for rating, count in enumerate(distribution, 1)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from hub.admin import segments
 from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
 from hub.admin.people import names_of
+from hub.admin.score_parts import parts
 from hub.admin.score_words import (
     UNITS,
     change_words,
@@ -60,6 +61,8 @@ def home() -> Any:
     known = overview(hub())
     looked = Looked(survey=queries.text("survey"), span=span, segment=asked_segment())
     seen = admin.dashboard(hub(), looked)
+    values = segments.values(hub(), list(hub().registry.current().surveys))
+    by = _by(looked, values)
     return show(
         "home.html",
         overview=known,
@@ -68,7 +71,10 @@ def home() -> Any:
         looked=looked,
         periods=[Period(key=key, label=label, is_current=key == period) for key, label in DAYS.items()],
         is_custom=period == "",
-        filters=_filters(),
+        filters=_filters(values),
+        parts=parts(hub(), looked, by, values[by] if by else []),
+        by=by,
+        segments=[name for name, found in values.items() if found],
         names=names_of(hub(), {one.person_id for one in seen.comments}),
         words=score_words(seen.counts, seen.interval),
         interval_words=interval_words(seen.counts),
@@ -102,20 +108,28 @@ def asked_segment() -> Segment | None:
     return None if among is None else segment_in(among, "among")
 
 
-def segment_fields(survey_ids: Sequence[str]) -> list[Field]:
+def segment_fields(values: Mapping[str, Sequence[str]]) -> list[Field]:
     """Return the filter by language and by the traits that were chosen, when there are any values."""
     choices = [
         Choice(value=f"{name}={one}", label=f"{'Language' if name == LANGUAGE else name}: {one}")
-        for name, found in segments.values(hub(), survey_ids).items()
+        for name, found in values.items()
         for one in found
     ]
     return [queries.select("among", "Among", [Choice(value="", label="Everybody"), *choices])] if choices else []
 
 
-def _filters() -> list[Field]:
+def _by(looked: Looked, values: Mapping[str, Sequence[str]]) -> str | None:
+    """Return by what scores are compared: as asked, else the first that has more than one value. Raises ConfigError."""
+    asked = queries.one_of("by", values)
+    if asked is None and looked.segment is not None:
+        asked = looked.segment.name
+    return asked or next((name for name, found in values.items() if len(found) > 1), None)
+
+
+def _filters(values: Mapping[str, Sequence[str]]) -> list[Field]:
     surveys = hub().registry.current().surveys
     of_surveys = [queries.survey_field()] if len(surveys) > 1 else []
-    return [*of_surveys, *segment_fields(list(surveys))]
+    return [*of_surveys, *segment_fields(values)]
 
 
 def day_in(name: str) -> date | None:

@@ -10,6 +10,7 @@ from flask import Response, flash, redirect, request, stream_with_context, url_f
 
 from hub.admin import one_response as admin
 from hub.admin import responses as answers
+from hub.admin import segments
 from hub.admin.one_response import SYNC_WORDS
 from hub.admin.people import names_of
 from hub.admin.responses import Wanted
@@ -47,7 +48,7 @@ def responses() -> Any:
         filters=[
             queries.survey_field(),
             queries.select("score", "Score", _SCORES),
-            *segment_fields(list(hub().registry.current().surveys)),
+            *segment_fields(segments.values(hub(), list(hub().registry.current().surveys))),
             *([queries.select("tag", "Tag", _choices("Any", tags))] if tags or wanted.tag else []),
             queries.select("comment", "Comment", _COMMENTS),
         ],
