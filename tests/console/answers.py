@@ -57,9 +57,10 @@ def give(
 
 
 def read_csv(lines: Iterable[str]) -> list[dict[str, str]]:
-    """Return the rows of a file, also those that hold a megabyte."""
+    """Return the rows of a file, also those that hold a megabyte; a byte order mark before them is left out."""
     before = csv.field_size_limit(2_000_000)
+    first, *others = lines
     try:
-        return list(csv.DictReader(lines))
+        return list(csv.DictReader([first.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}"), *others]))
     finally:
         csv.field_size_limit(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from datetime import timedelta
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from hub.admin import responses as answers
-from hub.admin import responses_export, surveys
+from hub.admin import responses_export, surveys, text_edits
 from hub.admin.audit import Action, entries
 from hub.admin.audit import Wanted as Logged
 from hub.admin.paging import Slice
+from hub.admin.text_edits import Edit
 from hub.pipeline.respond import answer
 from hub.store import tables
 from tests.console.answers import give, read_csv
@@ -186,6 +188,26 @@ def test_hostile_comments_harm_no_page_and_no_export(lab: Lab) -> None:
     assert [row["comment"] for row in rows[::-1]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     found = visitor.get("/responses/export.json").json
     assert [row["comment"] for row in found[::-1]] == HOSTILE
+
+
+def test_csv_is_read_by_a_spreadsheet_as_utf_8_and_says_who_answered_what(lab: Lab) -> None:
+    look = {"ratings": ["support", "value"]}
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["old", "support"]}))
+    lab.decide(identify("bob", name="=Bob"))
+    lab.deliver()
+    of_bob = next(row for row in lab.invitations() if row.texts_version == 2)
+    answer(lab.hub, lab.hub.keys.token_of(of_bob.id), 9, "größer 🎉", {"old": 3, "support": 5})
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look=look))
+    exported = visitor_of(lab.hub).get("/responses/export.csv")
+    assert exported.data.startswith(codecs.BOM_UTF8)
+    [row] = read_csv(io.StringIO(exported.data.decode("utf-8-sig")))
+    [given] = lab.rows(tables.response)
+    assert (row["comment"], row["name"]) == ("größer 🎉", "'=Bob")
+    assert row["link"] == f"{lab.hub.settings.base_url}/responses/{given.id}"
+    assert (row["version"], row["texts_version"]) == ("1", "2")
+    assert (row["ratings"], row["rating_support"], row["rating_value"]) == ("old=3", "5", "")
+    [one] = visitor_of(lab.hub, "viewer").get("/responses/export.json").json
+    assert (one["ratings"], one["texts_version"]) == ({"old": 3, "support": 5}, 2)
 
 
 def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
