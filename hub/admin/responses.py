@@ -56,6 +56,17 @@ class GivenResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rated:
+    """How something was rated beside the score, from 1 to 5."""
+
+    name: str
+    score: int
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.score}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which answers; None is any. `since` is included, `until` is not.
 
@@ -70,6 +81,7 @@ class Wanted:
     score: int | None = None
     tag: str | None = None
     segment: Segment | None = None
+    rated: Rated | None = None
     has_comment: bool | None = None
     said: str | None = None
 
@@ -83,7 +95,8 @@ class Wanted:
     @property
     def is_looked_through(self) -> bool:
         """Return whether no index gives them: answers are looked at one after the other."""
-        return self.segment is not None or self.has_comment is not None or bool(self.said)
+        by_index = self.segment is None and self.rated is None and self.has_comment is None
+        return not by_index or bool(self.said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +243,7 @@ def _next(
     """Return the next answers to look at, with no more of each than is looked at."""
     columns: list[Any] = [response.c.id, response.c.rated_at, response.c.score, response.c.language]
     columns += [response.c.segments] if wanted.segment is not None else []
+    columns += [response.c.ratings] if wanted.rated is not None else []
     columns += [func.substr(response.c.comment, 1, SEARCHED).label("comment")]
     [way] = _streams(connection, configuration, _by_time_alone(wanted), columns)
     if after is not None:
@@ -250,6 +264,8 @@ def _is_wanted(wanted: Wanted, row: Any) -> bool:
     if segment is not None and segment.value != (
         row.language if segment.name == LANGUAGE else row.segments.get(segment.name)
     ):
+        return False
+    if wanted.rated is not None and row.ratings.get(wanted.rated.name) != wanted.rated.score:
         return False
     if wanted.has_comment is not None and wanted.has_comment != bool(row.comment.strip()):
         return False

@@ -106,6 +106,46 @@ def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -
     assert visitor.get("/responses", comment="no").text.count('<span class="soft">none</span>') == 1
 
 
+def test_answers_are_filtered_by_a_rating(lab: Lab) -> None:
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["support"]}))
+    give(lab, [9], comment="slow", ratings={"support": 1})
+    give(lab, [9], comment="quick", ratings={"support": 5, "value": 1})
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/responses", rated="support=1")
+    assert comments(page) == ["slow"]
+    assert '<option value="support=1" selected>support: 1 of 5</option>' in page.text
+    assert comments(visitor.get("/responses", rated="value=1")) == ["quick"]
+    assert len(visitor.get("/responses/export.json", rated="support=5").json) == 1
+    page = visitor.get("/responses", rated="support=6")
+    assert (page.status_code, "rated: is written as a name and a number" in page.text) == (422, True)
+
+
+def test_filters_are_folded_away_until_one_is_used(lab: Lab) -> None:
+    give(lab, [9])
+    visitor = visitor_of(lab.hub)
+    folded = [
+        '<details class="more span"><summary>More filters' in visitor.get("/responses", **query).text
+        for query in ({}, {"score": "9"}, {"comment": "no"}, {"from": "2026-01-01"})
+    ]
+    assert folded == [True, True, False, False]
+
+
+def test_days_in_the_wrong_order_are_said_to_be(lab: Lab) -> None:
+    page = visitor_of(lab.hub).get("/responses", **{"from": "2026-03-02", "to": "2026-03-01"})
+    assert page.status_code == 422
+    assert "to: lies before from; no day could lie between" in page.text
+
+
+def test_each_answer_is_opened_from_where_it_is_listed(lab: Lab) -> None:
+    lab.decide(identify("ada", firstName="Ada"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, "good")
+    visitor = visitor_of(lab.hub)
+    for page in (visitor.get("/responses").text, visitor.get("/").text):
+        [address] = re.findall(r'href="(/responses/[0-9a-f]+)">Open<span class="unseen"> the answer of Ada<', page)
+        assert visitor.get(address).status_code == 200
+
+
 def test_search_looks_back_so_far_and_says_how_to_look_further(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "LOOKED_THROUGH", 4)
     monkeypatch.setattr(answers, "AT_FIRST", 1)

@@ -90,10 +90,8 @@ def home() -> Any:
 
 def asked_span() -> tuple[str, Span]:
     """Return the period of the address and its days; "" for one that was typed. Raises ConfigError."""
-    first, last = day_in("from"), day_in("to")
+    first, last = days_in()
     if first is not None or last is not None:
-        if first is not None and last is not None and first > last:
-            raise ConfigError(["to: lies before from; no day could lie between"])
         return "", Span(first=first, last=last)
     period = queries.one_of("period", DAYS) or USUAL
     if period == "all":
@@ -132,8 +130,15 @@ def _filters(values: Mapping[str, Sequence[str]]) -> list[Field]:
     return [*of_surveys, *segment_fields(values)]
 
 
-def day_in(name: str) -> date | None:
-    """Return a day of the address, None when it is left empty. Raises ConfigError."""
+def days_in() -> tuple[date | None, date | None]:
+    """Return the first and the last day of the address, None for one that is left empty. Raises ConfigError."""
+    first, last = _day_in("from"), _day_in("to")
+    if first is not None and last is not None and first > last:
+        raise ConfigError(["to: lies before from; no day could lie between"])
+    return first, last
+
+
+def _day_in(name: str) -> date | None:
     text = queries.text(name)
     if text is None:
         return None
