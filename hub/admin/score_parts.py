@@ -14,7 +14,7 @@ from hub.domain.scores import Counts, Interval, interval_of
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import score_counts
-from hub.store.score_counts import MOST_VALUES
+from hub.store.segment_values import MOST_VALUES
 
 BEST = 5
 """Ratings beside the score are from 1 to this."""

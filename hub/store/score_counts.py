@@ -10,12 +10,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Insert, Integer, Table, Text, case, delete, func, select, true, tuple_
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Insert,
+    Integer,
+    Table,
+    Text,
+    case,
+    delete,
+    func,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -28,8 +41,6 @@ from hub.store.types import EPOCH, storable
 ALL, LANGUAGE = "", "language"
 LONGEST_VALUE = 64
 """Characters of a trait's value that tell it from others."""
-MOST_VALUES = 50
-"""Values of a segment that are offered to choose from."""
 
 
 class Key(NamedTuple):
@@ -201,27 +212,6 @@ def by_rating(connection: Connection, survey_ids: Collection[str], part: Part) -
         if number:
             found.setdefault(rating, {})[score] = int(number)
     return found
-
-
-def values_of(connection: Connection, survey_ids: Sequence[str], segment: str) -> list[str]:
-    """Return the values that answers were counted under, in their order, `MOST_VALUES` at most.
-
-    Walks from each to the next by the index: what lies between is not looked at.
-    """
-    table = score_count
-    found: set[str] = set()
-    for survey_id in survey_ids:
-        last = ""
-        for _ in range(MOST_VALUES):
-            after = select(func.min(table.c.value)).where(
-                table.c.survey_id == survey_id, table.c.segment == segment, table.c.value > last
-            )
-            value = connection.scalar(after)
-            if value is None:
-                break
-            found.add(value)
-            last = value
-    return sorted(found)[:MOST_VALUES]
 
 
 def _within(

@@ -122,6 +122,14 @@ def test_of_many_values_those_with_most_answers_are_shown(lab: Lab) -> None:
     assert "And 2 more with fewer answers." in page
 
 
+def test_of_very_many_values_the_first_by_name_are_looked_at(lab: Lab) -> None:
+    for number in range(51):
+        give(lab, [9], language=f"l{number:02}")
+    page = visitor_of(lab.hub).get("/").text
+    assert "And 40 more with fewer answers. There are very many values; these are of the first fifty by name." in page
+    assert page.count('<option value="language=l') == 50
+
+
 def test_ratings_beside_the_score_are_shown_with_mean_and_distribution(lab: Lab) -> None:
     give(lab, [9] * 3, ratings={"support": 5, "value": 1})
     give(lab, [9], ratings={"support": 2}, language="de")
