@@ -70,11 +70,13 @@ def share_words(share: Share, of: str, did: str) -> str:
     return f"{share.part:,} of {many(share.whole, of)} {did}{sure}."
 
 
-def no_rate_words(rate: ResponseRate) -> str:
+def no_rate_words(rate: ResponseRate, span: Span) -> str:
     """Return why no share of the mails is told."""
     if rate.is_behind:
         return f"Mails are counted every few minutes, and those of {_these(rate.answers)} are not counted yet."
     came, fell = many(rate.answers, "answers"), many(rate.sent, "mails")
+    if span == Span():
+        return f"{came} came, more than there are mails that the hub knows of: {rate.sent:,}."
     return f"{came} came in this time, and {fell} fell due in it: others left before. More days tell how many answer."
 
 
