@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 from hub.admin.names import survey_named, survey_names
 from hub.admin.paging import Page, Slice, cursor_at, newest_first, position
 from hub.admin.scores import Segment, check_segment
+from hub.config import ConfigError
 from hub.domain.scores import Band, band_of
+from hub.domain.texts import BEST_RATING
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store.score_counts import LANGUAGE
@@ -137,6 +139,14 @@ def batches(hub: Hub, wanted: Wanted, at_once: int) -> Iterator[Sequence[GivenRe
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def rated_in(text: str, field: str) -> Rated:
+    """Return the rating that is written as `support=1`. Raises ConfigError naming the field it stands in."""
+    name, _, score = text.rpartition("=")
+    if not name or score not in {str(one) for one in range(1, BEST_RATING + 1)}:
+        raise ConfigError([f"{field}: is written as a name and a number from 1 to {BEST_RATING}, such as support=1"])
+    return Rated(name=name, score=int(score))
 
 
 def survey_ids(connection: Connection, configuration: Configuration, name: str | None) -> Sequence[str]:

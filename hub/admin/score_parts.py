@@ -11,13 +11,12 @@ from hub.admin.dashboard import Looked
 from hub.admin.names import survey_named
 from hub.admin.scores import Segment, check_segment, part_of
 from hub.domain.scores import Counts, Interval, interval_of
+from hub.domain.texts import BEST_RATING
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import score_counts
 from hub.store.segment_values import MOST_VALUES
 
-BEST = 5
-"""Ratings beside the score are from 1 to this."""
 MOST_RATINGS = 20
 MOST_ROWS = 10
 
@@ -99,7 +98,7 @@ def _ratings(
 
 
 def _distribution(by_score: Mapping[int, int]) -> list[int]:
-    return [by_score.get(score, 0) for score in range(1, BEST + 1)]
+    return [by_score.get(score, 0) for score in range(1, BEST_RATING + 1)]
 
 
 def _values(

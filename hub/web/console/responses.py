@@ -14,12 +14,13 @@ from hub.admin import responses as answers
 from hub.admin import segments
 from hub.admin.one_response import SYNC_WORDS
 from hub.admin.people import names_of
-from hub.admin.responses import Rated, Wanted
+from hub.admin.responses import Rated, Wanted, rated_in
 from hub.admin.responses_export import export_csv, export_json
-from hub.admin.score_parts import BEST, rating_names
+from hub.admin.score_parts import rating_names
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.scores import Band
+from hub.domain.texts import BEST_RATING
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console import queries
@@ -116,9 +117,9 @@ def _more(tags: Sequence[str], wanted: Wanted) -> list[Field]:
 
 
 def _ratings(names: Sequence[str], wanted: Rated | None) -> list[Choice]:
-    choices = [Rated(name=name, score=score) for name in names for score in range(BEST, 0, -1)]
+    choices = [Rated(name=name, score=score) for name in names for score in range(BEST_RATING, 0, -1)]
     choices += [wanted] if wanted is not None and wanted not in choices else []
-    return [Choice(value=str(one), label=f"{one.name}: {one.score} of {BEST}") for one in choices]
+    return [Choice(value=str(one), label=f"{one.name}: {one.score} of {BEST_RATING}") for one in choices]
 
 
 def _export_of(form: str) -> str:
@@ -133,6 +134,7 @@ def _wanted() -> Wanted:
     first, last = days_in()
     score = queries.one_of("score", [choice.value for choice in _SCORES if choice.value])
     comment = queries.one_of("comment", ["yes", "no"])
+    rated = queries.text("rated")
     return Wanted(
         survey=queries.text("survey"),
         person=queries.text("person"),
@@ -142,21 +144,10 @@ def _wanted() -> Wanted:
         score=int(score) if score and score.isdecimal() else None,
         tag=queries.text("tag"),
         segment=asked_segment(),
-        rated=_rated(),
+        rated=None if rated is None else rated_in(rated, "rated"),
         has_comment=None if comment is None else comment == "yes",
         said=queries.text("said"),
     )
-
-
-def _rated() -> Rated | None:
-    """Return the rating of the address, written as `support=1`. Raises ConfigError."""
-    text = queries.text("rated")
-    if text is None:
-        return None
-    name, _, score = text.rpartition("=")
-    if not name or score not in {str(one) for one in range(1, BEST + 1)}:
-        raise ConfigError([f"rated: is written as a name and a number from 1 to {BEST}, such as support=1"])
-    return Rated(name=name, score=int(score))
 
 
 def _surveys() -> set[str]:
