@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from hub.admin.names import survey_named
 from hub.admin.paging import Slice
-from hub.admin.response_rate import ResponseRate, Share, response_rate
+from hub.admin.response_rate import COUNTED_AT_ONCE, ResponseRate, Share, response_rate
 from hub.admin.responses import GivenResponse, Wanted, responses
 from hub.admin.scores import Period, Segment, check_segment, part_of, start_of
 from hub.domain.scores import Change, Counts, Interval, change_between, counts_of, interval_of
@@ -118,7 +118,9 @@ def dashboard(hub: Hub, looked: Looked) -> Dashboard:
             answers=_everybodys(connection, list(chosen), looked, by_score),
             now=hub.now(),
         )
-        reach = asking_counts.reach(connection, next(iter(chosen)) if looked.survey else None)
+        one_survey = next(iter(chosen)) if looked.survey else None
+        reach = asking_counts.reach_now(connection, one_survey, most=COUNTED_AT_ONCE, now=hub.now())
+        reach = reach or asking_counts.reach(connection, one_survey)
     counts = counts_of(by_score)
     unit = _unit(span, days)
     return Dashboard(

@@ -13,7 +13,7 @@ from hub.store import asking_counts
 from hub.store.asking_counts import Asked
 
 COUNTED_AT_ONCE = 2_000
-"""Mails that are counted while somebody waits for a page; of more it is told what was counted in the background."""
+"""Mails, or people, that are counted while somebody waits for a page; of more it is told what was counted before."""
 _FEW = 1_000
 """Counted answers from which on those of the last minutes make no rate look wrong."""
 

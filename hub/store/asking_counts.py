@@ -1,6 +1,6 @@
 """Who was asked and who answered, as it was counted last: too much to be counted while somebody waits for a page.
 
-Few mails are counted at once.
+Where mails and people are few they are counted at once.
 """
 
 from __future__ import annotations
@@ -147,6 +147,15 @@ def reach(connection: Connection, survey_id: str | None) -> Reach | None:
         asked=counted["asked"].get(survey_id or "", 0),
         counted_at=datetime.fromisoformat(counted["at"]),
     )
+
+
+def reach_now(connection: Connection, survey_id: str | None, *, most: int, now: datetime) -> Reach | None:
+    """Return the same as it is at this moment; None where there are more people than `most`, or `PEOPLE_AT_ONCE`."""
+    some = select(person.c.id).limit(min(most, PEOPLE_AT_ONCE) + 1).subquery()
+    if (connection.scalar(select(func.count()).select_from(some)) or 0) > min(most, PEOPLE_AT_ONCE):
+        return None
+    _, people, asked = _some_people(connection, "")
+    return Reach(people=people, asked=asked.get(survey_id or "", 0), counted_at=now)
 
 
 def reach_is_due(connection: Connection, now: datetime, every: timedelta) -> bool:
