@@ -215,6 +215,7 @@ def _response(id: str, invitation_id: str, survey_id: str, at: datetime) -> dict
         "person_id": id,
         "score": drawn.choice([0, 3, 5, 6, 7, 8, 8, 9, 9, 9, 10, 10, 10]),
         "comment": drawn.choice(["It does what it says.", "I cannot find my way around it.", ""]),
+        "ratings": {"support": drawn.choice([1, 3, 4, 5, 5])},
         "version": 1,
         "first_rated_at": rated_at,
         "rated_at": rated_at,
@@ -225,7 +226,7 @@ def _response(id: str, invitation_id: str, survey_id: str, at: datetime) -> dict
 
 
 def _counted(response: dict[str, Any]) -> Iterator[Key]:
-    counted = (response[name] for name in ("survey_id", "rated_at", "score", "language", "segments"))
+    counted = (response[name] for name in ("survey_id", "rated_at", "score", "language", "segments", "ratings"))
     return keys_of(*counted)
 
 

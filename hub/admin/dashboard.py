@@ -10,12 +10,13 @@ from sqlalchemy import Connection
 
 from hub.admin.names import survey_named
 from hub.admin.paging import Slice
+from hub.admin.response_rate import COUNTED_AT_ONCE, ResponseRate, Share, response_rate
 from hub.admin.responses import GivenResponse, Wanted, responses
 from hub.admin.scores import Period, Segment, check_segment, part_of, start_of
-from hub.domain.scores import Change, Counts, Interval, change_between, counts_of, interval_of, share_interval
+from hub.domain.scores import Change, Counts, Interval, change_between, counts_of, interval_of
 from hub.pipeline.hub import Hub
 from hub.store import asking_counts, score_counts
-from hub.store.asking_counts import Asked, Reach
+from hub.store.asking_counts import Reach
 
 NEWEST = 5
 """Comments that are shown."""
@@ -62,24 +63,6 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
-    """A part of a whole as a percentage, with its interval."""
-
-    part: int
-    whole: int
-
-    @property
-    def percent(self) -> float:
-        """From 0 to 100; 0 of nothing."""
-        return 100 * self.part / self.whole if self.whole else 0.0
-
-    @property
-    def interval(self) -> Interval | None:
-        """Where it lies in 95 of 100 cases, None of nothing."""
-        return share_interval(self.part, self.whole)
-
-
-@dataclass(frozen=True, kw_only=True)
 class SurveyScore:
     """A survey beside the others."""
 
@@ -92,8 +75,8 @@ class SurveyScore:
 class Dashboard:
     """What is known of some answers.
 
-    `change` is None where either span has too few answers, `before` where there is no span before. `asked` and `reach`
-    are of all languages and traits, and None as long as nothing was counted.
+    `change` is None where either span has too few answers, `before` where there is no span before. `rate` and `reach`
+    are of all languages and traits, and None as long as there is nothing to tell.
     """
 
     counts: Counts
@@ -103,15 +86,10 @@ class Dashboard:
     change: Change | None
     unit: Period
     trend: Sequence[Point]
-    asked: Asked | None
+    rate: ResponseRate | None
     reach: Reach | None
     surveys: Sequence[SurveyScore]
     comments: Sequence[GivenResponse]
-
-    @property
-    def response_rate(self) -> Share | None:
-        """How many of the mails that were sent were answered."""
-        return Share(part=self.asked.answered, whole=self.asked.sent) if self.asked and self.asked.sent else None
 
     @property
     def coverage(self) -> Share | None:
@@ -132,8 +110,17 @@ def dashboard(hub: Hub, looked: Looked) -> Dashboard:
         by_score = _together([by_survey[id] for id in chosen])
         days = _days(connection, list(chosen), looked)
         earlier = None if before is None else _earlier(connection, list(chosen), looked, before)
-        asked = asking_counts.asked(connection, list(chosen), span.first, span.last)
-        reach = asking_counts.reach(connection, next(iter(chosen)) if looked.survey else None)
+        rate = response_rate(
+            connection,
+            list(chosen),
+            span.first,
+            span.last,
+            answers=_everybodys(connection, list(chosen), looked, by_score),
+            now=hub.now(),
+        )
+        one_survey = next(iter(chosen)) if looked.survey else None
+        reach = asking_counts.reach_now(connection, one_survey, most=COUNTED_AT_ONCE, now=hub.now())
+        reach = reach or asking_counts.reach(connection, one_survey)
     counts = counts_of(by_score)
     unit = _unit(span, days)
     return Dashboard(
@@ -144,7 +131,7 @@ def dashboard(hub: Hub, looked: Looked) -> Dashboard:
         change=None if earlier is None else change_between(earlier, counts),
         unit=unit,
         trend=_trend(days, unit),
-        asked=asked,
+        rate=rate,
         reach=reach,
         surveys=[
             SurveyScore(survey=survey.name, counts=(of := counts_of(by_survey[id])), interval=interval_of(of))
@@ -152,6 +139,14 @@ def dashboard(hub: Hub, looked: Looked) -> Dashboard:
         ],
         comments=_comments(hub, looked),
     )
+
+
+def _everybodys(connection: Connection, survey_ids: Sequence[str], looked: Looked, by_score: Mapping[int, int]) -> int:
+    """Return how many answers there are of all languages and traits."""
+    if looked.segment is not None:
+        part = part_of(None, looked.span.first, looked.span.last)
+        by_score = _together(list(score_counts.by_score(connection, survey_ids, part).values()))
+    return counts_of(by_score).n
 
 
 def _together(counts: Sequence[Mapping[int, int]]) -> dict[int, int]:

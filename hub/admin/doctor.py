@@ -16,7 +16,7 @@ from hub.admin.words import counted
 from hub.domain.states import SENT_STATES, State
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
-from hub.store import forgettings, intake, notices, pauses, score_counts
+from hub.store import forgettings, intake, notices, pauses, wrong_counts
 from hub.store.configuration import Role
 from hub.store.leases import CLAIM_LEASE, SENDING_LEASE
 from hub.store.limits import TookTooLong, at_most
@@ -177,7 +177,7 @@ def _newest_answer_wins(connection: Connection, per_survey: Collection[str]) -> 
 
 def _scores_are_counted(connection: Connection) -> Finding:
     name = "scores are counted as they were given"
-    return _finding(name, score_counts.wrong(connection), "count", "that the answers do not bear out")
+    return _finding(name, wrong_counts.wrong(connection), "count", "that the answers do not bear out")
 
 
 def _unknown(connection: Connection) -> Finding:

@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 from hub.admin.names import survey_named, survey_names
 from hub.admin.paging import Page, Slice, cursor_at, newest_first, position
 from hub.admin.scores import Segment, check_segment
+from hub.config import ConfigError
 from hub.domain.scores import Band, band_of
+from hub.domain.texts import BEST_RATING
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store.score_counts import LANGUAGE
@@ -56,6 +58,17 @@ class GivenResponse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rated:
+    """How something was rated beside the score, from 1 to 5."""
+
+    name: str
+    score: int
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.score}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Which answers; None is any. `since` is included, `until` is not.
 
@@ -70,6 +83,7 @@ class Wanted:
     score: int | None = None
     tag: str | None = None
     segment: Segment | None = None
+    rated: Rated | None = None
     has_comment: bool | None = None
     said: str | None = None
 
@@ -83,7 +97,8 @@ class Wanted:
     @property
     def is_looked_through(self) -> bool:
         """Return whether no index gives them: answers are looked at one after the other."""
-        return self.segment is not None or self.has_comment is not None or bool(self.said)
+        by_index = self.segment is None and self.rated is None and self.has_comment is None
+        return not by_index or bool(self.said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +139,14 @@ def batches(hub: Hub, wanted: Wanted, at_once: int) -> Iterator[Sequence[GivenRe
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def rated_in(text: str, field: str) -> Rated:
+    """Return the rating that is written as `support=1`. Raises ConfigError naming the field it stands in."""
+    name, _, score = text.rpartition("=")
+    if not name or score not in {str(one) for one in range(1, BEST_RATING + 1)}:
+        raise ConfigError([f"{field}: is written as a name and a number from 1 to {BEST_RATING}, such as support=1"])
+    return Rated(name=name, score=int(score))
 
 
 def survey_ids(connection: Connection, configuration: Configuration, name: str | None) -> Sequence[str]:
@@ -230,6 +253,7 @@ def _next(
     """Return the next answers to look at, with no more of each than is looked at."""
     columns: list[Any] = [response.c.id, response.c.rated_at, response.c.score, response.c.language]
     columns += [response.c.segments] if wanted.segment is not None else []
+    columns += [response.c.ratings] if wanted.rated is not None else []
     columns += [func.substr(response.c.comment, 1, SEARCHED).label("comment")]
     [way] = _streams(connection, configuration, _by_time_alone(wanted), columns)
     if after is not None:
@@ -250,6 +274,8 @@ def _is_wanted(wanted: Wanted, row: Any) -> bool:
     if segment is not None and segment.value != (
         row.language if segment.name == LANGUAGE else row.segments.get(segment.name)
     ):
+        return False
+    if wanted.rated is not None and row.ratings.get(wanted.rated.name) != wanted.rated.score:
         return False
     if wanted.has_comment is not None and wanted.has_comment != bool(row.comment.strip()):
         return False

@@ -11,11 +11,13 @@ from typing import Any
 
 from hub.admin import audit
 from hub.admin.audit import Action
+from hub.admin.names import survey_named
 from hub.admin.responses import GivenResponse, Wanted, batches
+from hub.admin.score_parts import rating_names
 from hub.admin.scores import Segment
 from hub.admin.spreadsheets import disarmed
 from hub.domain.identity import IdKind
-from hub.domain.traits import value_of
+from hub.domain.traits import display_name, value_of
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.store import worlds
@@ -38,16 +40,27 @@ COLUMNS = (
     "user_id",
     "email",
     "segments",
+    "link",
+    "name",
+    "texts_version",
 )
+"""Columns; of a CSV there is one more for each rating that the surveys ask for, such as `rating_support`."""
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""What tells Excel that the file is UTF-8."""
 
 
 def export_csv(hub: Hub, wanted: Wanted) -> Iterator[str]:
     """Return CSV, the newest answer first, with its header; nothing in it is run by a spreadsheet as a formula.
 
+    It begins with a byte order mark. A rating that the surveys ask for has a column of its own, others stand together
+    in `ratings`. `version` counts the changes of an answer, `texts_version` is of what the customer read.
+
     Raises NotThere before the first line for an unknown survey or trait. The audit log says who exported what.
     """
     rows = _noted(hub, wanted)
-    return _lines(rows)
+    configuration = hub.registry.current()
+    surveys = configuration.surveys if wanted.survey is None else [survey_named(configuration, wanted.survey).id]
+    return _lines(rows, rating_names(configuration, list(surveys)))
 
 
 def export_json(hub: Hub, wanted: Wanted) -> Iterator[str]:
@@ -56,11 +69,18 @@ def export_json(hub: Hub, wanted: Wanted) -> Iterator[str]:
     return _array(rows)
 
 
-def _lines(rows: Iterator[Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    yield _csv([COLUMNS])
+def _lines(rows: Iterator[Sequence[Mapping[str, Any]]], ratings: Sequence[str]) -> Iterator[str]:
+    yield BYTE_ORDER_MARK + _csv([[*COLUMNS, *(f"rating_{name}" for name in ratings)]])
     for some in rows:
         if some:
-            yield _csv([[disarmed(_cell(one[name])) for name in COLUMNS] for one in some])
+            yield _csv([[disarmed(_cell(value)) for value in _apart(one, ratings)] for one in some])
+
+
+def _apart(row: Mapping[str, Any], ratings: Sequence[str]) -> list[Any]:
+    """Return the values of a row, those of `ratings` behind the others."""
+    given = row["ratings"]
+    others = {name: value for name, value in given.items() if name not in ratings}
+    return [*({**row, "ratings": others}[name] for name in COLUMNS), *(given.get(name) for name in ratings)]
 
 
 def _array(rows: Iterator[Sequence[Mapping[str, Any]]]) -> Iterator[str]:
@@ -100,6 +120,8 @@ def _with_people(hub: Hub, some: Sequence[GivenResponse]) -> Sequence[Mapping[st
         person = people.get(one.person_id)
         row = {name: getattr(one, name) for name in COLUMNS if hasattr(one, name)}
         row["user_id"] = person and next((id.value for id in person.identities if id.kind is IdKind.USER), None)
+        row["name"] = person and display_name(person.profile)
+        row["link"] = f"{hub.settings.base_url}/responses/{one.id}"
         row["email"] = person and check_address(value_of(person.profile, "email"))
         rows.append({name: row[name] for name in COLUMNS})
     return rows

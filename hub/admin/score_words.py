@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub.admin.dashboard import Dashboard, Share, Span
+from hub.admin.dashboard import Dashboard, Span
+from hub.admin.response_rate import ResponseRate, Share
 from hub.admin.scores import Period
 from hub.admin.words import counted
 from hub.domain.scores import FEW, Counts, Interval
@@ -37,6 +38,14 @@ def score_words(counts: Counts, interval: Interval | None) -> str:
     return f"NPS {signed(counts.nps)} ({range_of(interval)}) {from_so_many}."
 
 
+def interval_words(counts: Counts) -> str:
+    """Return what the interval in `score_words` means; "" of no answers."""
+    if not counts.n:
+        return ""
+    of_what = "The numbers in brackets are" if counts.n >= FEW else "Those two numbers are"
+    return f"{of_what} where the score of everybody lies in 95 of 100 cases, had everybody answered as these did."
+
+
 def change_words(seen: Dashboard, span: Span) -> str:
     """Return how a score changed against the span before, and whether that means anything; "" without such a span."""
     if seen.before is None or span.days is None:
@@ -44,7 +53,8 @@ def change_words(seen: Dashboard, span: Span) -> str:
     before = f"the {counted(span.days, 'day')} before"
     if seen.change is None:
         fewer, where = (seen.before.n, f"In {before}") if seen.counts.n >= FEW else (seen.counts.n, "In this time")
-        return f"{where} there were {many(fewer, 'answers')}: fewer than {FEW} tell no trend."
+        were = "was" if fewer == 1 else "were"
+        return f"{where} there {were} {many(fewer, 'answers')}: fewer than {FEW} tell no trend."
     points = round(seen.change.points)
     how = f"{'Up' if points > 0 else 'Down'} {abs(points)}" if points else "The same as"
     on = f"{how} on {before}" if points else f"{how} {before}"
@@ -58,6 +68,20 @@ def share_words(share: Share, of: str, did: str) -> str:
     interval = share.interval
     sure = f" ({range_of(interval, ' %')})" if interval else ""
     return f"{share.part:,} of {many(share.whole, of)} {did}{sure}."
+
+
+def no_rate_words(rate: ResponseRate, span: Span) -> str:
+    """Return why no share of the mails is told."""
+    if rate.is_behind:
+        return f"Mails are counted every few minutes, and those of {_these(rate.answers)} are not counted yet."
+    came, fell = many(rate.answers, "answers"), many(rate.sent, "mails")
+    if span == Span():
+        return f"{came} came, more than there are mails that the hub knows of: {rate.sent:,}."
+    return f"{came} came in this time, and {fell} fell due in it: others left before. More days tell how many answer."
+
+
+def _these(answers: int) -> str:
+    return "this answer" if answers == 1 else f"these {many(answers, 'answers')}"
 
 
 def reach_words(coverage: Share) -> str:

@@ -10,7 +10,7 @@ from hub.admin.audit import Action
 from hub.config import ConfigError
 from hub.pipeline import count
 from hub.pipeline.hub import Hub
-from hub.store import score_counts
+from hub.store import segment_values
 from hub.store.configuration import raise_revision
 from hub.store.score_counts import LANGUAGE
 from hub.store.types import is_storable
@@ -55,7 +55,7 @@ def values(hub: Hub, survey_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """Return the values that answers were counted under, by language and by each trait; of very many the first."""
     names = (LANGUAGE, *hub.registry.current().segment_traits)
     with hub.store.read() as connection:
-        return {name: score_counts.values_of(connection, survey_ids, name) for name in names}
+        return segment_values.values_of(connection, survey_ids, names)
 
 
 def _problems(names: Sequence[str]) -> list[str]:

@@ -93,26 +93,26 @@ def interval_of(counts: Counts) -> Interval | None:
 
     The adjusted Wald interval of Rocks (2016), "Interval Estimation for the Net Promoter Score", The American
     Statistician 70(4), 365-372, there found to be the best of six: three answers are added, three quarters of one to
-    promoters and to detractors and the rest to passives, and the usual interval is taken of these.
+    promoters and to detractors and the rest to passives, and the usual interval is taken of these. Of a single
+    answer that leaves out the score itself, and is widened to hold it.
     """
-    if not counts.n:
+    if counts.nps is None:
         return None
     score, variance = _adjusted(counts)
-    return _around(score, sqrt(variance))
+    return _around(score, sqrt(variance), counts.nps)
 
 
 def change_between(before: Counts, after: Counts) -> Change | None:
     """Return how a score changed, or None where either has fewer answers than `FEW`.
 
     The scores are of different answers, so the variance of their difference is the sum of both, each adjusted as in
-    `interval_of`.
+    `interval_of`; the interval holds the difference as it is shown.
     """
     if before.nps is None or after.nps is None or min(before.n, after.n) < FEW:
         return None
     (earlier, of_earlier), (later, of_later) = _adjusted(before), _adjusted(after)
-    difference, reach = later - earlier, _Z * sqrt(of_earlier + of_later)
-    interval = Interval(low=100 * max(difference - reach, -2.0), high=100 * min(difference + reach, 2.0))
-    return Change(points=after.nps - before.nps, interval=interval)
+    points = after.nps - before.nps
+    return Change(points=points, interval=_around(later - earlier, sqrt(of_earlier + of_later), points, most=200.0))
 
 
 def share_interval(part: int, whole: int) -> Interval | None:
@@ -137,5 +137,7 @@ def _adjusted(counts: Counts) -> tuple[float, float]:
     return score, (promoters + detractors - score * score) / n
 
 
-def _around(score: float, error: float) -> Interval:
-    return Interval(low=100 * max(score - _Z * error, -1.0), high=100 * min(score + _Z * error, 1.0))
+def _around(value: float, error: float, shown: float, most: float = 100.0) -> Interval:
+    """Return the interval of a value from -1 to 1, in points from `-most` to `most`; it holds what is shown."""
+    low, high = 100 * (value - _Z * error), 100 * (value + _Z * error)
+    return Interval(low=min(max(low, -most), shown), high=max(min(high, most), shown))

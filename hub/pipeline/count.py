@@ -151,7 +151,7 @@ def _fill_some(connection: Connection, now: datetime) -> bool:
 
 
 def _count_anew(connection: Connection, ids: Sequence[str], names: Sequence[str]) -> None:
-    columns = (response.c[name] for name in ("id", "survey_id", "rated_at", "score", "language", "segments"))
+    columns = (response.c[name] for name in ("id", "survey_id", "rated_at", "score", "language", "ratings", "segments"))
     rows = connection.execute(
         select(*columns, type_coerce(person.c.profile, Text).label("profile"))
         .outerjoin(person, person.c.id == response.c.person_id)
@@ -164,8 +164,9 @@ def _count_anew(connection: Connection, ids: Sequence[str], names: Sequence[str]
         segments = {**_segments(row.profile, names), **kept}
         if segments != row.segments:
             changed.append({"id": row.id, "segments": segments})
-            changes.update(keys_of(row.survey_id, row.rated_at, row.score, row.language, segments))
-            changes.subtract(keys_of(row.survey_id, row.rated_at, row.score, row.language, row.segments))
+            said = (row.survey_id, row.rated_at, row.score, row.language)
+            changes.update(keys_of(*said, segments, row.ratings))
+            changes.subtract(keys_of(*said, row.segments, row.ratings))
     update_many(connection, response, changed, where=["id"], computed={})
     score_counts.add(connection, changes)
 

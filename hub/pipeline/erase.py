@@ -90,12 +90,13 @@ def erase_within(
     return dict(counts)
 
 
-_COUNTED = ("id", "survey_id", "rated_at", "score", "language", "segments")
+# The id, then what `keys_of` takes.
+_COUNTED = ("id", "survey_id", "rated_at", "score", "language", "segments", "ratings")
 
 
 def _counted(answers: Iterable[Any]) -> Iterator[score_counts.Key]:
     for one in answers:
-        yield from score_counts.keys_of(one.survey_id, one.rated_at, one.score, one.language, one.segments)
+        yield from score_counts.keys_of(*one[1:])
 
 
 def _lock_invitations(connection: Connection, person_ids: Collection[str]) -> Sequence[str]:

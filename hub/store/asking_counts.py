@@ -1,4 +1,7 @@
-"""Who was asked and who answered, as it was counted last: too much to be counted while somebody waits for a page."""
+"""Who was asked and who answered, as it was counted last: too much to be counted while somebody waits for a page.
+
+Where mails and people are few they are counted at once.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from hub.domain.states import State
 from hub.store.configuration import read_setting, write_setting
@@ -60,6 +63,36 @@ def asked(connection: Connection, survey_ids: Collection[str], first: date | Non
     return Asked(sent=int(row.sent), answered=int(row.answered), counted_at=row.counted_at)
 
 
+def asked_now(
+    connection: Connection,
+    survey_ids: Collection[str],
+    first: date | None,
+    last: date | None,
+    *,
+    most: int,
+    now: datetime,
+) -> Asked | None:
+    """Return what is so now of some surveys and days together, None where more than `most` mails fell due."""
+    within = [is_among(connection, invitation.c.survey_id, list(survey_ids)), invitation.c.due_at <= now]
+    within += [invitation.c.due_at >= _start(day_of(first))] if first is not None else []
+    within += [invitation.c.due_at < _start(day_of(last) + 1)] if last is not None else []
+    some = select(invitation.c.id).where(*within).limit(most + 1).subquery()
+    if (connection.scalar(select(func.count()).select_from(some)) or 0) > most:
+        return None
+    sent, answered = _count(connection, *within)
+    return Asked(sent=sent, answered=answered, counted_at=now)
+
+
+def answered_since(connection: Connection, survey_ids: Collection[str], *, most: int) -> int:
+    """Return how many answers were given since mails of these surveys were counted last, `most` at most."""
+    theirs = is_among(connection, asking_count.c.survey_id, list(survey_ids))
+    counted_at = connection.scalar(select(func.max(asking_count.c.counted_at)).where(theirs))
+    since = [response.c.rated_at >= counted_at] if counted_at is not None else []
+    those = is_among(connection, response.c.survey_id, list(survey_ids))
+    some = select(response.c.id).where(those, *since).limit(most).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
 def counted_days(connection: Connection) -> dict[tuple[str, int], datetime]:
     """Return when each day of each survey was counted last."""
     table = asking_count
@@ -79,20 +112,23 @@ def first_days(connection: Connection, survey_ids: Collection[str]) -> dict[str,
 
 def count_day(connection: Connection, survey_id: str, day: int) -> dict[str, Any]:
     """Return a survey's counts of a day, as `keep_days` takes them."""
-    start = EPOCH + timedelta(days=day)
-    due = (invitation.c.due_at >= start, invitation.c.due_at < start + timedelta(days=1))
+    within = (invitation.c.due_at >= _start(day), invitation.c.due_at < _start(day + 1))
+    sent, answered = _count(connection, invitation.c.survey_id == survey_id, *within)
+    return {"survey_id": survey_id, "day": day, "sent": sent, "answered": answered}
+
+
+def _start(day: int) -> datetime:
+    return EPOCH + timedelta(days=day)
+
+
+def _count(connection: Connection, *within: ColumnElement[bool]) -> tuple[int, int]:
     row = connection.execute(
         select(func.count(), func.count(response.c.id))
         .select_from(invitation)
         .outerjoin(response, response.c.invitation_id == invitation.c.id)
-        .where(
-            invitation.c.survey_id == survey_id,
-            *due,
-            in_states(invitation.c.state, *_ARRIVED),
-            invitation.c.reminder_of.is_(None),
-        )
+        .where(*within, in_states(invitation.c.state, *_ARRIVED), invitation.c.reminder_of.is_(None))
     ).one()
-    return {"survey_id": survey_id, "day": day, "sent": row[0], "answered": row[1]}
+    return row[0], row[1]
 
 
 def keep_days(connection: Connection, counts: Collection[dict[str, Any]], now: datetime) -> None:
@@ -111,6 +147,15 @@ def reach(connection: Connection, survey_id: str | None) -> Reach | None:
         asked=counted["asked"].get(survey_id or "", 0),
         counted_at=datetime.fromisoformat(counted["at"]),
     )
+
+
+def reach_now(connection: Connection, survey_id: str | None, *, most: int, now: datetime) -> Reach | None:
+    """Return the same as it is at this moment; None where there are more people than `most`, or `PEOPLE_AT_ONCE`."""
+    some = select(person.c.id).limit(min(most, PEOPLE_AT_ONCE) + 1).subquery()
+    if (connection.scalar(select(func.count()).select_from(some)) or 0) > min(most, PEOPLE_AT_ONCE):
+        return None
+    _, people, asked = _some_people(connection, "")
+    return Reach(people=people, asked=asked.get(survey_id or "", 0), counted_at=now)
 
 
 def reach_is_due(connection: Connection, now: datetime, every: timedelta) -> bool:

@@ -111,10 +111,10 @@ def record(
 def _counts_of(asked: Any, answer: Answer, rated_at: datetime) -> dict[Key, int]:
     """Return what an answer adds to the counts, and what the one before it takes away."""
     changes: Counter[Key] = Counter(
-        score_counts.keys_of(asked.survey_id, rated_at, answer.score, answer.language, answer.segments)
+        score_counts.keys_of(asked.survey_id, rated_at, answer.score, answer.language, answer.segments, answer.ratings)
     )
     if asked.response_id is not None:
-        before = (asked.survey_id, asked.rated_at, asked.score, asked.answered_in, asked.segments)
+        before = (asked.survey_id, asked.rated_at, asked.score, asked.answered_in, asked.segments, asked.ratings)
         changes.subtract(score_counts.keys_of(*before))
     return changes
 

@@ -323,6 +323,19 @@ score_count = Table(
     comment="How many answers gave each score, by the UTC day of rating (days since 1970) and segment",
 )
 
+rating_count = Table(
+    "rating_count",
+    metadata,
+    Column("survey_id", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("rating", Text, primary_key=True),
+    Column("score", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    comment="How many answers rated what else a survey asks 1 to 5, by the UTC day of the score and segment",
+)
+
 asking_count = Table(
     "asking_count",
     metadata,

@@ -121,6 +121,7 @@ def test_answer_is_shown_alone_tagged_and_exported(api: Api) -> None:
     assert api("DELETE", f"/responses/{first}/tags/slow").status_code == 404
     assert [one["score"] for one in api("GET", "/responses/export", format="json", band="detractor").json] == [0, 3]
     assert api("GET", "/responses/export", said="comment 1").text.splitlines()[1].split(",")[2] == "9"
+    assert (api.all("/responses", rated="support=1"), api("GET", "/responses", rated="1").status_code) == ([], 422)
     page = api.get("/responses", said="COMMENT 1")
     assert ([one["score"] for one in page["items"]], page["looked_back_to"]) == ([9], None)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from hub.admin import suppressions, text_edits, tokens
+from hub.admin import segments, suppressions, text_edits, tokens
 from hub.admin.text_edits import Edit
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
@@ -147,6 +147,8 @@ def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") ->
         toml = TOML.format(api_key=API_KEY, mail_port=mail.port, **others)
         with configured_hub(directory, database_url, redis_url=redis_url, toml=toml, base_url=BASE_URL) as hub:
             client = create_app(hub).test_client()
+            text_edits.save(hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["support"]}))
+            segments.choose(hub, ["plan"])
             _let_people_in(hub, client, len(NAMES))
             _answer(hub)
             sync.start_now(hub)
@@ -241,7 +243,8 @@ def _answer(hub: Hub) -> None:
         sent = select(tables.invitation.c.id).where(tables.invitation.c.state == State.SENT)
         ids = connection.scalars(sent.order_by(tables.invitation.c.id)).all()
     for number, id in enumerate(ids[:-1]):
-        respond.answer(hub, hub.keys.token_of(id), SCORES[number % len(SCORES)], COMMENTS[number % len(COMMENTS)])
+        said = (SCORES[number % len(SCORES)], COMMENTS[number % len(COMMENTS)])
+        respond.answer(hub, hub.keys.token_of(id), *said, {"support": 5 - number % 3})
 
 
 def _leave_some_open(hub: Hub) -> None:

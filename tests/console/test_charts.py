@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from hub.admin.dashboard import Point, Share, Span
+from hub.admin.dashboard import Point, Span
+from hub.admin.response_rate import Share
 from hub.admin.score_words import reach_words, signed
 from hub.admin.scores import Period
 from hub.domain.scores import Counts, Interval, interval_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from datetime import timedelta
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from hub.admin import responses as answers
-from hub.admin import responses_export, surveys
+from hub.admin import responses_export, surveys, text_edits
 from hub.admin.audit import Action, entries
 from hub.admin.audit import Wanted as Logged
 from hub.admin.paging import Slice
+from hub.admin.text_edits import Edit
 from hub.pipeline.respond import answer
 from hub.store import tables
 from tests.console.answers import give, read_csv
@@ -104,6 +106,46 @@ def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -
     assert visitor.get("/responses", comment="no").text.count('<span class="soft">none</span>') == 1
 
 
+def test_answers_are_filtered_by_a_rating(lab: Lab) -> None:
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["support"]}))
+    give(lab, [9], comment="slow", ratings={"support": 1})
+    give(lab, [9], comment="quick", ratings={"support": 5, "value": 1})
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/responses", rated="support=1")
+    assert comments(page) == ["slow"]
+    assert '<option value="support=1" selected>support: 1 of 5</option>' in page.text
+    assert comments(visitor.get("/responses", rated="value=1")) == ["quick"]
+    assert len(visitor.get("/responses/export.json", rated="support=5").json) == 1
+    page = visitor.get("/responses", rated="support=6")
+    assert (page.status_code, "rated: is written as a name and a number" in page.text) == (422, True)
+
+
+def test_filters_are_folded_away_until_one_is_used(lab: Lab) -> None:
+    give(lab, [9])
+    visitor = visitor_of(lab.hub)
+    folded = [
+        '<details class="more span"><summary>More filters' in visitor.get("/responses", **query).text
+        for query in ({}, {"score": "9"}, {"comment": "no"}, {"from": "2026-01-01"})
+    ]
+    assert folded == [True, True, False, False]
+
+
+def test_days_in_the_wrong_order_are_said_to_be(lab: Lab) -> None:
+    page = visitor_of(lab.hub).get("/responses", **{"from": "2026-03-02", "to": "2026-03-01"})
+    assert page.status_code == 422
+    assert "to: lies before from; no day could lie between" in page.text
+
+
+def test_each_answer_is_opened_from_where_it_is_listed(lab: Lab) -> None:
+    lab.decide(identify("ada", firstName="Ada"))
+    lab.deliver()
+    answer(lab.hub, lab.token(), 9, "good")
+    visitor = visitor_of(lab.hub)
+    for page in (visitor.get("/responses").text, visitor.get("/").text):
+        [address] = re.findall(r'href="(/responses/[0-9a-f]+)">Open<span class="unseen"> the answer of Ada<', page)
+        assert visitor.get(address).status_code == 200
+
+
 def test_search_looks_back_so_far_and_says_how_to_look_further(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "LOOKED_THROUGH", 4)
     monkeypatch.setattr(answers, "AT_FIRST", 1)
@@ -186,6 +228,26 @@ def test_hostile_comments_harm_no_page_and_no_export(lab: Lab) -> None:
     assert [row["comment"] for row in rows[::-1]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     found = visitor.get("/responses/export.json").json
     assert [row["comment"] for row in found[::-1]] == HOSTILE
+
+
+def test_csv_is_read_by_a_spreadsheet_as_utf_8_and_says_who_answered_what(lab: Lab) -> None:
+    look = {"ratings": ["support", "value"]}
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["old", "support"]}))
+    lab.decide(identify("bob", name="=Bob"))
+    lab.deliver()
+    of_bob = next(row for row in lab.invitations() if row.texts_version == 2)
+    answer(lab.hub, lab.hub.keys.token_of(of_bob.id), 9, "größer 🎉", {"old": 3, "support": 5})
+    text_edits.save(lab.hub, "onboarding", Edit(language="en", texts={}, look=look))
+    exported = visitor_of(lab.hub).get("/responses/export.csv")
+    assert exported.data.startswith(codecs.BOM_UTF8)
+    [row] = read_csv(io.StringIO(exported.data.decode("utf-8-sig")))
+    [given] = lab.rows(tables.response)
+    assert (row["comment"], row["name"]) == ("größer 🎉", "'=Bob")
+    assert row["link"] == f"{lab.hub.settings.base_url}/responses/{given.id}"
+    assert (row["version"], row["texts_version"]) == ("1", "2")
+    assert (row["ratings"], row["rating_support"], row["rating_value"]) == ("old=3", "5", "")
+    [one] = visitor_of(lab.hub, "viewer").get("/responses/export.json").json
+    assert (one["ratings"], one["texts_version"]) == ({"old": 3, "support": 5}, 2)
 
 
 def test_export_holds_what_is_filtered_and_is_written_down(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

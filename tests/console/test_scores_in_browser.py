@@ -93,6 +93,7 @@ def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Pag
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Show all").click()
     page.get_by_label("Score").select_option("detractor")
+    page.get_by_text("More filters").click()
     page.get_by_label("Comment", exact=True).select_option("yes")
     page.get_by_role("button", name="Show").click()
     with page.expect_download() as download:

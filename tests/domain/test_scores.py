@@ -28,12 +28,15 @@ def test_score_is_the_share_of_promoters_less_that_of_detractors() -> None:
         (counts(60, 30, 10), 35.47, 61.62),
         (counts(250, 675, 75), 14.09, 20.81),
         (counts(5, 0, 0), 17.49, 100.0),
-        (counts(0, 0, 1), -98.5, 48.5),
+        (counts(0, 0, 1), -100.0, 48.5),
         (counts(0, 4, 0), -34.29, 34.29),
     ],
 )
 def test_interval_is_the_adjusted_wald_interval(answers: Counts, low: float, high: float) -> None:
-    """Worked out by hand. Of 60, 30 and 10: p = 60.75 / 103, d = 10.75 / 103, variance (p + d - (p - d)^2) / 103."""
+    """Worked out by hand. Of 60, 30 and 10: p = 60.75 / 103, d = 10.75 / 103, variance (p + d - (p - d)^2) / 103.
+
+    Of a single 0 it would begin at -98.5, and is widened to the score.
+    """
     interval = interval_of(answers)
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.01)
@@ -64,6 +67,21 @@ def test_interval_takes_a_survey_that_all_answered_alike_for_uncertain() -> None
     assert many is not None
     assert one.low < 75 < many.low < 100 == many.high
     assert interval_of(Counts()) is None
+
+
+def test_interval_holds_the_score_that_it_is_of() -> None:
+    for n in range(1, 30):
+        for answers, _ in outcomes(n, (1 / 3, 1 / 3, 1 / 3)):
+            interval = interval_of(answers)
+            assert interval is not None
+            assert answers.nps is not None
+            assert -100 <= interval.low <= answers.nps <= interval.high <= 100
+
+
+def test_interval_of_a_change_holds_the_change() -> None:
+    worst = change_between(counts(0, 0, 10), counts(10, 0, 0))
+    assert worst is not None
+    assert 0 < worst.interval.low < worst.interval.high == worst.points == 200
 
 
 OFTEN = [(0.5, 0.3, 0.2), (0.7, 0.2, 0.1), (0.3, 0.4, 0.3), (0.2, 0.2, 0.6), (0.9, 0.05, 0.05), (1 / 3, 1 / 3, 1 / 3)]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from hub.admin import people
+from hub.admin import people, text_edits
 from hub.admin.doctor import examine
+from hub.admin.text_edits import Edit
 from hub.domain.traits import Trait
+from hub.pipeline import count
 from hub.pipeline.respond import answer
 from hub.store import score_counts, tables
 from hub.store.configuration import SEGMENT_TRAITS, raise_revision, write_setting
@@ -103,6 +106,75 @@ def test_what_nobody_says_any_more_is_not_counted_nought_times(asked: Lab) -> No
     assert {key[2] for key in counted(asked)} == {3}
     assert all(row.number for row in asked.rows(tables.score_count))
     assert is_counted_right(asked)
+
+
+@pytest.fixture
+def rating(asked: Lab) -> Lab:
+    """The same hub, whose survey asks for two ratings beside the score."""
+    edit = Edit(language="en", texts={}, look={"ratings": ["support", "value"]})
+    text_edits.save(asked.hub, "onboarding", edit)
+    asked.decide(*(identify(f"v{n}", language="de", team="red") for n in range(HOW_MANY)))
+    asked.deliver()
+    return asked
+
+
+def rated(lab: Lab) -> dict[tuple[str, str, str, int], int]:
+    """Return what is counted of the ratings, by segment, value, what was rated, and how."""
+    rows = lab.rows(tables.rating_count)
+    return {(row.segment, row.value, row.rating, row.score): row.number for row in rows}
+
+
+def tokens_of(lab: Lab) -> list[str]:
+    """Return the links that ask for ratings."""
+    newest = max(row.texts_version for row in lab.invitations())
+    return [lab.hub.keys.token_of(row.id) for row in lab.invitations() if row.texts_version == newest]
+
+
+def test_ratings_are_counted_beside_the_score_and_move_with_a_change_of_mind(rating: Lab) -> None:
+    token, other = tokens_of(rating)[:2]
+    answer(rating.hub, token, 9, None, {"support": 4, "value": 2})
+    answer(rating.hub, other, 3, None, {"support": 4})
+    assert rated(rating) == {
+        (segment, value, name, given): number
+        for segment, value in (("", ""), ("language", "de"))
+        for name, given, number in (("support", 4, 2), ("value", 2, 1))
+    }
+    answer(rating.hub, token, 9, None, {"support": 5, "value": None})
+    assert {key[2:]: number for key, number in rated(rating).items() if key[0] == ""} == {
+        ("support", 4): 1,
+        ("support", 5): 1,
+    }
+    assert is_counted_right(rating)
+
+
+def test_erased_person_leaves_no_rating_behind(rating: Lab) -> None:
+    token = tokens_of(rating)[0]
+    answer(rating.hub, token, 9, None, {"support": 4})
+    [given] = rating.rows(tables.response)
+    people.erase(
+        rating.hub, next(row.value for row in rating.rows(tables.identity) if row.person_id == given.person_id)
+    )
+    assert rated(rating) == {}
+    assert is_counted_right(rating)
+
+
+def test_ratings_of_before_are_counted_under_a_trait_that_is_chosen(rating: Lab) -> None:
+    answer(rating.hub, tokens_of(rating)[0], 9, None, {"support": 4})
+    with rating.hub.store.write() as connection:
+        count.choose_traits(connection, ["team"], rating.clock())
+        raise_revision(connection)
+    rating.clock.advance(timedelta(hours=1))
+    count.drain(rating.hub, until=time.monotonic() + 60)
+    assert rated(rating)["team", "red", "support", 4] == 1
+    assert is_counted_right(rating)
+
+
+def test_rating_that_the_answers_do_not_bear_out_is_found(rating: Lab) -> None:
+    answer(rating.hub, tokens_of(rating)[0], 9, None, {"support": 4})
+    assert is_counted_right(rating)
+    with rating.hub.store.write() as connection:
+        connection.execute(update(tables.response).values(ratings={"support": 3}))
+    assert not is_counted_right(rating)
 
 
 def test_many_answers_at_once_are_all_counted(asked: Lab) -> None:

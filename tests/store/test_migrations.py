@@ -127,10 +127,22 @@ def test_answers_of_before_scores_were_counted_are_counted(lab: Lab) -> None:
     with lab.hub.store.write() as connection:
         before = connection.execute(select(tables.score_count)).all()
         connection.execute(text("DELETE FROM score_count"))
-        connection.execute(text(scores_revision().FILL[connection.dialect.name]))
+        connection.execute(text(revision("0008_scores").FILL[connection.dialect.name]))
         after = connection.execute(select(tables.score_count)).all()
     assert sorted(after) == sorted(before)
 
 
-def scores_revision() -> Any:
-    return import_module("hub.store.migrations.versions.0008_scores")
+def test_ratings_of_before_they_were_counted_are_counted(lab: Lab) -> None:
+    give(lab, [3, 9, 9], language="de", ratings={"support": 4}, plan="pro")
+    give(lab, [9], ratings={"support": 5, "value": 1})
+    with lab.hub.store.write() as connection:
+        before = connection.execute(select(tables.rating_count)).all()
+        connection.execute(text("DELETE FROM rating_count"))
+        connection.execute(text(revision("0013_ratings").FILL[connection.dialect.name]))
+        after = connection.execute(select(tables.rating_count)).all()
+    assert len(before) == 7
+    assert sorted(after) == sorted(before)
+
+
+def revision(name: str) -> Any:
+    return import_module(f"hub.store.migrations.versions.{name}")

@@ -8,7 +8,7 @@ from flask import Response, stream_with_context
 
 from hub.admin import one_response, parked, responses, scores
 from hub.admin.records import Format
-from hub.admin.responses import Wanted
+from hub.admin.responses import Wanted, rated_in
 from hub.admin.responses_export import export_csv, export_json
 from hub.admin.scores import Period
 from hub.admin.tokens import Scope
@@ -44,7 +44,7 @@ sync_routes = Routes("sync", "Answers on their way to the targets.")
 def list_responses(query: dict[str, Any]) -> Any:
     """List answers, the newest rating first
 
-    With `language`, `trait`, `has_comment` or `said` five thousand answers are looked through at a time.
+    With `language`, `trait`, `rated`, `has_comment` or `said` five thousand answers are looked through at a time.
     """
     part = slice_of(query)
     return responses.responses(hub(), _wanted(query), part)
@@ -99,7 +99,10 @@ def list_scores(query: dict[str, Any]) -> Any:
 def _wanted(query: dict[str, Any]) -> Wanted:
     band = query.pop("band", None)
     segment = scores.segment_of(query.pop("language", None), query.pop("trait", None))
-    return Wanted(band=Band(band) if band else None, segment=segment, **query)
+    rated = query.pop("rated", None)
+    return Wanted(
+        band=Band(band) if band else None, segment=segment, rated=rated_in(rated, "rated") if rated else None, **query
+    )
 
 
 @sync_routes("POST", "/sync", scope=Scope.WRITE, answer=StartedSchema, status=202)

@@ -506,6 +506,7 @@ class ResponsesQuery(Query):
     trait = _trait()
     tag = _id(metadata={"help": "Answers with this tag."})
     has_comment = fields.Boolean(metadata={"help": "Answers with a comment, or without one."})
+    rated = _id(metadata={"help": "Answers that rate something so beside the score, as in support=1."})
     said = _id(metadata={"help": "What stands in the comment, in small letters or large."})
 
 

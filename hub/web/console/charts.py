@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, floor
 
-from hub.admin.dashboard import Point, Share, Span
+from hub.admin.dashboard import Point, Span
+from hub.admin.response_rate import Share
 from hub.admin.scores import Period
 from hub.domain.scores import FEW, Band, Interval, band_of
 
@@ -42,6 +43,15 @@ class Column:
 
     score: int
     band: Band
+    count: int
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """How often something was rated so: `height` from 0 to 40."""
+
+    rating: int
     count: int
     height: float
 
@@ -111,6 +121,15 @@ def columns(distribution: Sequence[int]) -> list[Column]:
     return [
         Column(score=score, band=band_of(score), count=count, height=round(100 * count / most, 1))
         for score, count in enumerate(distribution)
+    ]
+
+
+def bars(distribution: Sequence[int]) -> list[Bar]:
+    """Return how often each rating from 1 on was given, the highest as high as there is room."""
+    most = max(distribution) or 1
+    return [
+        Bar(rating=rating, count=count, height=round(40 * count / most, 1))
+        for rating, count in enumerate(distribution, 1)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,19 @@ from hub.admin import segments
 from hub.admin.dashboard import Looked, Span
 from hub.admin.overview import overview
 from hub.admin.people import names_of
-from hub.admin.score_words import UNITS, change_words, many, range_of, reach_words, score_words, share_words, signed
+from hub.admin.score_parts import parts
+from hub.admin.score_words import (
+    UNITS,
+    change_words,
+    interval_words,
+    many,
+    no_rate_words,
+    range_of,
+    reach_words,
+    score_words,
+    share_words,
+    signed,
+)
 from hub.admin.scores import Segment, segment_in
 from hub.config import ConfigError
 from hub.store.score_counts import LANGUAGE
@@ -49,6 +61,8 @@ def home() -> Any:
     known = overview(hub())
     looked = Looked(survey=queries.text("survey"), span=span, segment=asked_segment())
     seen = admin.dashboard(hub(), looked)
+    values = segments.values(hub(), list(hub().registry.current().surveys))
+    by = _by(looked, values)
     return show(
         "home.html",
         overview=known,
@@ -57,13 +71,18 @@ def home() -> Any:
         looked=looked,
         periods=[Period(key=key, label=label, is_current=key == period) for key, label in DAYS.items()],
         is_custom=period == "",
-        filters=_filters(),
+        filters=_filters(values),
+        parts=parts(hub(), looked, by, values[by] if by else []),
+        by=by,
+        segments=[name for name, found in values.items() if found],
         names=names_of(hub(), {one.person_id for one in seen.comments}),
         words=score_words(seen.counts, seen.interval),
+        interval_words=interval_words(seen.counts),
         change=change_words(seen, span),
         charts=charts,
         unit=UNITS[seen.unit],
         share_words=share_words,
+        no_rate_words=no_rate_words,
         reach_words=reach_words,
         answers_url=f"{url_for('console.responses')}?{urlencode(_for_responses(looked))}",
     )
@@ -71,10 +90,8 @@ def home() -> Any:
 
 def asked_span() -> tuple[str, Span]:
     """Return the period of the address and its days; "" for one that was typed. Raises ConfigError."""
-    first, last = day_in("from"), day_in("to")
+    first, last = days_in()
     if first is not None or last is not None:
-        if first is not None and last is not None and first > last:
-            raise ConfigError(["to: lies before from; no day could lie between"])
         return "", Span(first=first, last=last)
     period = queries.one_of("period", DAYS) or USUAL
     if period == "all":
@@ -89,24 +106,39 @@ def asked_segment() -> Segment | None:
     return None if among is None else segment_in(among, "among")
 
 
-def segment_fields(survey_ids: Sequence[str]) -> list[Field]:
+def segment_fields(values: Mapping[str, Sequence[str]]) -> list[Field]:
     """Return the filter by language and by the traits that were chosen, when there are any values."""
     choices = [
         Choice(value=f"{name}={one}", label=f"{'Language' if name == LANGUAGE else name}: {one}")
-        for name, found in segments.values(hub(), survey_ids).items()
+        for name, found in values.items()
         for one in found
     ]
     return [queries.select("among", "Among", [Choice(value="", label="Everybody"), *choices])] if choices else []
 
 
-def _filters() -> list[Field]:
+def _by(looked: Looked, values: Mapping[str, Sequence[str]]) -> str | None:
+    """Return by what scores are compared: as asked, else the first that has more than one value. Raises ConfigError."""
+    asked = queries.one_of("by", values)
+    if asked is None and looked.segment is not None:
+        asked = looked.segment.name
+    return asked or next((name for name, found in values.items() if len(found) > 1), None)
+
+
+def _filters(values: Mapping[str, Sequence[str]]) -> list[Field]:
     surveys = hub().registry.current().surveys
     of_surveys = [queries.survey_field()] if len(surveys) > 1 else []
-    return [*of_surveys, *segment_fields(list(surveys))]
+    return [*of_surveys, *segment_fields(values)]
 
 
-def day_in(name: str) -> date | None:
-    """Return a day of the address, None when it is left empty. Raises ConfigError."""
+def days_in() -> tuple[date | None, date | None]:
+    """Return the first and the last day of the address, None for one that is left empty. Raises ConfigError."""
+    first, last = _day_in("from"), _day_in("to")
+    if first is not None and last is not None and first > last:
+        raise ConfigError(["to: lies before from; no day could lie between"])
+    return first, last
+
+
+def _day_in(name: str) -> date | None:
     text = queries.text(name)
     if text is None:
         return None

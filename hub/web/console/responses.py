@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -10,19 +11,22 @@ from flask import Response, flash, redirect, request, stream_with_context, url_f
 
 from hub.admin import one_response as admin
 from hub.admin import responses as answers
+from hub.admin import segments
 from hub.admin.one_response import SYNC_WORDS
 from hub.admin.people import names_of
-from hub.admin.responses import Wanted
+from hub.admin.responses import Rated, Wanted, rated_in
 from hub.admin.responses_export import export_csv, export_json
+from hub.admin.score_parts import rating_names
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.scores import Band
+from hub.domain.texts import BEST_RATING
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console import queries
-from hub.web.console.forms import Choice
+from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import pages, show
-from hub.web.console.home import asked_segment, day_in, segment_fields
+from hub.web.console.home import asked_segment, days_in, segment_fields
 
 LONGEST_SHOWN = 100_000
 """Characters of a comment; of a longer one the beginning is shown."""
@@ -44,13 +48,9 @@ def responses() -> Any:
         wanted=wanted,
         is_filtered=wanted != Wanted(),
         exports={form: _export_of(form) for form in _FORMATS},
-        filters=[
-            queries.survey_field(),
-            queries.select("score", "Score", _SCORES),
-            *segment_fields(list(hub().registry.current().surveys)),
-            *([queries.select("tag", "Tag", _choices("Any", tags))] if tags or wanted.tag else []),
-            queries.select("comment", "Comment", _COMMENTS),
-        ],
+        filters=[queries.survey_field(), queries.select("score", "Score", _SCORES)],
+        more=_more(tags, wanted),
+        is_more_open=any(request.args.get(name) for name in _MORE),
     )
 
 
@@ -103,6 +103,25 @@ def untag_response(response_id: str) -> Any:
     return redirect(url_for("console.response", response_id=response_id), 303)
 
 
+def _more(tags: Sequence[str], wanted: Wanted) -> list[Field]:
+    """Return the filters that are folded away until somebody wants one."""
+    configuration = hub().registry.current()
+    surveys = list(configuration.surveys)
+    ratings = _ratings(rating_names(configuration, surveys), wanted.rated)
+    return [
+        *segment_fields(segments.values(hub(), surveys)),
+        *([queries.select("rated", "Rating", [Choice(value="", label="Any"), *ratings])] if ratings else []),
+        *([queries.select("tag", "Tag", _choices("Any", tags))] if tags or wanted.tag else []),
+        queries.select("comment", "Comment", _COMMENTS),
+    ]
+
+
+def _ratings(names: Sequence[str], wanted: Rated | None) -> list[Choice]:
+    choices = [Rated(name=name, score=score) for name in names for score in range(BEST_RATING, 0, -1)]
+    choices += [wanted] if wanted is not None and wanted not in choices else []
+    return [Choice(value=str(one), label=f"{one.name}: {one.score} of {BEST_RATING}") for one in choices]
+
+
 def _export_of(form: str) -> str:
     """Return where the file is of what the address asks for."""
     filters = {name: value for name, value in request.args.items() if value and name != "cursor"}
@@ -112,9 +131,10 @@ def _export_of(form: str) -> str:
 
 def _wanted() -> Wanted:
     """Return which answers the address asks for. Raises ConfigError."""
-    first, last = day_in("from"), day_in("to")
+    first, last = days_in()
     score = queries.one_of("score", [choice.value for choice in _SCORES if choice.value])
     comment = queries.one_of("comment", ["yes", "no"])
+    rated = queries.text("rated")
     return Wanted(
         survey=queries.text("survey"),
         person=queries.text("person"),
@@ -124,6 +144,7 @@ def _wanted() -> Wanted:
         score=int(score) if score and score.isdecimal() else None,
         tag=queries.text("tag"),
         segment=asked_segment(),
+        rated=None if rated is None else rated_in(rated, "rated"),
         has_comment=None if comment is None else comment == "yes",
         said=queries.text("said"),
     )
@@ -142,6 +163,7 @@ def _choices(nothing: str, values: Any) -> list[Choice]:
     return [Choice(value="", label=nothing), *(Choice(value=str(one), label=str(one)) for one in values)]
 
 
+_MORE = ("among", "rated", "tag", "comment", "from", "to")
 _COMMENTS = [
     Choice(value="", label="With or without"),
     Choice(value="yes", label="With a comment"),
