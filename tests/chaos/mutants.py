@@ -124,7 +124,7 @@ MUTANTS = (
         edits=[
             Edit(
                 path="store/reminders.py",
-                old="            ~exists().where(response.c.invitation_id == first_of(table)),\n",
+                old="        ~exists().where(response.c.invitation_id == first_of(table)),\n",
                 new="",
             ),
             Edit(
