@@ -69,6 +69,7 @@ def _made(one: InvitationMail, templates: Environment) -> bytes:
         "unsubscribe_url": one.unsubscribe_url,
         "colours": colours_of(one.colour),
         "logo_url": one.logo_url,
+        "way": {},
     }
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"], mail["Date"] = SENDER, one.to, question, format_datetime(NOW)
