@@ -140,6 +140,17 @@ def test_preview_does_not_go_when_something_wrong_is_typed_while_it_is_asked_for
     expect(preview_of(page).locator("header strong")).to_have_text("Würden Sie Acme weiterempfehlen?")
 
 
+def test_preview_that_is_asked_for_does_not_come_in_the_way_of_saving(page: Page) -> None:
+    page.route("**/texts/preview", lambda route: None)
+    with page.expect_request("**/texts/preview"):
+        page.get_by_label("Subject").fill("Na?")
+    page.evaluate("addEventListener('submit', (event) => event.preventDefault())")  # stays, to see what goes on
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/texts/preview")):
+        page.get_by_role("button", name="Save German").click()
+    asks = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert page.evaluate(asks), "nobody is asked whether to leave"
+
+
 def test_preview_shows_what_the_field_is_about_that_is_written_in(page: Page) -> None:
     view = page.get_by_label("Show", exact=True)
     page.get_by_label("Thanks for 7 or 8").focus()

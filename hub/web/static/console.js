@@ -109,6 +109,11 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     [view.value] = views;
     show();
   });
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.formTarget) return;
+    clearTimeout(wait);
+    asked?.abort();
+  });
   button.addEventListener("click", (event) => { event.preventDefault(); show(); });
   if (form.dataset.unsaved === "true") show();
 }
@@ -126,7 +131,7 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
   let leaves = false;
   const seen = form.querySelector(".looked");
   form.addEventListener("input", (event) => { if (!seen?.contains(event.target)) form.dataset.unsaved = "true"; });
-  form.addEventListener("submit", (event) => { leaves = !event.submitter?.formTarget; });
+  form.addEventListener("submit", (event) => { leaves ||= !event.submitter?.formTarget; });
   window.addEventListener("beforeunload", (event) => {
     if (form.dataset.unsaved !== "true" || leaves) return;
     event.preventDefault();
