@@ -111,7 +111,7 @@ def test_paused_channel_is_tried_at_once_when_its_settings_changed_and_only_then
     failing.configure(configured("relay"))
     assert administering.channels(failing.hub)[0].state == "paused"
     failing.office.behaviour.clear()
-    failing.configure(configured("relay", rate="10/second"))
+    failing.configure(configured("relay", rate="60/minute"))
     assert administering.channels(failing.hub)[0].state == "working"
     assert failing.deliver() == 1
 
