@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +176,13 @@ def test_worker_in_the_middle_of_deciding_finishes_its_chunk_and_leaves_the_rest
 ) -> None:
     with stage(tmp_path, database_url, redis_url) as hub:
         hub.accept(*[[identify(number)] for number in range(decide.CHUNK_BODIES + 5)])
-        with hub.worker("decide") as worker:
-            with hub.hub.store.write() as connection:
-                lock_until_commit(connection, "decide")
+        with ExitStack() as held:
+            lock_until_commit(held.enter_context(hub.hub.store.write()), "decide")
+            with hub.worker("decide") as worker:
                 hub.wait_for(lambda: deaths(hub.hub))
                 worker.terminate()
-            hub.wait_until_gone(worker)
+                held.close()
+                hub.wait_until_gone(worker)
         assert hub.count(tables.event) == hub.count(tables.decision) == decide.CHUNK_BODIES
         assert (intake.waiting(hub.hub.store)[0], deaths(hub.hub)) == (5, 0)
 
