@@ -19,7 +19,7 @@ def client(lab: Lab) -> Iterator[FlaskClient]:
     app = create_app(lab.hub)
     with app.test_client() as client:
         yield client
-    app.intake.close()
+    app.close()
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/wp-login.php", "/v2/identify"])

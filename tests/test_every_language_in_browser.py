@@ -157,8 +157,7 @@ def test_scanner_with_a_browser_neither_answers_nor_unsubscribes_and_the_link_wo
         page.get_by_role("button").click()
         expect(page.get_by_role("heading")).to_have_text(WORDS["en"].thanks)
         page.close()
-    app.answering.openings.close()
-    app.intake.close()
+    app.close()
     assert [row.score for row in lab.rows(tables.response)] == [7]
 
 

@@ -169,7 +169,7 @@ class Closing(Client):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._app.intake.close()
+        self._app.close()
 
 
 def duplicate_a_survey(lab: Lab) -> None:

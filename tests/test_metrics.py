@@ -148,7 +148,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 def app(hub: Hub) -> Iterator[HubApp]:
     made = create_app(replace(hub, settings=replace(hub.settings, metrics_token=TOKEN)))
     yield made
-    made.intake.close()
+    made.close()
 
 
 def test_monitoring_reads_it_with_its_token(app: HubApp) -> None:
@@ -178,7 +178,7 @@ def test_without_a_token_it_is_seen_where_the_status_page_is(
     app = create_app(replace(hub, settings=replace(hub.settings, base_url=base_url)))
     environ = {"REMOTE_ADDR": "127.0.0.1"}
     answer = Client(app).get("/metrics", base_url=HERE, headers=headers, environ_overrides=environ)
-    app.intake.close()
+    app.close()
     assert answer.status_code == status
 
 

@@ -30,8 +30,7 @@ def asked(lab: Lab) -> Lab:
 def app(asked: Lab) -> Iterator[HubApp]:
     made = create_app(asked.hub)
     yield made
-    made.answering.openings.close()
-    made.intake.close()
+    made.close()
 
 
 def look(app: HubApp, lab: Lab, *queries: str) -> None:

@@ -30,7 +30,7 @@ def sent(lab: Lab) -> Lab:
 def client(sent: Lab):
     app = create_app(sent.hub)
     yield Client(app)
-    app.intake.close()
+    app.close()
 
 
 def post(client: Client, channel_id: str, body: Any, headers: dict[str, str] | None = None) -> TestResponse:

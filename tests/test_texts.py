@@ -60,8 +60,7 @@ def client(lab: Lab) -> Iterator[FlaskClient]:
     app = create_app(lab.hub)
     with app.test_client() as client:
         yield client
-    app.answering.openings.close()
-    app.intake.close()
+    app.close()
 
 
 def test_customer_gets_the_survey_s_own_texts_in_their_language(lab: Lab) -> None:
@@ -359,7 +358,7 @@ def test_preview_of_the_page_shows_what_is_not_saved_yet(lab: Lab) -> None:
             asks = page_preview.page_of(seen, score=3, is_answered=False)
             thanks = page_preview.page_of(seen, score=9, is_answered=True)
     finally:
-        app.intake.close()
+        app.close()
     for page in (asks, thanks):
         assert LOGO in page
     assert "Unser Service" in asks

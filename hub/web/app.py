@@ -44,6 +44,11 @@ class HubApp(Flask):
     intake: Intake
     answering: HubAnswering
 
+    def close(self) -> None:
+        """Store what waits to be stored. The hub is closed after it."""
+        self.intake.close()
+        self.answering.openings.close()
+
 
 def create_app(hub: Hub) -> HubApp:
     """Return the application of a hub whose schema is there."""

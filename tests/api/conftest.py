@@ -18,7 +18,7 @@ def api(lab: Lab) -> Iterator[Api]:
     """The API of the lab's hub."""
     app = create_app(lab.hub)
     yield Api(hub=lab.hub, app=app, token=tokens.add(lab.hub, "tests", list(Scope)))
-    app.intake.close()
+    app.close()
 
 
 @pytest.fixture(scope="module")
@@ -29,5 +29,5 @@ def still_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     lab.set()
     app = create_app(lab.hub)
     yield Api(hub=lab.hub, app=app, token=tokens.add(lab.hub, "tests", list(Scope)))
-    app.intake.close()
+    app.close()
     lab.hub.close()

@@ -56,7 +56,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubApp]:
     respond.unsubscribe(lab.hub, lab.token())
     made = create_app(lab.hub)
     yield made
-    made.intake.close()
+    made.close()
     lab.hub.close()
 
 

@@ -134,7 +134,7 @@ def test_unknown_source_and_unknown_columns_are_refused_whole(api: Api) -> None:
 
 
 def test_while_nothing_can_be_stored_nothing_is_accepted(lab: Lab, api: Api) -> None:
-    api.app.intake.close()
+    api.app.close()
     answer = brought(api, CSV)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert intake.waiting(lab.hub.store)[0] == 0

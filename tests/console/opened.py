@@ -65,4 +65,4 @@ def opened(hub: Hub, role: AccountRole = AccountRole.ADMIN) -> Iterator[Page]:
     app = create_app(hub)
     cookie_name = "__Host-hub" if hub.settings.base_url.startswith("https://") else "hub"
     yield Page(Client(app, use_cookies=False), cookie_name, name, sessions.begin(hub, account))
-    app.intake.close()
+    app.close()

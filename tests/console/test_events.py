@@ -141,7 +141,7 @@ def test_the_command_that_is_shown_works(tmp_path: Path) -> None:
     with configured_hub(tmp_path, f"sqlite:///{tmp_path}/hub.db") as hub:
         app = create_app(hub)
         sent = Client(app).post("/v1/identify", json={"userId": "test-1"}, auth=(API_KEY, ""))
-        app.intake.close()
+        app.close()
     assert sent.status_code == 200
 
 

@@ -104,7 +104,7 @@ def hub(tmp_path: Path, database_url: str) -> Iterator[Hub]:
 def app(hub: Hub) -> Iterator[HubApp]:
     made = create_app(hub)
     yield made
-    made.intake.close()
+    made.close()
 
 
 @pytest.fixture

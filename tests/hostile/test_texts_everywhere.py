@@ -82,7 +82,7 @@ ADDRESSES = [
 def app(lab: Lab) -> Iterator[HubApp]:
     made = create_app(lab.hub)
     yield made
-    made.intake.close()
+    made.close()
 
 
 # What customers' events hold

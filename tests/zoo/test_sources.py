@@ -24,7 +24,7 @@ BODY = b'[{"user_id": "ada", "traits": {"email": "ada@acme.example"}}]'
 def web(zoo: Zoo) -> Iterator[Client]:
     app = create_app(zoo.lab.hub)
     yield Client(app)
-    app.intake.close()
+    app.close()
 
 
 @pytest.mark.parametrize(
