@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,11 @@ from hub.plugins import Plugin
 from hub.store import pauses, tables
 from hub.store.configuration import Role
 from hub.testing.smtp_server import Say, ScriptedSmtpServer
-from tests.configured import API_KEY, configured_hub
+from tests.configured import API_KEY
 from tests.console.browsing import Visitor, visitor_of
 
 HOSTILE = '"><script>alert(1)</script>{{7*7}}'
 RELAY = "/connections/channel/relay"
-
-
-@pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
-    with configured_hub(tmp_path, database_url) as hub:
-        yield hub
-
-
-@pytest.fixture
-def ada(hub: Hub) -> Visitor:
-    return visitor_of(hub)
 
 
 class Odd(Schema):

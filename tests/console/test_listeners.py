@@ -6,7 +6,6 @@ import base64
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
@@ -18,7 +17,6 @@ from hub.plugin import Done, NoticeKind, Retry
 from hub.store import notices
 from hub.store.configuration import Role
 from hub.testing.http_server import Answer, RecordingServer
-from tests.configured import configured_hub
 from tests.console.opened import Page, opened, readable
 from tests.lab import SETUP, Lab, identify, survey_lines
 
@@ -26,12 +24,6 @@ NEW = "/connections/new/listener/webhook"
 OPS = "/connections/listener/ops"
 SHOWN = re.compile(r"whsec_[A-Za-z0-9+/]{32}(?![A-Za-z0-9+/=])")
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-
-
-@pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
-    with configured_hub(tmp_path, database_url) as hub:
-        yield hub
 
 
 @pytest.fixture

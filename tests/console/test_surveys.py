@@ -23,12 +23,6 @@ WANTED = {"min_delay_days": "3", "max_delay_days": "14", "min_interval_weeks": "
 
 
 @pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
-    with configured_hub(tmp_path, database_url) as hub:
-        yield hub
-
-
-@pytest.fixture
 def empty_hub(tmp_path: Path) -> Iterator[Hub]:
     with configured_hub(tmp_path, f"sqlite:///{tmp_path}/hub.db", toml=NOTHING) as hub:
         yield hub

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,22 +13,10 @@ from hub.admin import surveys, text_edits
 from hub.admin import texts as admin
 from hub.admin.text_edits import Edit
 from hub.pipeline.hub import Hub
-from tests.configured import configured_hub
-from tests.console.browsing import Visitor, visitor_of
+from tests.console.browsing import Visitor
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 PAGE = "/surveys/onboarding/texts"
-
-
-@pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
-    with configured_hub(tmp_path, database_url) as hub:
-        yield hub
-
-
-@pytest.fixture
-def ada(hub: Hub) -> Visitor:
-    return visitor_of(hub)
 
 
 def settings(hub: Hub) -> Any:

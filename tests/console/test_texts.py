@@ -30,17 +30,6 @@ GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7
 HOSTILE = "</title></iframe><script>parent.hit=1</script><img src=x onerror=alert(1)>"
 
 
-@pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
-    with configured_hub(tmp_path, database_url) as hub:
-        yield hub
-
-
-@pytest.fixture
-def ada(hub: Hub) -> Visitor:
-    return visitor_of(hub)
-
-
 def settings(hub: Hub) -> Any:
     return surveys.survey_of(hub, "onboarding").settings
 
