@@ -81,7 +81,6 @@ class Delivery:
             if not self._lanes and not self._openings:
                 return
             self._serve()
-            self._end_overdue()
             yield from self._known()
             self._depart()
 
@@ -90,23 +89,28 @@ class Delivery:
             yield self._outcomes.popleft()
 
     def _serve(self) -> None:
-        """Wait until something happens, and let every lane go on to which it did."""
-        patience_s = max(0.0, self._next_deadline - time.monotonic()) if self._lanes else None
-        # Where the process was stopped for longer than its patience, only a second look finds what arrived.
-        for key, _ in self._selector.select(patience_s) or self._selector.select(0):
+        """Wait until something happens, let every lane go on to which it did, and drop those overdue by then.
+
+        By then: when the look began. What this process spent elsewhere since, in the hub's own code or stopped, is no
+        server's silence, and its answer may have come meanwhile.
+        """
+        looked_at = time.monotonic()
+        patience_s = max(0.0, self._next_deadline - looked_at) if self._lanes else None
+        happened = self._selector.select(patience_s)
+        if not happened:
+            looked_at, happened = time.monotonic(), self._selector.select(0)
+        for key, _ in happened:
             lane: Lane | None = key.data
             if lane is None:
                 self._take_openings()
             elif lane in self._lanes:
                 lane.serve()
                 self._attend(lane)
+        if looked_at >= self._next_deadline:
+            self._end_overdue(looked_at)
 
-    def _end_overdue(self) -> None:
-        """Drop the lanes that had no answer in time; what arrived was read before."""
-        now = time.monotonic()
-        if now < self._next_deadline:
-            return
-        for lane in [lane for lane in self._lanes if lane.deadline <= now]:
+    def _end_overdue(self, looked_at: float) -> None:
+        for lane in [lane for lane in self._lanes if lane.deadline <= looked_at]:
             lane.drop("timed out")
             self._attend(lane)
         self._next_deadline = min((lane.deadline for lane in self._lanes), default=math.inf)

@@ -335,6 +335,26 @@ def test_idle_connections_that_were_all_closed_are_replaced_side_by_side(
     assert server.connections == 6
 
 
+def test_answer_that_came_while_the_hub_was_slow_with_the_next_message_is_heard(
+    server: ScriptedSmtpServer, make_channel: MakeChannel
+) -> None:
+    is_slow = Event()
+    channel = make_channel(port=server.port, connections=2, timeout_s=1)
+
+    def once_slow(phase: Phase, recipient: str) -> None:
+        if phase == "rcpt" and recipient.startswith("inv-1@"):
+            is_slow.wait(PATIENCE_S)
+
+    def slowly_none_more() -> Iterator[Message]:
+        yield from messages(2)
+        is_slow.set()
+        time.sleep(1.5)
+
+    server.respond = once_slow
+    told = dict(channel.send_many(slowly_none_more(), all_may_go))
+    assert [type(told[f"inv-{number}"]) for number in range(2)] == [Sent, Sent], told
+
+
 SENDS_ONE = """
 import sys
 from hub.testing.channels import deliver
@@ -343,9 +363,9 @@ from hub_email_smtp import SmtpChannel
 from hub_email_smtp.settings import SmtpSchema
 from plugins.email_smtp.tests.conftest import SERVICES
 
-settings = {"host": "127.0.0.1", "port": int(sys.argv[1]), "from": "Acme <hello@acme.example>", "timeout_s": 0.5}
+settings = {"host": "127.0.0.1", "port": int(sys.argv[1]), "from": "Acme <hello@acme.example>", "timeout_s": 1.5}
 channel = SmtpChannel("relay", SmtpSchema().load(settings), SERVICES)
-print(deliver(channel, [sample_message(id="inv-0")]).outcomes[0][1].detail)
+print(deliver(channel, [sample_message(id="inv-0")]).outcomes[0][1])
 channel.close()
 """
 
@@ -366,7 +386,7 @@ def test_process_that_was_stopped_for_longer_than_its_patience_hears_what_was_sa
         assert is_asked.wait(10)
         sending.send_signal(signal.SIGSTOP)
         is_stopped.set()
-        time.sleep(0.7)
+        time.sleep(2)
         sending.send_signal(signal.SIGCONT)
         said, _ = sending.communicate(timeout=10)
-    assert said.startswith("250 ")
+    assert said.startswith("Sent("), said
