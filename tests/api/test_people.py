@@ -10,7 +10,7 @@ import pytest
 from hub.admin.events import REASONS
 from hub.admin.people import why
 from hub.domain.reasons import Reason
-from hub.web.api.schemas import plain
+from hub.web.api.schemas.shared import plain
 from tests.api.client import Api
 from tests.lab import Lab, identify
 

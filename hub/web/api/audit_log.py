@@ -8,7 +8,8 @@ from hub.admin import audit
 from hub.admin.audit import Action
 from hub.admin.tokens import Scope
 from hub.web.api.routes import Routes
-from hub.web.api.schemas import AuditEntrySchema, AuditQuery, page_of, slice_of
+from hub.web.api.schemas.audit_log import AuditEntrySchema, AuditQuery
+from hub.web.api.schemas.shared import page_of, slice_of
 from hub.web.backing import hub
 
 audit_routes = Routes("audit", "Who changed what.")

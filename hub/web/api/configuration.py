@@ -11,18 +11,17 @@ from hub.admin.schemas import SurveySchema
 from hub.admin.tokens import Scope
 from hub.store.configuration import Role
 from hub.web.api.routes import Routes, raw_body
-from hub.web.api.schemas import (
+from hub.web.api.schemas.configuration import (
     ChangedSchema,
     ConnectionQuery,
     ConnectionSchema,
     ConnectionTableSchema,
-    CountSchema,
     SeenSurveySchema,
     TextsVersionSchema,
     WaitingSchema,
     WholeTextsVersionSchema,
-    list_of,
 )
+from hub.web.api.schemas.shared import CountSchema, list_of
 from hub.web.backing import hub, wake
 
 survey_routes = Routes("surveys", "Surveys, their settings, and what of them waits.")

@@ -16,8 +16,7 @@ from hub.admin.trouble import Conflict
 from hub.domain.scores import Band
 from hub.pipeline import sync
 from hub.web.api.routes import JSON, Routes
-from hub.web.api.schemas import (
-    CountSchema,
+from hub.web.api.schemas.feedback import (
     FoundResponsesSchema,
     ParkedQuery,
     ParkedSchema,
@@ -30,10 +29,8 @@ from hub.web.api.schemas import (
     StartedSchema,
     TagSchema,
     TagsSchema,
-    list_of,
-    page_of,
-    slice_of,
 )
+from hub.web.api.schemas.shared import CountSchema, list_of, page_of, slice_of
 from hub.web.backing import hub, wake
 
 response_routes = Routes("responses", "What customers answered, and the score it makes.")

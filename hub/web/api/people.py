@@ -12,7 +12,7 @@ from hub.admin.tokens import Scope
 from hub.domain.reasons import Reason
 from hub.domain.states import State
 from hub.web.api.routes import Routes
-from hub.web.api.schemas import (
+from hub.web.api.schemas.people import (
     ACTIONS,
     BroughtSchema,
     EventQuery,
@@ -26,9 +26,8 @@ from hub.web.api.schemas import (
     StorySchema,
     WholeEventSchema,
     WholeInvitationSchema,
-    page_of,
-    slice_of,
 )
+from hub.web.api.schemas.shared import page_of, slice_of
 from hub.web.api.uploads import uploaded
 from hub.web.backing import backing, hub, wake
 

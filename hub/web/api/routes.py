@@ -24,7 +24,7 @@ from hub.config import ConfigError
 from hub.store.types import is_storable
 from hub.web.api import errors
 from hub.web.api.access import authorise
-from hub.web.api.schemas import ErrorSchema
+from hub.web.api.schemas.shared import ErrorSchema
 from hub.web.backing import hub
 
 PREFIX = "/api/v1"

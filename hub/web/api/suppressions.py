@@ -13,15 +13,14 @@ from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.web.api.people import RECORDS
 from hub.web.api.routes import JSON, Routes
-from hub.web.api.schemas import (
+from hub.web.api.schemas.shared import page_of, slice_of
+from hub.web.api.schemas.suppressions import (
     ExportQuery,
     ImportedSchema,
     ImportSuppressionsQuery,
     NewSuppressionSchema,
     SuppressionQuery,
     SuppressionSchema,
-    page_of,
-    slice_of,
 )
 from hub.web.api.uploads import uploaded
 from hub.web.backing import hub
