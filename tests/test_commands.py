@@ -264,11 +264,11 @@ def test_why_tells_the_facts_that_led_to_a_decision(hub: Terminal) -> None:
     decided(hub, userId="ida", messageId="m3", traits={"email": "ida@acme.example", "createdAt": "last week\x1b[2J"})
     decided(hub, userId="jon", messageId="m4", traits={"email": "jon(at)acme.example"})
     decided(hub, userId="old", messageId="m5", traits=ada, timestamp="2020-01-01T00:00:00Z")
-    assert f"createdAt is {created_at:%-d %B %Y, %H:%M UTC}, 5.0 days before the decision" in hub("why", "ada").output
-    assert "90.0 days before the decision; asked 3 to 14 days after it\n" in hub("why", "eve").output
-    assert 'createdAt is written "last week\\u001b[2J"\n' in hub("why", "ida").output
-    assert 'email is written "jon(at)acme.example"\n' in hub("why", "jon").output
-    assert "the event is of 1 January 2020, 00:00 UTC\n" in hub("why", "old").output
+    assert f"createdAt is {created_at:%-d %b %Y, %H:%M UTC}, 5.0 days before the decision" in hub("why", "ada").output
+    assert "90.0 days before the decision; asked 3 to 14 days after it.\n" in hub("why", "eve").output
+    assert 'createdAt is written "last week\\u001b[2J".\n' in hub("why", "ida").output
+    assert 'email is written "jon(at)acme.example".\n' in hub("why", "jon").output
+    assert "The event is of 1 Jan 2020, 00:00 UTC.\n" in hub("why", "old").output
     (story,) = json.loads(hub("why", "ada", "--json").output)
     assert "5.0 days before" in story["entries"][1]["facts"]
     assert story["entries"][1]["inputs"]["created_at"].startswith(f"{created_at:%Y-%m-%d}")

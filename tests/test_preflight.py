@@ -43,21 +43,21 @@ def test_survey_with_good_events_is_ready(lab: Lab) -> None:
     assert about(found, "mails").sentence == (
         "Events like those of the last 8 days would lead to 10 mails in the first day and 10 in the first week."
     )
-    assert about(found, "events").sentence == "10 identifies that could start it came since 11 March."
+    assert about(found, "events").sentence == "10 identify events that could start it came since 11 Mar."
 
 
 def test_survey_that_heard_of_nobody_may_go_on_and_says_so(lab: Lab) -> None:
     found = preflight(lab.hub, "onboarding")
     assert found.is_ready
     assert about(found, "events").state is State.ATTENTION
-    assert "Send one identify from your product" in about(found, "events").advice
+    assert "Send one identify event from your product" in about(found, "events").advice
 
 
 def test_survey_whose_events_are_still_to_come_may_go_on_and_says_so(lab: Lab) -> None:
     lab.decide({**identify("u1"), "type": "page"}, {**identify("u2"), "active": False})
-    for settings, wanted in (({}, "identifies"), ({"trigger_event": "Paid"}, "“Paid” events")):
+    for settings, wanted in (({}, "identify events"), ({"trigger_event": "Paid"}, "“Paid” events")):
         found = preflight(lab.hub, "onboarding", settings)
-        assert about(found, "events").sentence == "2 events came since 11 March, but none that starts the survey."
+        assert about(found, "events").sentence == "2 events came since 11 Mar, but none that starts the survey."
         assert f"It asks nobody until one comes: send {wanted}" in about(found, "events").advice
         assert about(found, "events").state is State.ATTENTION
         assert found.is_ready
@@ -66,7 +66,7 @@ def test_survey_whose_events_are_still_to_come_may_go_on_and_says_so(lab: Lab) -
 def test_events_by_name_are_looked_for_where_one_starts_it(lab: Lab) -> None:
     lab.decide(usual("u1"), {"type": "track", "name": "Paid", "user_id": "u1"})
     found = preflight(lab.hub, "onboarding", {"trigger_event": "Paid"})
-    assert about(found, "events").sentence == "1 “Paid” event that could start it came since 11 March."
+    assert about(found, "events").sentence == "1 “Paid” event that could start it came since 11 Mar."
     assert about(found, "email").sentence.startswith("100 %")
 
 

@@ -108,7 +108,7 @@ def test_what_is_sent_now_is_due_at_once(lab: Lab, visitor: Visitor) -> None:
 def test_what_waits_for_the_hours_of_its_survey_says_so(lab: Lab, visitor: Visitor) -> None:
     lab.set(send_from="22:00")
     lab.decide(identify("ada"))
-    sentence = "Waits for Wednesday, 11 March, 22:00 (UTC)."
+    sentence = "Waits for Wednesday, 11 Mar, 22:00 (UTC)."
     assert sentence in visitor.get("/queue").text
     page = visitor.get(f"/queue/{lab.invitations()[0].id}").text
     assert sentence in page

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
+from hub.admin.facts import day_and_time
 from hub.config import ConfigError
 from hub.web import guard
 from hub.web.api.errors import status_of
@@ -109,7 +110,7 @@ def relative(moment: datetime) -> str:
     return moments.relative(moment, hub().now())
 
 
-pages.add_app_template_filter(moments.exactly, "exactly")
+pages.add_app_template_filter(day_and_time, "exactly")
 
 
 @pages.app_template_filter()

@@ -1,16 +1,18 @@
 // What pages can't do without a script: copy, times in the viewer's zone, and the same password shown or hidden.
 "use strict";
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "long" });
-const short = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
-});
+// As the server writes them, in the viewer's zone.
+const parts = {
+  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
+};
+const form = { short: new Intl.DateTimeFormat("en-GB", parts), exact: new Intl.DateTimeFormat("en-GB", { ...parts, second: "2-digit" }) };
+const written = (moment, how) => form[how].format(moment).replace("Sept", "Sep");
 
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    time.title = exact.format(moment);
-    if (time.dataset.form === "exact") time.textContent = short.format(moment);
+    time.title = written(moment, "exact");
+    if (time.dataset.form === "exact") time.textContent = written(moment, "short");
   }
 }
 
