@@ -36,6 +36,11 @@ class Count:
         return self.number > 0
 
     @property
+    def is_one(self) -> bool:
+        """Whether it is exactly one."""
+        return self.number == 1 and not self.is_more
+
+    @property
     def brief(self) -> str:
         """The count where little room is."""
         return f"{self.number:,}+" if self.is_more else f"{self.number:,}"
@@ -103,6 +108,15 @@ def brakes(hub: Hub) -> list[Brake]:
     with hub.store.read() as connection:
         found = [_brake(connection, id, name) for id, name in chosen.items()]
     return [one for one in found if one is not None]
+
+
+def in_doubt(hub: Hub) -> Count:
+    """Return of how many mails nobody can know whether they left."""
+    ids = _chosen(hub.registry.current(), None)
+    with hub.store.read() as connection:
+        numbers = [_at_most(MOST, table.c.survey_id == id, table.c.state == State.UNKNOWN) for id in ids]
+        found = _row(connection, numbers) if numbers else []
+    return sum((_count(number, MOST) for number in found), Count(number=0))
 
 
 def _chosen(configuration: Configuration, name: str | None) -> dict[str, str]:

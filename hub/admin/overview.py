@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select
 
-from hub.admin.ahead import brakes
+from hub.admin.ahead import brakes, in_doubt
 from hub.admin.connections import Health, troubles_of
 from hub.admin.health import address_warning, gaps, readiness
 from hub.admin.restore import held
@@ -84,6 +84,10 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
         number = brake.held
         sentence = f"The surge brake holds surveys of {brake.survey}: {number} wait for you to release or cancel them."
         yield Hint(sentence=sentence, about="queue")
+    doubts = in_doubt(hub)
+    if doubts:
+        what, it = ("1 mail left: it counts", "it") if doubts.is_one else (f"{doubts} mails left: they count", "they")
+        yield Hint(sentence=f"Nobody can know whether {what} as sent until you say that {it} did not.", about="queue")
     yield from _connections(hub, configuration)
     for name, things in untold(hub).items():
         sentence = f"The listener {name} could not be told of {counted(things, 'thing')}."

@@ -73,7 +73,7 @@ def test_filter_that_makes_no_sense_is_named(
 
 
 def test_empty_queue_says_how_it_fills(visitor: Visitor) -> None:
-    assert "Nothing leaves next" in visitor.get("/queue").text
+    assert "Nothing waits to leave" in visitor.get("/queue").text
     assert "None stands there" in visitor.get("/queue", state="held").text
 
 
@@ -97,6 +97,28 @@ def test_every_button_does_what_it_says(
     page = visitor.post(f"/queue/{id}/{action}", revision=revision_of(lab, id))
     assert sentence in page.text
     assert lab.states() == [expected]
+
+
+def test_what_waits_for_a_person_is_said_first(lab: Lab, visitor: Visitor) -> None:
+    ids = schedule(lab, "ada", "bob", "eve", "kim")
+    table = tables.invitation
+    with lab.hub.store.write() as connection:
+        for id, state in zip(ids, ("unknown", "held", "held", "scheduled"), strict=True):
+            connection.execute(table.update().where(table.c.id == id).values(state=state))
+    page = visitor.get("/queue").text
+    assert "Nobody can know whether 1 mail left.</strong> It counts as sent until you say that it did not." in page
+    assert '<a class="button quiet small" href="/queue?state=unknown">Decide</a>' in page
+    assert "2 mails are held.</strong> They wait until you release or cancel them." in page
+    assert '<a class="button quiet small" href="/queue?state=held">Look at them</a>' in page
+    assert ">Look at them</a>" not in visitor.get("/queue", state="held").text
+    assert ">Decide</a>" not in visitor_of(lab.hub, "viewer").get("/queue").text
+
+
+def test_what_the_brake_holds_is_said_once(lab: Lab, visitor: Visitor) -> None:
+    schedule(lab, "ada")
+    lab.change(tables.invitation, state="held", reason="surge")
+    page = visitor.get("/queue").text
+    assert ("The surge brake holds" in page, "1 mail is held." in page) == (True, False)
 
 
 def test_what_is_sent_now_is_due_at_once(lab: Lab, visitor: Visitor) -> None:

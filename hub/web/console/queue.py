@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from flask import flash, redirect, request, url_for
 
 from hub.admin import ahead, invitations
 from hub.admin import queue as queueing
+from hub.admin.ahead import Count, Standing
 from hub.admin.invitations import FROM, Action, SeenInvitation, Wanted
 from hub.admin.paging import Page
 from hub.admin.people import names_of
@@ -49,11 +50,15 @@ def queue() -> Any:
     """Show the two weeks ahead, what is held, and a page of invitations."""
     survey, state = queries.text("survey"), queries.one_of("state", State)
     page = _listed(survey, State(state) if state else None)
+    outlook, brakes = ahead.outlook(hub(), survey), ahead.brakes(hub())
+    braked = {one.survey for one in brakes}
     return show(
         "queue.html",
-        outlook=ahead.outlook(hub(), survey),
+        outlook=outlook,
+        doubted=_number(outlook.standing, State.UNKNOWN),
+        held=_number([one for one in outlook.standing if one.survey not in braked], State.HELD),
         reminders=reminders_ahead(hub(), timedelta(days=ahead.DAYS), survey),
-        brakes=ahead.brakes(hub()),
+        brakes=brakes,
         surge=(BRAKE_MINIMUM, BRAKE_FACTOR),
         standstill=held(hub()),
         page=page,
@@ -131,6 +136,10 @@ def _listed(survey: str | None, state: State | None) -> Page[SeenInvitation]:
     return invitations.invitations(hub(), Wanted(survey=survey, state=state), queries.part())
 
 
+def _number(standing: Iterable[Standing], state: State) -> Count:
+    return sum((one.counts[state] for one in standing), Count(number=0))
+
+
 def _actions(one: SeenInvitation) -> list[tuple[Action, str]]:
     """Return what can be done with an invitation, and what the button says. What is held is released, not sent now."""
     doubled = {Action.SEND_NOW} if one.state is State.HELD else set()
@@ -144,6 +153,6 @@ def _to_list() -> Any:
 
 
 _CHOICES = [
-    Choice(value="", label="Leaves next"),
+    Choice(value="", label="Waiting to leave"),
     *(Choice(value=state, label=state.capitalize()) for state in State),
 ]

@@ -72,7 +72,7 @@ def save_survey(name: str) -> Any:
 def _tell_of_reminders(name: str, raw: Mapping[str, Any]) -> None:
     """Say that who was mailed before is reminded, too."""
     for one in reminders_ahead(hub(), rules_of(raw).reminder_after, name):
-        whom = "customer is" if one.count.number == 1 and not one.count.is_more else "customers are"
+        whom = "customer is" if one.count.is_one else "customers are"
         flash(f"{str(one.count).capitalize()} {whom} reminded of mails that were sent before, unless they answer.")
 
 
