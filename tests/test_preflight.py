@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from hub.admin import audit, trials
 from hub.admin.event_findings import lasting
 from hub.admin.finding import Finding, State
 from hub.admin.preflight import Preflight, preflight
 from hub.config import ConfigError, Settings
 from hub.plugin import ChannelPaused
 from hub.store import tables
-from hub.store.configuration import raise_revision
+from hub.store.configuration import Role, raise_revision
 from tests.clock import NOW, days
 from tests.lab import Lab, identify
 
@@ -36,6 +37,8 @@ def test_survey_with_good_events_is_ready(lab: Lab) -> None:
     lab.set(enabled=False)
     lab.decide(*(usual(f"u{number}") for number in range(10)))
     lab.clock.advance(days(8))
+    for role, name in ((Role.CHANNEL, "relay"), (Role.TARGET, "crm")):
+        trials.check(lab.hub, role, name)
     found = preflight(lab.hub, "onboarding")
     assert found.is_ready
     assert set(states(found).values()) == {"ok"}
@@ -77,6 +80,32 @@ def test_connections_that_lack_are_named(lab: Lab) -> None:
         "channels": "missing",
         "targets": "attention",
     }
+
+
+def test_connection_is_called_fine_only_once_it_was_seen_to_work(lab: Lab) -> None:
+    def said() -> list[tuple[str, str]]:
+        found = preflight(lab.hub, "onboarding").findings
+        return [(str(one.state), one.sentence) for one in found if one.about in ("sources", "channels")]
+
+    assert said() == [
+        ("unchecked", "The source product is connected; nobody has checked it yet."),
+        ("unchecked", "The channel relay is connected; nobody has checked it yet."),
+    ]
+    trials.check(lab.hub, Role.CHANNEL, "relay")
+    assert said()[1] == ("ok", "The channel relay is connected; its check on 11 Mar 2026 passed.")
+    lab.decide(usual("u1"))
+    lab.deliver()
+    assert said() == [
+        ("ok", "The source product is connected, and events come from it."),
+        ("ok", "The channel relay is connected, and its mails go out by it."),
+    ]
+
+
+def test_connection_whose_last_check_failed_is_worth_a_look(lab: Lab) -> None:
+    audit.note_alone(lab.hub, audit.Action.CONNECTION_CHECKED, "targets.crm", ok=False, edited=False)
+    found = about(preflight(lab.hub, "onboarding"), "targets")
+    assert (found.state, found.name) == (State.ATTENTION, "crm")
+    assert found.sentence == "The target crm is connected, but its last check, on 11 Mar 2026, failed."
 
 
 def test_paused_channel_is_worth_a_look(lab: Lab) -> None:
