@@ -93,7 +93,7 @@ def test_a_scheduler_is_shown_with_where_it_runs_and_one_that_ended_as_silent(la
         for host, seen_at in (("here.example", now), ("gone.example", now - timedelta(minutes=2))):
             processes.beat(connection, process_id=host, role="scheduler", host=host, pid=7, started_at=now, now=seen_at)
     text = page.text("/system")
-    assert "scheduler at work here.example process 7" in text
+    assert "scheduler working here.example process 7" in text
     assert "scheduler silent gone.example process 7" in text
 
 
@@ -119,6 +119,14 @@ def test_a_broken_plugin_is_told_with_why(lab: Lab, page: Page) -> None:
 
 
 # Jobs
+
+
+def test_a_worker_that_just_started_is_not_yet_called_working(hub: Hub, page_with_redis: Page) -> None:
+    worker = make_worker(Redis.from_url(hub.settings.effective_redis_url))
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    assert "worker just started" in page_with_redis.text("/system")
+    worker.set_state("idle")
+    assert "worker working waits for work" in page_with_redis.text("/system")
 
 
 def test_jobs_that_wait_are_counted(hub: Hub, page_with_redis: Page) -> None:
@@ -226,4 +234,4 @@ def test_only_one_doctor_looks_at_a_time(page: Page) -> None:
     with system._looking:
         answer = page.post("/system/doctor")
     assert answer.status_code == 409
-    assert "Somebody has the doctor look right now" in answer.text
+    assert "Somebody runs a check-up right now" in answer.text
