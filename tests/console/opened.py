@@ -55,7 +55,7 @@ class Page:
 
 def readable(page: str) -> str:
     """Return a page without its tags."""
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page.replace("<wbr>", ""))).split())
 
 
 def opened(hub: Hub, role: AccountRole = AccountRole.ADMIN) -> Iterator[Page]:

@@ -35,7 +35,7 @@ def test_people_are_listed_with_what_tells_them_apart(lab: Lab, visitor: Visitor
     lab.decide({"anonymous_id": "stranger"})
     page = visitor.get("/people")
     assert page.text.index("stranger") < page.text.index(f"/people/{ada}")
-    assert '<td data-label="Address">ada@acme.example</td>' in page.text
+    assert '<td data-label="Address">ada@<wbr>acme.example</td>' in page.text
     assert "none known" in page.text
 
 

@@ -35,7 +35,7 @@ def revision_of(lab: Lab, id: str) -> int:
 def test_what_leaves_next_is_listed_soonest_first(lab: Lab, visitor: Visitor) -> None:
     schedule(lab, "ada", "bob", "eve")
     page = visitor.get("/queue").text
-    places = [page.index(f">{user}@acme.example</a>") for user in ("ada", "bob", "eve")]
+    places = [page.index(f">{user}@<wbr>acme.example</a>") for user in ("ada", "bob", "eve")]
     assert places == sorted(places)
 
 
@@ -50,7 +50,7 @@ def test_queue_shows_the_survey_and_state_that_are_asked_for(lab: Lab, visitor: 
     lab.configure(SETUP + survey_lines() + '[surveys.second]\nsources = ["product"]\n' + survey_lines())
     lab.decide(identify("ada"))
     waits = [
-        ">ada@acme.example</a>" in visitor.get("/queue", survey=survey, state=state).text
+        ">ada@<wbr>acme.example</a>" in visitor.get("/queue", survey=survey, state=state).text
         for survey, state in [("onboarding", ""), ("second", "scheduled"), ("second", "held")]
     ]
     assert waits == [True, True, False]
@@ -172,7 +172,7 @@ def test_mail_that_a_worker_has_in_hand_has_no_buttons(lab: Lab, visitor: Visito
     schedule(lab, "ada")
     lab.change(tables.invitation, state="sending")
     page = visitor.get("/queue", state="sending").text
-    assert ">ada@acme.example</a>" in page
+    assert ">ada@<wbr>acme.example</a>" in page
     assert "formaction" not in page
 
 
@@ -263,7 +263,7 @@ def test_viewer_sees_the_queue_and_changes_nothing(lab: Lab) -> None:
     [id] = schedule(lab, "ada")
     viewer = visitor_of(lab.hub, "viewer")
     page = viewer.get("/queue").text
-    assert (">ada@acme.example</a>" in page, "formaction" in page) == (True, False)
+    assert (">ada@<wbr>acme.example</a>" in page, "formaction" in page) == (True, False)
     for path in (f"/queue/{id}/hold", "/queue/held/onboarding/release", "/queue/held/onboarding/cancel"):
         assert viewer.post(path).status_code == 403
     assert lab.states() == ["scheduled"]

@@ -119,6 +119,12 @@ def marked(sentence: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704  escaped before
 
 
+@pages.app_template_filter()
+def address(text: str) -> Markup:
+    """An address that breaks, where it has to, before its domain."""
+    return escape(text).replace("@", Markup("@<wbr>"))
+
+
 def _navigation() -> list[Link]:
     first = request.path.split("/")[1]
     found = []

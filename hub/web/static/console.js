@@ -16,6 +16,19 @@ function localise(root) {
   }
 }
 
+// A moment is typed in the viewer's zone, and asked for in UTC.
+for (const field of document.querySelectorAll("input[data-utc]")) {
+  const asked = document.createElement("input");
+  asked.type = "hidden";
+  asked.name = field.name;
+  field.removeAttribute("name");
+  field.after(asked);
+  field.labels[0].textContent = field.dataset.utc;
+  const given = field.defaultValue && new Date(`${field.defaultValue}Z`);
+  if (given && !isNaN(given)) field.value = new Date(given - given.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  field.form.addEventListener("submit", () => { asked.value = field.value && new Date(field.value).toISOString().slice(0, 16); });
+}
+
 function tell(button, text) {
   const before = button.textContent;
   button.textContent = text;
