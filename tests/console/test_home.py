@@ -61,7 +61,7 @@ def test_few_answers_are_said_to_be_few(lab: Lab) -> None:
     give(lab, [10, 10, 3])
     page = home(lab)
     assert "NPS +33 from 3 answers: too few to say much" in page
-    assert "Those two numbers are where the score of everybody lies" in page
+    assert "the score of all of them lies between those two numbers" in page
     assert "in brackets" not in page
 
 
