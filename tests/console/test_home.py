@@ -33,6 +33,19 @@ def test_score_is_told_with_its_interval_and_the_number_of_answers(lab: Lab) -> 
     assert "NPS +33 (13 to 50) from 60 answers." in home(lab)
 
 
+def test_other_days_begin_with_those_that_are_shown(lab: Lab) -> None:
+    give(lab, GOOD)
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/", period="30").text
+    found = re.search(r'href="([^"]+)"[^>]*>Other days<', page)
+    assert found is not None
+    last = lab.clock().date()
+    other = visitor.get(unescape(found[1])).text
+    assert f'name="from" type="date" value="{last - timedelta(days=29)}"' in other
+    assert f'name="to" type="date" value="{last}"' in other
+    assert "from 60 answers" in words(other)
+
+
 def test_change_within_its_uncertainty_is_called_so(lab: Lab) -> None:
     give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
     give(lab, [10] * 26 + [8] * 20 + [3] * 14, at=lab.clock() - timedelta(days=40))

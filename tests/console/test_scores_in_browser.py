@@ -73,14 +73,23 @@ def test_dashboard_is_filtered_and_leads_to_the_answers(page: Page) -> None:
     expect(page.get_by_text("from 50 answers")).to_be_visible()
     expect(page.get_by_text("on the 30 days before")).to_be_visible()
     page.get_by_label("Among").select_option("language=de")
-    page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("NPS +36 (15 to 53) from 44 answers.")).to_be_visible()
     page.get_by_role("link", name="All time").click()
+    expect(page.get_by_text("from 90 answers")).to_have_count(0)
     page.get_by_label("Among").select_option("plan=free")
-    page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("from 40 answers")).to_be_visible()
     page.get_by_role("link", name="All answers").click()
     expect(page.get_by_role("row")).to_have_count(41)
+
+
+def test_days_and_choices_are_sent_together(page: Page, lab: Lab) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Other days").click()
+    page.get_by_label("To, included").fill((lab.clock() - timedelta(days=40)).date().isoformat())
+    page.get_by_label("Among").select_option("plan=free")
+    expect(page.get_by_text("from 40 answers")).to_be_visible()
+    page.get_by_label("Among").select_option("plan=pro")
+    expect(page.get_by_role("heading", name="No answers in this time")).to_be_visible()
 
 
 def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Page, tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ document.addEventListener("click", (event) => {
   if (button && !confirm(button.dataset.sure)) event.preventDefault();
 });
 
+// What is chosen is shown at once; without a script a button does it.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("form[data-follows] select")) event.target.form.requestSubmit();
+});
+
 // What takes a while says that it is under way; a page that comes back from the browser's memory is at rest again. What is
 // sent for a frame leaves the page as it is.
 document.addEventListener("submit", (event) => {
