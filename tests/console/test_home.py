@@ -46,6 +46,15 @@ def test_other_days_begin_with_those_that_are_shown(lab: Lab) -> None:
     assert "from 60 answers" in words(other)
 
 
+def test_survey_of_the_table_leads_to_its_score(lab: Lab) -> None:
+    give(lab, GOOD)
+    visitor = visitor_of(lab.hub)
+    found = re.search(r'<th scope="row"><a href="([^"]+)">onboarding<', visitor.get("/", period="all").text)
+    assert found is not None
+    assert unescape(found[1]) == "/?period=all&survey=onboarding"
+    assert "onboarding shown above" in words(visitor.get(unescape(found[1])).text)
+
+
 def test_change_within_its_uncertainty_is_called_so(lab: Lab) -> None:
     give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
     give(lab, [10] * 26 + [8] * 20 + [3] * 14, at=lab.clock() - timedelta(days=40))

@@ -130,8 +130,12 @@ def _periods(period: str, span: Span) -> list[Period]:
     first, last = span.first, span.last
     if first is None and last is None:
         first, last = _days_until_today(int(USUAL))
-    days = {"from": first and first.isoformat(), "to": last and last.isoformat()}
-    return [*fixed, Period(label="Other days", asked={"period": None, **days}, is_current=period == "")]
+    other = {"period": None, "from": _text_of(first), "to": _text_of(last)}
+    return [*fixed, Period(label="Other days", asked=other, is_current=period == "")]
+
+
+def _text_of(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _by(looked: Looked, values: Mapping[str, Sequence[str]]) -> str | None:
@@ -173,8 +177,8 @@ def _for_responses(looked: Looked) -> dict[str, str]:
     segment, span = looked.segment, looked.span
     asked = {
         "survey": looked.survey,
-        "from": span.first and span.first.isoformat(),
-        "to": span.last and span.last.isoformat(),
+        "from": _text_of(span.first),
+        "to": _text_of(span.last),
         "among": segment and f"{segment.name}={segment.value}",
     }
     return {name: value for name, value in asked.items() if value}
