@@ -106,12 +106,12 @@ def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Pag
     page.get_by_label("Comment", exact=True).select_option("yes")
     page.get_by_role("button", name="Show").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export as CSV").click()
+        page.get_by_role("link", name="Export CSV").click()
     with download.value.path().open(newline="", encoding="utf-8") as file:
         rows = read_csv(file)
     assert len(rows) == 10 + len(HOSTILE)
     assert [row["comment"] for row in rows[: len(HOSTILE)]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     with page.expect_download() as download:
-        page.get_by_role("link", name="JSON").click()
+        page.get_by_role("link", name="Export JSON").click()
     found = json.loads(download.value.path().read_text("utf-8"))
     assert [row["comment"] for row in found[: len(HOSTILE)]] == HOSTILE
