@@ -103,7 +103,7 @@ def test_answers_are_filtered_by_score_band_comment_language_and_day(lab: Lab) -
         "day": ["six"],
         "both": ["three"],
     }
-    assert visitor.get("/responses", comment="no").text.count('<span class="soft">none</span>') == 1
+    assert visitor.get("/responses", comment="no").text.count('<span class="soft">no comment</span>') == 1
 
 
 def test_answers_are_filtered_by_a_rating(lab: Lab) -> None:
