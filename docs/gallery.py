@@ -26,7 +26,7 @@ from tests.surveys import served
 FOLDER = Path(__file__).parent / "gallery"
 WIDE, NARROW = 1200, 390
 SHOWN: dict[str, tuple[Literal["light", "dark"], int, int]] = {
-    "home": ("light", WIDE, 1320),
+    "home": ("light", WIDE, 1400),
     "survey": ("light", WIDE, 1300),
     "what would have happened": ("light", WIDE, 1320),
     "texts": ("light", WIDE, 1000),
