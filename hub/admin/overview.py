@@ -90,7 +90,7 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
         yield Hint(sentence=f"Nobody can know whether {what} as sent until you say that {it} did not.", about="queue")
     yield from _connections(hub, configuration)
     for name, things in untold(hub).items():
-        sentence = f"The listener {name} could not be told of {counted(things, 'thing')}."
+        sentence = f"{counted(things, 'notice')} did not reach the listener {name}."
         yield Hint(sentence=sentence, about="notices", name=name)
     warning = address_warning(hub)
     if warning:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, select
 
 from hub.admin import apply as applying
 from hub.admin import audit, planning
@@ -17,7 +17,8 @@ from hub.admin.schemas import SurveySchema
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import configuration as stored_configuration
-from hub.store.configuration import StoredSurvey
+from hub.store.configuration import Role, StoredSurvey
+from hub.store.tables import event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,13 @@ def survey_of(hub: Hub, name: str) -> SeenSurvey:
     """Return one survey. Raises NotThere."""
     configuration = hub.registry.current()
     return _seen(configuration, survey_named(configuration, name))
+
+
+def gets_events(hub: Hub, name: str) -> bool:
+    """Return whether an event of the survey's sources is kept. Raises NotThere."""
+    sources = survey_named(hub.registry.current(), name).connections[Role.SOURCE]
+    with hub.store.read() as connection:
+        return bool(connection.scalar(select(exists().where(event.c.source_id.in_(sources)))))
 
 
 def put(hub: Hub, name: str, table: Mapping[str, Any]) -> Plan:

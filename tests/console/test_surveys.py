@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,35 @@ def test_a_wrong_setting_is_told_beside_its_field_and_kept_as_typed(hub: Hub, fi
     assert problem(page.text, field)
     assert f'value="{text}"' in page.text
     assert settings_of(hub) == before
+
+
+def test_every_tab_says_whether_the_survey_is_on_and_has_the_switch(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    for tab in ("", "/texts", "/rehearsal", "/readiness"):
+        page = ada.get(f"/surveys/onboarding{tab}").text
+        assert '<span class="badge good">on</span>' in page
+        assert page.count("Switch off") == 1
+        for where in ("/?survey=onboarding", "/responses?survey=onboarding", "/queue?survey=onboarding"):
+            assert f'href="{where}"' in page
+    ada.post("/surveys/onboarding/switch", on="false")
+    for tab in ("", "/texts", "/rehearsal", "/readiness"):
+        page = ada.get(f"/surveys/onboarding{tab}").text
+        assert '<span class="badge ">off</span>' in page
+        assert 'href="/surveys/onboarding/readiness#automation">Switch on' in page
+    assert 'id="automation"' in page
+
+
+def test_where_to_send_events_stands_first_until_one_has_come(hub: Hub) -> None:
+    ada = visitor_of(hub)
+
+    def order() -> list[str]:
+        return re.findall("Send your events here|What this means", ada.get("/surveys/onboarding").text)
+
+    assert order() == ["Send your events here", "What this means"]
+    body = {"type": "identify", "userId": "u-1", "messageId": "m-1", "traits": {"email": "ada@customer.example"}}
+    assert ada.client.post("/v1/identify", json=body, auth=(API_KEY, "")).status_code == 200
+    decide.drain(hub, until=time.monotonic() + 30)
+    assert order() == ["What this means", "Send your events here"]
 
 
 def test_days_and_hours_of_mails_are_set_and_said_in_a_sentence(hub: Hub) -> None:

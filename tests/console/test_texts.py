@@ -136,6 +136,12 @@ def test_languages_are_found_by_name_or_tag_in_any_spelling(ada: Visitor) -> Non
     assert "&#39;Klingon!&#39; is no language that the hub knows" in refused.text
 
 
+def test_question_may_be_typed_in_lines_and_is_one(hub: Hub, ada: Visitor) -> None:
+    ada.post(PAGE, language_of="en", **{"texts.question": "How are\r\nyou?", "texts.closing": "Bye,\r\nAcme"})
+    texts = surveys.survey_of(hub, "onboarding").settings["texts"]["en"]
+    assert (texts["question"], texts["closing"]) == ("How are you?", "Bye,\nAcme")
+
+
 def test_rating_gets_its_name_of_what_customers_read_and_goes_when_emptied(hub: Hub, ada: Visitor) -> None:
     ada.post(
         PAGE, language_of="en", **{"rating-0-name": "", "rating-0-label": "Our support!", "rating-1-name": "price"}

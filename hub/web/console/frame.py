@@ -16,7 +16,7 @@ from hub.config import ConfigError
 from hub.web import guard
 from hub.web.api.errors import status_of
 from hub.web.backing import hub
-from hub.web.console import assets, moments
+from hub.web.console import assets, languages, moments
 
 pages = Blueprint("console", __name__)
 
@@ -111,6 +111,7 @@ def relative(moment: datetime) -> str:
 
 
 pages.add_app_template_filter(day_and_time, "exactly")
+pages.add_app_template_filter(languages.name_of, "language_name")
 
 
 @pages.app_template_filter()

@@ -150,6 +150,7 @@ def _survey_page(
         groups=groups_of(fields),
         others=others,
         sources=_sources(seen),
+        gets_events=admin.gets_events(hub(), seen.name),
         base_url=hub().settings.base_url,
         **meaning_of(_without_connections(values), enabled=seen.enabled),
     )

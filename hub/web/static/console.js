@@ -87,6 +87,7 @@ for (const button of document.querySelectorAll("[data-preview]")) {
   const view = form.elements.view;
   let shown = document.querySelector(`iframe[name="${button.formTarget}"]`);
   let coming, wait, asked;
+  button.hidden = true;
   const show = async () => {
     clearTimeout(wait);
     wait = null;
