@@ -201,6 +201,25 @@ def test_the_key_is_shown_to_admins_when_they_ask(hub: Hub) -> None:
 # Rehearsal and readiness
 
 
+def test_an_emptied_field_is_rehearsed_as_it_is_saved(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    form = {name: value for name, value in typed(hub, min_delay_days="0").items() if name != "max_delay_days"}
+    ada.post("/surveys/onboarding", **form, max_delay_days="5")
+    traits = {"email": "ada@customer.example", "createdAt": "2020-01-01"}
+    event = {"type": "identify", "userId": "u1", "messageId": "m1", "traits": traits}
+    ada.client.post("/v1/identify", json=event, auth=(API_KEY, ""))
+    decide.drain(hub, until=float("inf"))
+    written = {"as it is": "5", "nothing": "", "no limit": "0"}
+    rehearsed = {
+        how: ada.post("/surveys/onboarding/rehearsal", **form, max_delay_days=days).text
+        for how, days in written.items()
+    }
+    mails = {how: re.findall(r'<div class="big">(\d+)</div><p>mails? would', page) for how, page in rehearsed.items()}
+    assert mails == {"as it is": ["0"], "nothing": ["1"], "no limit": ["1"]}
+    ada.post("/surveys/onboarding", **form, max_delay_days="")
+    assert settings_of(hub)["max_delay_days"] == 0
+
+
 def test_edited_rules_are_rehearsed_on_what_was_recorded_and_not_saved(hub: Hub) -> None:
     ada = visitor_of(hub)
     assert "Nothing was recorded yet" in ada.get("/surveys/onboarding/rehearsal").text

@@ -29,7 +29,7 @@ from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import is_part, pages, show
 from hub.web.console.survey_meaning import meaning_of
-from hub.web.console.survey_rules import APART, CONNECTED, FIRST, TEXTS, groups_of, shown_rules, typed_rules
+from hub.web.console.survey_rules import APART, CONNECTED, DEFAULTS, FIRST, TEXTS, groups_of, shown_rules, typed_rules
 
 PATIENCE_S = 3.0
 _looking = threading.Lock()
@@ -88,8 +88,8 @@ def survey_rehearsal(name: str) -> Any:
 def rehearse_edited(name: str) -> Any:
     """What would have happened with the settings as they were edited; nothing is saved."""
     seen = admin.survey_of(hub(), name)
-    raw = {**seen.settings, **_read()}
-    return _rehearsal_page(seen, raw)
+    # What a field left empty means is what saving it would mean: the default, not what is stored.
+    return _rehearsal_page(seen, {**DEFAULTS, **_read()})
 
 
 @pages.get("/surveys/<name>/readiness")
