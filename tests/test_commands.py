@@ -520,6 +520,18 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("behind", ["/hub", "/hub/", "?from=mail", "#top", "?"])
+def test_an_address_below_another_one_is_refused(behind: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"HUB_BASE_URL": f"https://acme.example{behind}"})
+    [problem] = caught.value.problems
+    assert problem.startswith("HUB_BASE_URL: the hub needs a host name of its own, without")
+
+
+def test_an_address_may_end_in_a_slash() -> None:
+    assert load_settings({"HUB_BASE_URL": "https://acme.example:8443/"}).base_url == "https://acme.example:8443"
+
+
 def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("k" * 40 + "\n")
     settings = load_settings({"HUB_SECRET_KEY_FILE": str(tmp_path / "key")})

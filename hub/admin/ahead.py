@@ -76,11 +76,20 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True)
 class Brake:
-    """A survey of which the surge brake holds invitations. `with_others`: people hold some of them."""
+    """A survey of which the surge brake holds invitations. `with_others`: people hold some of them.
+
+    `newest` is the id of the one that was made last.
+    """
 
     survey: str
     held: Count
     with_others: bool
+    newest: str
+
+    @property
+    def seen(self) -> Mapping[str, str | int | None]:
+        """What `hub.admin.queue` is told, so that only these are released or cancelled."""
+        return {"up_to": self.newest, "at_most": None if self.held.is_more else self.held.number}
 
 
 def outlook(hub: Hub, survey: str | None = None) -> Outlook:
@@ -149,14 +158,17 @@ def _first_from(connection: Connection, survey_id: str, start: datetime) -> date
 
 def _brake(connection: Connection, survey_id: str, name: str) -> Brake | None:
     held = (table.c.survey_id == survey_id, table.c.state == State.HELD)
-    number, by_brake, by_people = connection.execute(
+    number, by_brake, by_people, newest = connection.execute(
         select(
             _at_most(MOST_HELD, *held),
             exists().where(*held, table.c.reason == "surge"),
             exists().where(*held, table.c.reason.is_(None)),
+            select(func.max(table.c.id)).where(*held).scalar_subquery(),
         )
     ).one()
-    return Brake(survey=name, held=_count(number, MOST_HELD), with_others=by_people) if by_brake else None
+    if not by_brake:
+        return None
+    return Brake(survey=name, held=_count(number, MOST_HELD), with_others=by_people, newest=newest)
 
 
 def _at_most(most: int, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:

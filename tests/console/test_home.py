@@ -79,6 +79,25 @@ def test_one_answer_before_is_told_of_as_one(lab: Lab) -> None:
     assert "In the 30 days before there was 1 answer: fewer than 10" in home(lab, period="30")
 
 
+@pytest.mark.parametrize(
+    ("asked", "said", "leads_on"),
+    [
+        ({"to": "2020-01-01"}, "Nobody answered in the days you chose.", True),
+        ({"from": "2099-01-01"}, "Nobody answered in the days you chose.", True),
+        ({"from": "2020-01-01", "to": "2020-01-01"}, "Nobody answered on this day.", True),
+        ({"from": "2020-01-01", "to": "2020-01-07"}, "Nobody answered in these 7 days.", True),
+        ({"period": "all", "survey": "quiet"}, "Nobody answered yet.", False),
+    ],
+)
+def test_days_without_answers_are_told_from_a_hub_without_any(
+    lab: Lab, asked: dict[str, str], said: str, leads_on: bool
+) -> None:
+    lab.configure(SETUP + survey_lines() + '[surveys.quiet]\nsources = ["product"]\n' + survey_lines())
+    give(lab, GOOD)
+    page = home(lab, **asked)
+    assert (said in page, "Look at all answers" in page) == (True, leads_on)
+
+
 def test_few_answers_are_said_to_be_few(lab: Lab) -> None:
     give(lab, [10, 10, 3])
     page = home(lab)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -30,6 +32,21 @@ def schedule(lab: Lab, *users: str) -> list[str]:
 def revision_of(lab: Lab, id: str) -> int:
     """Return where an invitation stands."""
     return next(int(row.revision) for row in lab.invitations() if row.id == id)
+
+
+def hold_by_brake(lab: Lab, *users: str) -> None:
+    """Have the surge brake hold the mails to these."""
+    table = tables.invitation
+    theirs = table.c.mailbox.in_([f"{user}@acme.example" for user in users])
+    with lab.hub.store.write() as connection:
+        connection.execute(table.update().where(theirs).values(state="held", reason="surge"))
+
+
+def action_of(page: str, path: str) -> str:
+    """Return the address of the form whose address begins with this path."""
+    found = re.search(rf'action="({path}[^"]*)"', page)
+    assert found is not None
+    return unescape(found[1])
 
 
 def test_what_leaves_next_is_listed_soonest_first(lab: Lab, visitor: Visitor) -> None:
@@ -186,6 +203,34 @@ def test_surge_is_told_with_its_numbers_and_released(lab: Lab, visitor: Visitor)
     assert "held by a person" not in page
     assert "Released 2 surveys" in visitor.post("/queue/held/onboarding/release").text
     assert lab.deliver() == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "after"),
+    [("/queue", {}, "scheduled"), ("/queue/held/onboarding/cancel", {"confirm": "onboarding"}, "cancelled")],
+)
+def test_what_the_brake_held_since_the_page_was_made_stays_held(
+    lab: Lab, visitor: Visitor, page: str, form: dict[str, str], after: str
+) -> None:
+    schedule(lab, "ada", "bob")
+    lab.change(tables.invitation, state="held", reason="surge")
+    button = action_of(visitor.get(page).text, "/queue/held/onboarding/")
+    schedule(lab, "eve")
+    hold_by_brake(lab, "eve")
+    assert "2 surveys" in visitor.post(button, **form).text
+    stand = {row.mailbox.partition("@")[0]: row.state for row in lab.invitations()}
+    assert stand == {"ada": after, "bob": after, "eve": "held"}
+
+
+def test_what_came_under_the_brake_among_what_was_seen_is_looked_at_first(lab: Lab, visitor: Visitor) -> None:
+    schedule(lab, "ada", "bob", "eve")
+    hold_by_brake(lab, "ada", "eve")
+    button = action_of(visitor.get("/queue").text, "/queue/held/onboarding/release")
+    hold_by_brake(lab, "bob")
+    page = visitor.post(button).text
+    assert "3 are held by now, where 2 were when you looked; look again" in page
+    assert lab.states() == ["held"] * 3
+    assert "Release 3 surveys" in page
 
 
 def test_surge_is_cancelled_with_what_people_held(lab: Lab, visitor: Visitor) -> None:

@@ -158,6 +158,8 @@ def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Page) -> None:
     assert "The failed job is forgotten." in page_with_redis.post(f"/system/jobs/{job_id}/forget").text
     assert queue(hub).failed_job_registry.count == 0
     assert queue(hub).fetch_job(job_id) is None
+    [entry] = audit.entries(hub, audit.Wanted(action=audit.Action.JOB_FORGOTTEN), Slice()).items
+    assert entry.subject == "jobs.deliver"
 
 
 def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, page_with_redis: Page) -> None:
@@ -169,6 +171,8 @@ def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, pag
         jobs.retry(hub, job_id)
     jobs.forget(hub, job_id)
     assert jobs.work(hub).failed == 0
+    [entry] = audit.entries(hub, audit.Wanted(action=audit.Action.JOB_FORGOTTEN), Slice()).items
+    assert entry.subject == f"jobs.{job_id}"
 
 
 def test_a_job_that_cannot_be_read_is_no_error(hub: Hub) -> None:

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
 from email import message_from_bytes
 from email.policy import default
 from html import unescape
@@ -24,6 +23,7 @@ from hub.pipeline.hub import Hub
 from hub.testing.smtp_server import ScriptedSmtpServer
 from tests.configured import TOML, configured_hub
 from tests.console.browsing import Visitor, visitor_of
+from tests.console.meanwhile import Meanwhile
 
 PAGE = "/surveys/onboarding/texts"
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -102,23 +102,6 @@ def test_two_who_write_different_languages_are_both_saved(hub: Hub, ada: Visitor
     ada.post(PAGE, language_of="de", since="1", **{"texts.subject": "Na?"})
     ada.post(PAGE, language_of="fr", since="1", **{"texts.subject": "Alors ?"})
     assert settings(hub)["texts"] == {"de": {"subject": "Na?"}, "fr": {"subject": "Alors ?"}}
-
-
-class Meanwhile(Mapping[str, Any]):
-    """Settings during whose reading somebody else saves something."""
-
-    def __init__(self, save: Callable[[], object]) -> None:
-        self._save = save
-
-    def __getitem__(self, name: str) -> Any:
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        self._save()
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 def test_save_in_the_same_moment_as_another_is_a_conflict(hub: Hub) -> None:

@@ -16,6 +16,7 @@ from hub.admin.paging import Page
 from hub.admin.people import names_of
 from hub.admin.reminders_ahead import reminders_ahead
 from hub.admin.restore import held
+from hub.admin.trouble import Conflict
 from hub.admin.words import counted
 from hub.config import ConfigError
 from hub.domain.states import State
@@ -97,8 +98,11 @@ def act(invitation_id: str, action: str) -> Any:
 @pages.post("/queue/held/<string:survey>/release")
 @guard.needs("editor")
 def release_held(survey: str) -> Any:
-    """Make all that is held of a survey due now."""
-    count = queueing.release(hub(), survey)
+    """Make what was seen to be held of a survey due now."""
+    try:
+        count = queueing.release(hub(), survey, **_seen())
+    except Conflict as conflict:
+        return _look_again(conflict)
     wake("deliver")
     flash(f"Released {counted(count, 'survey')}: they leave as fast as your channels allow.")
     return _to_list()
@@ -107,18 +111,31 @@ def release_held(survey: str) -> Any:
 @pages.get("/queue/held/<string:survey>/cancel")
 @guard.needs("editor")
 def cancelling_held(survey: str) -> Any:
-    """Ask whether all that is held of a survey is to be cancelled."""
+    """Ask whether what is held of a survey is to be cancelled."""
     return _cancelling(survey)
 
 
 @pages.post("/queue/held/<string:survey>/cancel")
 @guard.needs("editor")
 def cancel_held(survey: str) -> Any:
-    """Cancel all that is held of a survey, once its name was typed."""
+    """Cancel what was seen to be held of a survey, once its name was typed."""
     if request.form.get("confirm", "").strip() != survey:
         return _cancelling(survey, problem=f"Type {survey}, the name of the survey.", status=422)
-    count = queueing.cancel(hub(), survey)
+    try:
+        count = queueing.cancel(hub(), survey, **_seen())
+    except Conflict as conflict:
+        return _look_again(conflict)
     flash(f"Cancelled {counted(count, 'survey')}: none of them is sent.")
+    return _to_list()
+
+
+def _seen() -> dict[str, Any]:
+    """Return which of the held ones somebody saw when they pressed the button."""
+    return {"up_to": queries.text("up_to"), "at_most": request.args.get("at_most", type=int)}
+
+
+def _look_again(conflict: Conflict) -> Any:
+    flash(f"{conflict.problems[0]}.", "attention")
     return _to_list()
 
 
