@@ -28,7 +28,7 @@ def relative(moment: datetime, now: datetime) -> str:
 
 def exactly(moment: datetime) -> str:
     """Return a moment with its day and minute."""
-    return moment.strftime("%-d %B %Y, %H:%M UTC")
+    return moment.astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC")
 
 
 def typed(name: str, text: str) -> datetime | None:
