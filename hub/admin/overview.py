@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select
 
+from hub.admin import weekly
 from hub.admin.ahead import brakes
 from hub.admin.connections import Health, troubles_of
 from hub.admin.health import address_warning, gaps, readiness
@@ -31,7 +32,7 @@ class SurveyRow:
 class Hint:
     """What needs attention: with the command that helps, or what it is about.
 
-    That is a role with a name, `notices` with a listener's, or `queue`.
+    That is a role with a name, `notices` with a listener's, `queue` or `report`.
     """
 
     sentence: str
@@ -88,6 +89,8 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
     for name, things in untold(hub).items():
         sentence = f"The listener {name} could not be told of {counted(things, 'thing')}."
         yield Hint(sentence=sentence, about="notices", name=name)
+    for sentence in weekly.troubles(hub):
+        yield Hint(sentence=sentence, about="report")
     warning = address_warning(hub)
     if warning:
         yield Hint(sentence=f"{warning}.")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from rq import get_current_job
 
-from hub.admin import weekly
+from hub.admin import weekly_sending
 from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent
@@ -110,10 +110,11 @@ def _notify(hub: Hub) -> list[str]:
 
 
 def _report(hub: Hub) -> list[str]:
-    count = weekly.send_due(hub)
+    started = time.monotonic()
+    count = weekly_sending.send_due(hub, until=started + BOX_S)
     if count:
         log.info("Sent %s", counted(count, "weekly report"))
-    return []
+    return ["report"] if time.monotonic() - started >= BOX_S else []
 
 
 def _sweep(hub: Hub) -> list[str]:

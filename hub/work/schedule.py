@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.admin import weekly
+from hub.admin import weekly_sending
 from hub.pipeline import count, notify, remind, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
@@ -125,7 +125,7 @@ def due_jobs(hub: Hub) -> list[str]:
             names.append("sync")
         if notify.is_due(hub, connection):
             names.append("notify")
-        if weekly.is_due(hub, connection):
+        if weekly_sending.is_due(hub, connection):
             names.append("report")
     return names
 
