@@ -104,6 +104,8 @@ def due_jobs(hub: Hub) -> list[str]:
     with hub.store.read() as connection:
         if _has_to_sweep(connection, now):
             names.append("sweep")
+        if forgettings.is_any_due(connection, now):
+            names.append("forget")
         turns = turns_to_see(connection, configuration, now)
         sending = [
             survey.id
@@ -139,7 +141,6 @@ def background_jobs(hub: Hub) -> list[str]:
 def _has_to_sweep(connection: Connection, now: datetime) -> bool:
     return (
         leases.has_expired_leases(connection, now)
-        or forgettings.is_any_due(connection, now)
         or sessions.is_any_over(connection, now)
         or notices.is_any_old(connection, now)
     )
