@@ -1,4 +1,4 @@
-"""Answers of before scores were counted, counted by their language, too.
+"""Answers of before scores were counted, counted by their language, too; when a person had a notice told again.
 
 Revision ID: 0014
 Revises: 0013
@@ -6,7 +6,10 @@ Revises: 0013
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import context, op
+
+from hub.store.types import Instant
 
 revision = "0014"
 down_revision = "0013"
@@ -17,6 +20,7 @@ depends_on = None
 def upgrade() -> None:
     if "hub" not in context.config.attributes["parts"]:
         return
+    op.add_column("notice", sa.Column("again_at", Instant(), nullable=True))
     dialect = op.get_bind().dialect.name
     if dialect == "postgresql":
         # A hub of before that still takes answers counts each of them as a whole before this, or behind it.
