@@ -24,7 +24,7 @@ from hub.store import holds, tables
 from hub.store.configuration import Role
 from hub.store.report_mails import depart
 from hub.work import schedule
-from tests.clock import NOW, days
+from tests.clock import NOW, days, seconds
 from tests.console.answers import give
 from tests.console.opened import opened, readable
 from tests.lab import SETUP, Lab, identify
@@ -148,6 +148,20 @@ def test_report_that_was_given_up_says_so(weekly_lab):
     assert weekly.troubles(weekly_lab.hub) == []
 
 
+def test_report_that_no_worker_was_there_for_says_so(weekly_lab):
+    missed = ["The weekly report of 16 March was not sent: no worker was there within a day of its time."]
+    weekly_lab.clock.advance(days(1) - seconds(1))
+    assert weekly.troubles(weekly_lab.hub) == []
+    weekly_lab.clock.advance(seconds(1))
+    assert weekly.troubles(weekly_lab.hub) == missed
+    weekly.put(weekly_lab.hub, {**TO, "weekday": "sunday"})
+    assert weekly.troubles(weekly_lab.hub) == []
+    weekly_lab.clock.moment = MONDAY + days(6)
+    assert send_due(weekly_lab) == 2
+    weekly_lab.clock.advance(days(3))
+    assert weekly.troubles(weekly_lab.hub) == []
+
+
 def test_report_that_is_switched_off_while_it_waits_waits_no_more(weekly_lab):
     weekly_lab.office.behaviour["relay"] = lambda message, depart: NotSent(why="busy")
     send_due(weekly_lab)
@@ -194,13 +208,16 @@ def test_report_whose_channel_is_gone_says_so(spare_lab):
 
 
 def test_slow_mail_system_makes_the_report_go_on_later(weekly_lab):
-    def take_a_moment(message: Any, depart: Any) -> Any:
-        time.sleep(0.1)
+    until = time.monotonic() + 2
+
+    def take_until_then(message: Any, depart: Any) -> Any:
+        while time.monotonic() <= until:
+            time.sleep(0.05)
         depart()
         return Sent()
 
-    weekly_lab.office.behaviour["relay"] = take_a_moment
-    assert weekly_sending.send_due(weekly_lab.hub, until=time.monotonic() + 0.05) == 1
+    weekly_lab.office.behaviour["relay"] = take_until_then
+    assert weekly_sending.send_due(weekly_lab.hub, until=until) == 1
     assert "report" in schedule.due_jobs(weekly_lab.hub)
     assert send_due(weekly_lab) == 1
 

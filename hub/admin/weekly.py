@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -103,7 +103,7 @@ def report_settings(hub: Hub) -> SeenReport:
             settings=settings,
             next_at=_next_slot(connection, settings, hub.now()) if can_go else None,
             last=last,
-            troubles=_troubles(hub, settings, last),
+            troubles=[*_troubles(hub, settings, last), *_missed(connection, stored, hub.now(), last)],
         )
 
 
@@ -216,6 +216,19 @@ def _troubles(hub: Hub, settings: Mapping[str, Any], last: Sequence[SeenMail]) -
         who = "1 address" if len(lost) == 1 else f"{len(lost)} addresses"
         found.append(f"{what} could not be sent to {who} within a day, and was given up{why}.")
     return found
+
+
+def _missed(
+    connection: Connection, stored: Mapping[str, Any], now: datetime, last: Sequence[SeenMail]
+) -> Iterator[str]:
+    """Yield a sentence where nobody ever began to send the newest report."""
+    if not stored or not stored["enabled"]:
+        return
+    slot = _slot(stored, now)
+    is_over = now - slot >= CATCH_UP and slot >= datetime.fromisoformat(stored["since"])
+    is_begun = bool(last) and last[0].slot >= slot
+    if is_over and not is_begun and _without_it(connection, slot, stored["recipients"]):
+        yield f"The weekly report of {slot:%-d %B} was not sent: no worker was there within a day of its time."
 
 
 def _is_without_channel(hub: Hub, settings: Mapping[str, Any]) -> bool:
