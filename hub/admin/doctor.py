@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
+from hub.admin import weekly
 from hub.admin.health import address_warning, gaps
 from hub.admin.restore import held
 from hub.admin.words import counted
@@ -230,6 +231,7 @@ def _notes(hub: Hub, configuration: Configuration) -> list[Finding]:
     for survey in configuration.surveys.values():
         notes += [(f"surveys.{survey.name}", f"is on, but {gap}") for gap in gaps(survey.connections) if survey.enabled]
     notes += [("plugin", problem) for problem in hub.registry.plugins.problems]
+    notes += [("the weekly report", sentence.rstrip(".")) for sentence in weekly.troubles(hub)]
     warning = address_warning(hub)
     notes += [("the public address", warning)] if warning else []
     sentence = held(hub)

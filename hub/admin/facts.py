@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub.domain.reasons import Reason
@@ -49,7 +49,7 @@ def in_words(pieces: Sequence[Piece]) -> str:
 
 def day_and_time(moment: datetime) -> str:
     """Return a moment as people read it."""
-    return moment.strftime("%-d %b %Y, %H:%M UTC")
+    return moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
 
 
 def _as_sentence(parts: Sequence[Sequence[Piece]]) -> list[Piece]:

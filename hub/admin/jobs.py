@@ -35,6 +35,7 @@ WORDS: Mapping[str, str] = {
     "deliver": "Sending mails",
     "sync": "Pushing answers to targets",
     "sweep": "Putting back what lost workers had in hand",
+    "forget": "Having connections forget who was erased",
     "count": "Counting who was asked and who answered",
 }
 """What each job of the hub does."""

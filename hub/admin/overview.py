@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select
 
+from hub.admin import weekly
 from hub.admin.ahead import brakes, in_doubt
 from hub.admin.connections import Health, troubles_of
 from hub.admin.health import address_warning, gaps, readiness
@@ -31,7 +32,7 @@ class SurveyRow:
 class Hint:
     """What needs attention: with the command that helps, or what it is about.
 
-    That is a role with a name, `notices` with a listener's, or `queue`.
+    That is a role with a name, `notices` with a listener's, `queue` or `report`.
     """
 
     sentence: str
@@ -92,6 +93,8 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
     for name, things in untold(hub).items():
         sentence = f"{counted(things, 'notice')} did not reach the listener {name}."
         yield Hint(sentence=sentence, about="notices", name=name)
+    for sentence in weekly.troubles(hub):
+        yield Hint(sentence=sentence, about="report")
     warning = address_warning(hub)
     if warning:
         yield Hint(sentence=f"{warning}.")
