@@ -26,7 +26,7 @@ from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
-from hub.store import changes, tables, tallies, worlds
+from hub.store import changes, holds, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
 from hub.store.sql import insert_many, is_among, look_up
 from hub.store.tallies import Tally
@@ -241,6 +241,8 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
+    if arrived := _arrived(prepared):
+        holds.doubt(connection, arrived, prepared.now)
     tallies.add(connection, prepared.counts)
     for survey_id, held in prepared.braked.items():
         news.tell_of_brake(connection, prepared.configuration, survey_id, held, prepared.now)
@@ -248,6 +250,17 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
     failpoint("decide.before_commit")
     return bool(prepared.deleted)
+
+
+def _arrived(prepared: Prepared) -> dict[str, datetime]:
+    """Return when the first event about each invitation came."""
+    of_events = {row["id"]: row["arrived_at"] for row in prepared.events}
+    arrived: dict[str, datetime] = {}
+    for row in prepared.decisions:
+        if row["invitation_id"] is not None:
+            at = of_events[row["event_id"]]
+            arrived[row["invitation_id"]] = min(at, arrived.get(row["invitation_id"], at))
+    return arrived
 
 
 def delete_marked(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
