@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
@@ -237,7 +237,7 @@ def _tallies(ruling: Ruling) -> list[Tally]:
 
 def _write(connection: Connection, prepared: Prepared) -> bool:
     """Write a decided chunk down; return whether anybody was erased by it."""
-    delete_marked(connection, prepared.marked)
+    _delete(connection, prepared.marked)
     changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
@@ -263,8 +263,13 @@ def _arrived(prepared: Prepared) -> dict[str, datetime]:
     return arrived
 
 
-def delete_marked(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
-    """Delete events that were written down as poison beforehand."""
+def take_back(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
+    """Make events that were written down as poison, by source and messageId, ones that were never decided on."""
+    lock_until_commit(connection, "decide")
+    tallies.add(connection, {_POISON: -_delete(connection, marked)})
+
+
+def _delete(connection: Connection, events: Iterable[tuple[str, str]]) -> int:
     table = tables.event
-    for source_id, message_id in marked:
-        connection.execute(delete(table).where(table.c.source_id == source_id, table.c.message_id == message_id))
+    keys = (and_(table.c.source_id == source_id, table.c.message_id == message_id) for source_id, message_id in events)
+    return sum(connection.execute(delete(table).where(key)).rowcount for key in keys)
