@@ -82,6 +82,8 @@ class _Run:
         self._is_over = False
         """The channel had its time: what its threads do from now on changes nothing."""
         self._paused: ChannelPaused | None = None
+        with hub.store.read() as connection:
+            self._failures = pauses.failures_of(connection, channel_id)
         self._worked = False
         self._faults = 0
         """Messages in a row that it failed or left in doubt."""
@@ -255,7 +257,7 @@ class _Run:
     def _too_many_faults(self, connection: Connection) -> ChannelPaused | None:
         """Count what failed since the channel last worked, also in other runs and processes."""
         if self._worked:
-            pauses.resume(connection, self._channel_id)
+            pauses.resume(connection, self._channel_id, up_to=self._failures)
         if not self._faults:
             return None
         faults = pauses.count_faults(connection, self._channel_id, self._faults)
