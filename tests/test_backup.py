@@ -469,6 +469,29 @@ def test_the_hold_makes_no_invitation_late(lab: Lab, move: Restored) -> None:
     assert restored.deliver() == 1
 
 
+@pytest.mark.parametrize(("late_min", "state"), [(50, "sent"), (90, "cancelled")])
+@pytest.mark.parametrize("is_on_first", [True, False])
+def test_a_survey_that_was_off_during_the_hold_is_late_by_the_time_after_both(
+    lab: Lab, move: Restored, is_on_first: bool, late_min: int, state: str
+) -> None:
+    lab.set(send_grace_hours=1)
+    lab.decide(identify())
+    restored = move()
+    restored.clock.advance(60 * MINUTE)
+    restored.set(send_grace_hours=1, enabled=False)
+    restored.clock.advance(60 * MINUTE)
+    if is_on_first:
+        restored.set(send_grace_hours=1)
+    restored.clock.advance(60 * MINUTE)
+    resume(restored.hub, NOW - MINUTE)
+    if not is_on_first:
+        restored.clock.advance(60 * MINUTE)
+        restored.set(send_grace_hours=1)
+    restored.clock.advance(late_min * MINUTE)
+    restored.deliver()
+    assert restored.states() == [state]
+
+
 def test_a_backup_of_a_hub_on_hold_knows_no_more_than_that_hub(
     lab: Lab, move: Restored, elsewhere: Callable[[], Settings], tmp_path: Path
 ) -> None:
