@@ -498,13 +498,17 @@ def test_a_backup_of_a_hub_on_hold_knows_no_more_than_that_hub(
     lab.decide(identify())
     second = move()
     second.clock.advance(days(1))
+    second.receive(identify("u2"))
+    second.clock.advance(MINUTE)
     backup(second.hub.settings, tmp_path / "second", now=second.clock)
     settings = elsewhere()
     restore(settings, tmp_path / "second", now=second.clock)
     third = open_lab(str(settings.database_url), settings.data_dir)
     third.clock.moment = second.clock()
+    third.decide()
     assert "the backup of 2026-03-11 09:30 UTC" in (held(third.hub) or "")
-    assert resume(third.hub, NOW + seconds(1)) == 1
+    assert may_have_left(third.hub, NOW - seconds(1)) == 0
+    assert resume(third.hub, third.clock()) == 2
     third.hub.close()
 
 

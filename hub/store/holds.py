@@ -30,12 +30,10 @@ class Hold:
 
     backup_made_at: datetime
     restored_at: datetime
+    came_until: datetime
+    """Events that arrived earlier came with the backup: the hub before had them, too."""
     stopped_at: datetime | None = None
     """When the hub that was backed up stopped; None while nobody said."""
-
-    def was_in_backup(self, arrived_at: datetime) -> bool:
-        """Return whether an event came with the backup, of which the hub before had it too."""
-        return arrived_at < max(self.backup_made_at, self.restored_at)
 
 
 def current(connection: Connection) -> Hold | None:
@@ -44,8 +42,9 @@ def current(connection: Connection) -> Hold | None:
     return None if stored is None else _hold(stored)
 
 
-def _hold(stored: Mapping[str, str]) -> Hold:
-    return Hold(**{name: datetime.fromisoformat(moment) for name, moment in stored.items()})
+def _hold(stored: Mapping[str, str | None]) -> Hold:
+    moments = {name: datetime.fromisoformat(moment) for name, moment in stored.items() if moment is not None}
+    return Hold(**{"came_until": moments["restored_at"], **moments})
 
 
 def begin(connection: Connection, *, backup_made_at: datetime, now: datetime) -> None:
@@ -54,8 +53,9 @@ def begin(connection: Connection, *, backup_made_at: datetime, now: datetime) ->
     Otherwise a waiting invitation has none. The moment is kept because the due time may still move. Where the hub
     that was backed up was itself on hold, what it did not know is not known here either.
     """
-    if current(connection) is None:
-        write_setting(connection, _NAME, {"backup_made_at": backup_made_at, "restored_at": now})
+    came_until = max(backup_made_at, now)
+    hold = current(connection) or Hold(backup_made_at=backup_made_at, restored_at=now, came_until=came_until)
+    write_setting(connection, _NAME, asdict(replace(hold, came_until=came_until)))
     waiting = update(invitation).where(invitation.c.state.in_(_MARKED), invitation.c.sent_at.is_(None))
     left_at = _next_attempt_or(backup_made_at, after=backup_made_at)
     connection.execute(waiting.values(sent_at=left_at, revision=invitation.c.revision + 1))
@@ -74,7 +74,7 @@ def doubt(connection: Connection, arrived: Mapping[str, datetime], now: datetime
     """
     stored = connection.execute(select(setting).where(setting.c.name.in_((_NAME, _ENDED))))
     for hold in _holds({row.name: row.value for row in stored}):
-        ids = [id for id, arrived_at in arrived.items() if hold.was_in_backup(arrived_at)]
+        ids = [id for id, arrived_at in arrived.items() if arrived_at < hold.came_until]
         if ids:
             _doubt(connection, ids, hold, now)
 
