@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from redis import Redis
@@ -22,12 +23,15 @@ from rq.worker import worker_classes
 
 from hub.containment import Note, note_down, share_notes
 from hub.pipeline.hub import Hub
+from hub.plugin import Sent
+from hub.store import tables
 from hub.store.configuration import Role
 from hub.wake import JOB_FUNCTION, JOB_TIMEOUT_S, QUEUE
 from hub.work import jobs
 from hub.work.alarm import Alarm, OutOfTime
 from hub.work.worker import HubJob, HubWorker
 from tests.configured import configured_hub
+from tests.lab import identify
 
 AT_WORK = """
 import sys
@@ -82,6 +86,26 @@ def test_job_that_takes_too_long_is_ended_and_nothing_takes_that_for_an_error_of
 def test_other_alarms_are_as_rq_knows_them():
     with pytest.raises(HorseMonitorTimeoutException), Alarm(1, HorseMonitorTimeoutException):
         time.sleep(60)
+
+
+@pytest.mark.parametrize(("departs", "state"), [(False, "queued"), (True, "unknown")])
+def test_job_that_is_out_of_time_accuses_no_channel(lab, departs, state):
+    goes_on = Event()
+
+    def send(message, point_of_no_return):
+        if departs:
+            point_of_no_return()
+        goes_on.wait(60)
+        return Sent()
+
+    lab.office.behaviour["relay"] = send
+    lab.decide(identify())
+    with pytest.raises(OutOfTime), Alarm(1, JobTimeoutException):
+        lab.deliver()
+    goes_on.set()
+    assert lab.states() == [state]
+    [relay] = lab.rows(tables.connection_state) or [None]
+    assert relay is None or (relay.faults, relay.failures, relay.paused_until) == (0, 0, None)
 
 
 class Slow(HubWorker):
