@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ CHECKED_WITHIN_S = 60.0
 DONE_WITHIN_S = 60.0
 """A `push`, and the sending of the last message that a channel was given: shorter than the lease of a claim."""
 
+_LATE_S = 0.5
+"""Waiting so much longer than asked means that the process was stopped, or its machine."""
+_CAUGHT_UP_WITHIN_S = 2.0
+
 
 class Hung(Exception):
     """A method of a plugin did not come back in time, and was left behind."""
@@ -47,7 +52,7 @@ def contained(call: Callable[[], T], *, of: str, doing: str, within_s: float, cl
     try:
         with _noting(Note(of=of, doing=doing, claim=claim)):
             _hand().put((copy_context(), call, answer))
-            wait([answer], within_s)
+            _wait(answer, within_s)
     finally:
         if not answer.done():
             _hands.hand = None
@@ -59,6 +64,14 @@ def contained(call: Callable[[], T], *, of: str, doing: str, within_s: float, cl
         raise
     except BaseException as error:
         raise Escaped(f"its plugin raised {type(error).__name__} in {doing}") from error
+
+
+def _wait(answer: Future[Any], within_s: float) -> None:
+    """Wait for an answer, a moment more where this process stood still: the answer may be there, and not read yet."""
+    until = time.monotonic() + within_s
+    wait([answer], within_s)
+    if time.monotonic() > until + _LATE_S:
+        wait([answer], _CAUGHT_UP_WITHIN_S)
 
 
 # The thread beside

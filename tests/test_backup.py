@@ -24,13 +24,15 @@ from hub.admin.restore import held, may_have_left, restore, resume
 from hub.cli import main
 from hub.cli.up import only_one
 from hub.config import ConfigError, Settings, load_settings
-from hub.store import dumps, intake, migrate, tables
+from hub.domain.world import BRAKE_MINIMUM
+from hub.store import dumps, intake, migrate, pauses, tables
+from hub.store.configuration import Role
 from hub.store.engine import Store
 from hub.work.schedule import due_jobs
 from tests import servers
 from tests.clock import NOW, days, seconds
 from tests.configured import TOML
-from tests.lab import SETUP, Lab, identify, open_lab, settings_for
+from tests.lab import SETUP, Lab, identify, open_lab, settings_for, survey_lines
 
 MINUTE = timedelta(minutes=1)
 Restored = Callable[[], Lab]
@@ -357,6 +359,82 @@ def test_what_was_scheduled_during_the_hold_is_sent(lab: Lab, move: Restored) ->
     assert restored.deliver() == 1
 
 
+@pytest.mark.parametrize("is_resumed_first", [False, True])
+@pytest.mark.parametrize(("due_after", "stopped_after", "left"), [(0, 30, True), (0, -5, False), (90, 30, False)])
+def test_who_waited_undecided_in_a_backup_may_have_been_mailed_too(
+    lab: Lab, move: Restored, is_resumed_first: bool, due_after: int, stopped_after: int, left: bool
+) -> None:
+    lab.set(min_delay_days=3)
+    lab.receive(due_in(due_after * MINUTE, "u1"))
+    lab.clock.advance(seconds(1))
+    restored = move()
+    restored.clock.advance(20 * MINUTE)
+    if not is_resumed_first:
+        restored.decide()
+    restored.clock.advance(40 * MINUTE)
+    unknown = resume(restored.hub, NOW + stopped_after * MINUTE)
+    restored.decide()
+    assert unknown == (left and not is_resumed_first)
+    assert restored.states() == ["unknown" if left else "scheduled"]
+    restored.clock.advance(40 * MINUTE)
+    assert restored.deliver() == (not left)
+
+
+def test_what_the_brake_stops_of_those_who_waited_undecided_may_have_left_too(lab: Lab, move: Restored) -> None:
+    lab.set(surge_brake=True)
+    lab.receive(*[identify(f"u{number}") for number in range(BRAKE_MINIMUM + 1)])
+    lab.clock.advance(seconds(1))
+    restored = move()
+    restored.decide()
+    restored.clock.advance(days(1))
+    assert "held" in restored.states()
+    assert resume(restored.hub, NOW + MINUTE) == BRAKE_MINIMUM + 1
+
+
+@pytest.mark.parametrize("is_resumed_first", [False, True])
+def test_who_is_scheduled_anew_before_their_undecided_event_is_read_may_have_left(
+    lab: Lab, move: Restored, is_resumed_first: bool
+) -> None:
+    two_sources = SETUP.replace('["product"]', '["product", "shop"]') + '[sources.shop]\nkind = "fake"\n'
+    lab.configure(two_sources.replace('targets = ["crm"]\n', f'targets = ["crm"]\n{survey_lines(min_delay_days=3)}'))
+    lab.receive(due_in(MINUTE, "u1"), source="shop")
+    shop = lab.id_of(Role.SOURCE, "shop")
+    lab.clock.advance(seconds(1))
+    restored = move()
+    with restored.hub.store.write() as connection:
+        pauses.pause(connection, shop, why="it hangs", after_s=3_600, now=restored.clock())
+    restored.decide(due_in(2 * MINUTE, "u1"))
+    restored.clock.advance(timedelta(hours=2))
+    if is_resumed_first:
+        assert resume(restored.hub, NOW + timedelta(hours=1)) == 0
+        restored.decide()
+    else:
+        restored.decide()
+        assert resume(restored.hub, NOW + timedelta(hours=1)) == 1
+    assert restored.reasons() == ["scheduled", "already_scheduled"]
+    assert restored.states() == ["unknown"]
+    assert restored.deliver() == 0
+
+
+def test_each_restore_is_remembered(
+    lab: Lab, move: Restored, elsewhere: Callable[[], Settings], tmp_path: Path
+) -> None:
+    lab.receive(identify())
+    lab.clock.advance(seconds(1))
+    second = move()
+    second.clock.advance(days(1))
+    resume(second.hub, NOW + MINUTE)
+    backup(second.hub.settings, tmp_path / "second", now=second.clock)
+    settings = elsewhere()
+    restore(settings, tmp_path / "second", now=second.clock)
+    third = open_lab(str(settings.database_url), settings.data_dir)
+    third.clock.moment = second.clock() + days(1)
+    resume(third.hub, second.clock() - MINUTE)
+    third.decide()
+    assert third.states() == ["unknown"]
+    third.hub.close()
+
+
 @pytest.mark.parametrize("state", ["scheduled", "queued", "claimed", "sending"])
 @pytest.mark.parametrize("is_swept", [True, False])
 def test_what_was_in_hand_when_the_backup_was_made_is_never_sent_again(
@@ -391,19 +469,46 @@ def test_the_hold_makes_no_invitation_late(lab: Lab, move: Restored) -> None:
     assert restored.deliver() == 1
 
 
+@pytest.mark.parametrize(("late_min", "state"), [(50, "sent"), (90, "cancelled")])
+@pytest.mark.parametrize("is_on_first", [True, False])
+def test_a_survey_that_was_off_during_the_hold_is_late_by_the_time_after_both(
+    lab: Lab, move: Restored, is_on_first: bool, late_min: int, state: str
+) -> None:
+    lab.set(send_grace_hours=1)
+    lab.decide(identify())
+    restored = move()
+    restored.clock.advance(60 * MINUTE)
+    restored.set(send_grace_hours=1, enabled=False)
+    restored.clock.advance(60 * MINUTE)
+    if is_on_first:
+        restored.set(send_grace_hours=1)
+    restored.clock.advance(60 * MINUTE)
+    resume(restored.hub, NOW - MINUTE)
+    if not is_on_first:
+        restored.clock.advance(60 * MINUTE)
+        restored.set(send_grace_hours=1)
+    restored.clock.advance(late_min * MINUTE)
+    restored.deliver()
+    assert restored.states() == [state]
+
+
 def test_a_backup_of_a_hub_on_hold_knows_no_more_than_that_hub(
     lab: Lab, move: Restored, elsewhere: Callable[[], Settings], tmp_path: Path
 ) -> None:
     lab.decide(identify())
     second = move()
     second.clock.advance(days(1))
+    second.receive(identify("u2"))
+    second.clock.advance(MINUTE)
     backup(second.hub.settings, tmp_path / "second", now=second.clock)
     settings = elsewhere()
     restore(settings, tmp_path / "second", now=second.clock)
     third = open_lab(str(settings.database_url), settings.data_dir)
     third.clock.moment = second.clock()
+    third.decide()
     assert "the backup of 2026-03-11 09:30 UTC" in (held(third.hub) or "")
-    assert resume(third.hub, NOW + seconds(1)) == 1
+    assert may_have_left(third.hub, NOW - seconds(1)) == 0
+    assert resume(third.hub, third.clock()) == 2
     third.hub.close()
 
 

@@ -231,7 +231,7 @@ def test_report_quotes_comments_that_lie_before_many_answers_without_any(lab):
 def test_page_says_the_next_moment_in_utc(lab):
     weekly.put(lab.hub, {**TO, "hour": 9, "timezone": "America/New_York"})
     for page in opened(lab.hub):
-        assert "The next one goes out 16 March 2026, 13:00 UTC" in page.text("/settings/report")
+        assert "The next one goes out 16 Mar 2026, 13:00 UTC" in page.text("/settings/report")
 
 
 def test_report_goes_out_at_its_local_hour(lab):

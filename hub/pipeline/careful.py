@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.domain.reasons import Reason
-from hub.pipeline.decisions import decide_together, delete_marked, known_messages, may_be_an_event
+from hub.pipeline.decisions import decide_together, known_messages, may_be_an_event, take_back
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import MAX_DEATHS, ReadEvent, read_one_by_one
 from hub.registry import Configuration
 from hub.store import intake
+from hub.store.engine import patiently
 from hub.store.intake import AcceptedBody
 
 log = logging.getLogger(__name__)
@@ -65,5 +66,6 @@ def _decide_marked(hub: Hub, configuration: Configuration, event: ReadEvent) -> 
 
 
 def _unmark(hub: Hub, event: ReadEvent) -> None:
-    with contextlib.suppress(SQLAlchemyError), hub.store.write() as connection:
-        delete_marked(connection, {(event.source_id, event.message_id)})
+    mark = {(event.source_id, event.message_id)}
+    with contextlib.suppress(SQLAlchemyError):  # the database may be what is away, and back in a moment
+        patiently(lambda: hub.store.transact(lambda connection: take_back(connection, mark)))

@@ -42,14 +42,14 @@ def claim(hub: Hub, configuration: Configuration, *, size: int, name: str) -> Ba
     A time is how long it takes until a channel's rate lets the next message go. `name` is what it is claimed under;
     no two batches may have the same.
     """
-    now = hub.now()
 
     def prepare(connection: Connection) -> _Checked:
-        return _check_due(connection, configuration, now, size=size, name=name)
+        return _check_due(connection, configuration, hub.now(), size=size, name=name)
 
     def write(connection: Connection, checked: _Checked) -> Batch | timedelta | None:
         if not checked.verdicts:
             return checked.wait
+        now = hub.now()  # the claim lasts from here on: many checks take their time
         claimed = _settle(connection, checked.verdicts, now)
         checked.turns.record(connection, now)
         return Batch(claimed=claimed, people=checked.people)
@@ -93,7 +93,7 @@ def _check_due(
             rows += claims.due(connection, survey.id, now, room)
         else:
             waits.append(turns.wait(ways))
-    world = worlds.new_world(connection, check_address, now)
+    world = worlds.new_world(connection, check_address, now, due=[row.id for row in rows])
     worlds.load(connection, world, ids={row.person_id for row in rows}, surveys=configuration.rules, now=now)
     reminders.load_first_mails(connection, world, {row.reminder_of for row in rows if row.reminder_of is not None})
     people = {person.id: person for person in world.people.values()}

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from hub.domain.echo import SYNC_TRAITS, brings_only_sync_traits
@@ -26,7 +26,7 @@ from hub.pipeline.forget import who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
-from hub.store import changes, tables, tallies, worlds
+from hub.store import changes, holds, tables, tallies, worlds
 from hub.store.engine import Stale, lock_until_commit
 from hub.store.sql import insert_many, is_among, look_up
 from hub.store.tallies import Tally
@@ -235,10 +235,12 @@ def _tallies(ruling: Ruling) -> list[Tally]:
 
 def _write(connection: Connection, prepared: Prepared) -> None:
     """Write a decided chunk down."""
-    delete_marked(connection, prepared.marked)
+    _delete(connection, prepared.marked)
     changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
     insert_many(connection, tables.decision, prepared.decisions)
+    if arrived := _arrived(prepared):
+        holds.doubt(connection, arrived, prepared.now)
     tallies.add(connection, prepared.counts)
     for survey_id, held in prepared.braked.items():
         news.tell_of_brake(connection, prepared.configuration, survey_id, held, prepared.now)
@@ -247,8 +249,24 @@ def _write(connection: Connection, prepared: Prepared) -> None:
     failpoint("decide.before_commit")
 
 
-def delete_marked(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
-    """Delete events that were written down as poison beforehand."""
+def _arrived(prepared: Prepared) -> dict[str, datetime]:
+    """Return when the first event about each invitation came."""
+    of_events = {row["id"]: row["arrived_at"] for row in prepared.events}
+    arrived: dict[str, datetime] = {}
+    for row in prepared.decisions:
+        if row["invitation_id"] is not None:
+            at = of_events[row["event_id"]]
+            arrived[row["invitation_id"]] = min(at, arrived.get(row["invitation_id"], at))
+    return arrived
+
+
+def take_back(connection: Connection, marked: Collection[tuple[str, str]]) -> None:
+    """Make events that were written down as poison, by source and messageId, ones that were never decided on."""
+    lock_until_commit(connection, "decide")
+    tallies.add(connection, {_POISON: -_delete(connection, marked)})
+
+
+def _delete(connection: Connection, events: Iterable[tuple[str, str]]) -> int:
     table = tables.event
-    for source_id, message_id in marked:
-        connection.execute(delete(table).where(table.c.source_id == source_id, table.c.message_id == message_id))
+    keys = (and_(table.c.source_id == source_id, table.c.message_id == message_id) for source_id, message_id in events)
+    return sum(connection.execute(delete(table).where(key)).rowcount for key in keys)

@@ -81,7 +81,11 @@ class _Run:
         self._ending = threading.Lock()
         self._is_over = False
         """The channel had its time: what its threads do from now on changes nothing."""
+        self._is_cut_short = False
+        """The job ended, for no fault of the channel's."""
         self._paused: ChannelPaused | None = None
+        with hub.store.read() as connection:
+            self._failures = pauses.failures_of(connection, channel_id)
         self._worked = False
         self._faults = 0
         """Messages in a row that it failed or left in doubt."""
@@ -106,6 +110,9 @@ class _Run:
         except Exception as error:
             log.exception("Channel %s failed", self._channel.name)
             self._paused = ChannelPaused(f"{type(error).__name__}: {error}")
+        except BaseException:
+            self._is_cut_short = True
+            raise
         finally:
             with self._ending:
                 self._is_over = True
@@ -235,7 +242,8 @@ class _Run:
         """Give every message without an outcome the one that its phase tells, and write it all down."""
         for message_id in self._departed - self._concluded:
             self._conclude(message_id, Unknown(why="the channel gave no outcome"))
-        forgotten = self._handed_over - self._departed - self._refused - self._concluded if paused is None else ()
+        is_done = paused is None and not self._is_cut_short
+        forgotten = self._handed_over - self._departed - self._refused - self._concluded if is_done else ()
         for message_id in forgotten:
             self._conclude(message_id, NotSent(why="the channel gave no outcome", channel_fault=True))
         self._journal.close()
@@ -255,8 +263,8 @@ class _Run:
     def _too_many_faults(self, connection: Connection) -> ChannelPaused | None:
         """Count what failed since the channel last worked, also in other runs and processes."""
         if self._worked:
-            pauses.resume(connection, self._channel_id)
-        if not self._faults:
+            pauses.resume(connection, self._channel_id, up_to=self._failures)
+        if not self._faults or self._is_cut_short:
             return None
         faults = pauses.count_faults(connection, self._channel_id, self._faults)
         return _broken(faults, self._last_fault) if faults >= pauses.FAULTS_ALLOWED else None

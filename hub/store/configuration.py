@@ -234,11 +234,28 @@ def _pauses_of(survey: Any, *, enabled: bool, now: datetime) -> dict[str, Any]:
 
 
 def add_pause(connection: Connection, since: datetime, until: datetime) -> None:
-    """Remember of every survey that is on a span in which nothing could be sent: it makes no invitation late."""
+    """Remember of every survey a span in which nothing could be sent: it makes no invitation late.
+
+    Spans in which a survey was off meanwhile become part of it. One that is off now has a span of its own from then on.
+    """
     table = tables.survey
-    for row in connection.execute(select(table.c.id, table.c.pauses).where(table.c.enabled)).all():
-        pauses = [*row.pauses, [since.isoformat(), until.isoformat()]][-_PAUSES_KEPT:]
-        connection.execute(update(table).where(table.c.id == row.id).values(pauses=pauses))
+    columns = (table.c.id, table.c.pauses, table.c.paused_at)
+    for row in connection.execute(select(*columns).where(table.c.retired_at.is_(None))).all():
+        end = min(until, row.paused_at or until)
+        if since < end:
+            pauses = _joined([*row.pauses, [since.isoformat(), end.isoformat()]])[-_PAUSES_KEPT:]
+            connection.execute(update(table).where(table.c.id == row.id).values(pauses=pauses))
+
+
+def _joined(spans: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return spans of time in their order, those that overlap as one."""
+    joined: list[list[datetime]] = []
+    for start, end in sorted([datetime.fromisoformat(moment) for moment in span] for span in spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    return [[moment.isoformat() for moment in span] for span in joined]
 
 
 def switch_survey(connection: Connection, survey_id: str, *, on: bool, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
 from hub.store.engine import Stale
 from hub.store.sql import insert_missing, upsert
@@ -47,8 +47,7 @@ def pause(
 
     The first time it is as long as the provider asked for, if it did.
     """
-    before: int | None = connection.scalar(select(table.c.failures).where(table.c.connection_id == connection_id))
-    failures = (before or 0) + 1
+    failures = failures_of(connection, connection_id) + 1
     asked = timedelta(seconds=asked_s(after_s))
     backoff = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
     until = now + (asked if asked and failures == 1 else max(backoff, asked))
@@ -64,11 +63,15 @@ def begin_trial(connection: Connection, connection_id: str, now: datetime) -> No
         raise Stale
 
 
-def resume(connection: Connection, connection_id: str) -> bool:
-    """Forget failures and pause of a connection; return whether there were any."""
+def resume(connection: Connection, connection_id: str, *, up_to: int | None = None) -> bool:
+    """Forget failures and pause of a connection; return whether there were any.
+
+    One that failed more than `up_to` times in a row is left alone: it did so since.
+    """
     failing = (table.c.connection_id == connection_id) & ((table.c.failures > 0) | (table.c.faults > 0))
+    known = true() if up_to is None else table.c.failures <= up_to
     values = {"failures": 0, "faults": 0, "paused_until": None, "why": None}
-    return connection.execute(update(table).where(failing).values(**values)).rowcount == 1
+    return connection.execute(update(table).where(failing, known).values(**values)).rowcount == 1
 
 
 def count_faults(connection: Connection, connection_id: str, faults: int) -> int:
@@ -77,6 +80,11 @@ def count_faults(connection: Connection, connection_id: str, faults: int) -> int
     mine = table.c.connection_id == connection_id
     statement = update(table).where(mine).values(faults=table.c.faults + faults).returning(table.c.faults)
     return int(connection.execute(statement).scalar_one())
+
+
+def failures_of(connection: Connection, connection_id: str) -> int:
+    """Return how often one connection failed in a row."""
+    return connection.scalar(select(table.c.failures).where(table.c.connection_id == connection_id)) or 0
 
 
 def failures(connection: Connection) -> dict[str, int]:

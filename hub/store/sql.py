@@ -27,7 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 T = TypeVar("T", str, int)
 
 
-def is_among(connection: Connection, column: Column[T], values: Collection[T]) -> ColumnElement[bool]:
+def is_among(connection: Connection, column: ColumnElement[T], values: Collection[T]) -> ColumnElement[bool]:
     """Return the condition that a column holds one of `values`: one parameter, however many there are.
 
     PostgreSQL is not shown how many: it walks an index for each. Of a table that it has not looked at yet it would
@@ -52,7 +52,7 @@ def look_up(
     return [value for value in connection.scalars(select(found).select_from(table)) if value is not None]
 
 
-def _table_of(connection: Connection, column: Column[T], values: Collection[T]) -> TableValuedAlias:
+def _table_of(connection: Connection, column: ColumnElement[T], values: Collection[T]) -> TableValuedAlias:
     if connection.dialect.name == "postgresql":
         return func.unnest(type_coerce(list(values), ARRAY(column.type))).table_valued("value").render_derived()
     return func.json_each(json.dumps(list(values))).table_valued("value")

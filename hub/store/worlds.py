@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Text,
-    and_,
     exists,
     func,
     or_,
@@ -25,6 +24,7 @@ from hub.domain.rules import REFUSAL_COUNTS
 from hub.domain.states import SENT_STATES, WAITING, State
 from hub.domain.traits import Profile, Trait
 from hub.domain.world import Invitation, Person, Survey, World
+from hub.store.ahead import Ahead
 from hub.store.sql import in_states, is_among, look_up
 from hub.store.tables import identity, invitation, person, suppression
 from hub.store.types import ids_for_many
@@ -34,15 +34,18 @@ _COUNTED = sorted(WAITING | SENT_STATES)
 _COUNTED_FOR_BRAKE = sorted((WAITING | SENT_STATES) - {State.HELD})
 
 
-def new_world(connection: Connection, check_address: Any, now: datetime) -> World:
-    """Return an empty world whose counts come from the database when they are asked for."""
+def new_world(connection: Connection, check_address: Any, now: datetime, *, due: Collection[str] = ()) -> World:
+    """Return an empty world whose counts come from the database when they are asked for.
+
+    `due` are the ids of the invitations that are checked once more before they are sent.
+    """
     return World(
         new_id=ids_for_many().__next__,
         check_address=check_address,
         count_day=lambda survey_id, day: _count_day(connection, survey_id, day),
         count_hour=lambda survey_id, hour: _count(connection, survey_id, hour, timedelta(hours=1), _COUNTED_FOR_BRAKE),
         busiest_hour=BusiestHours(connection, now),
-        count_ahead=lambda one: _count_ahead(connection, one),
+        count_ahead=Ahead(connection, due),
     )
 
 
@@ -230,22 +233,6 @@ def _count(connection: Connection, survey_id: str, start: datetime, span: timede
         invitation.c.due_at < start + span,
         invitation.c.state.in_(states),
         invitation.c.reminder_of.is_(None),
-    )
-    return connection.scalar(statement) or 0
-
-
-def _count_ahead(connection: Connection, one: Invitation) -> int:
-    start = one.due_at.replace(hour=0, minute=0, second=0, microsecond=0)
-    is_before = or_(invitation.c.due_at < one.due_at, and_(invitation.c.due_at == one.due_at, invitation.c.id < one.id))
-    departed = invitation.c.state.in_(sorted(SENT_STATES | {State.SENDING}))
-    statement = select(func.count()).where(
-        invitation.c.survey_id == one.survey_id,
-        invitation.c.due_at >= start,
-        invitation.c.due_at < start + timedelta(days=1),
-        invitation.c.id != one.id,
-        invitation.c.state.in_(_COUNTED),
-        invitation.c.reminder_of.is_(None),
-        or_(departed, is_before),
     )
     return connection.scalar(statement) or 0
 

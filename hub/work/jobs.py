@@ -64,7 +64,7 @@ def run(name: str) -> None:
     try:
         for follow_up in JOBS[name](hub):
             wake(follow_up)
-    except Exception:
+    except BaseException:
         wake.rest(name)
         raise
     finally:

@@ -23,8 +23,9 @@ from rq.worker import WorkerStatus
 from hub import stopping
 from hub.config import Settings, load_settings
 from hub.containment import share_notes
-from hub.wake import JOB_FUNCTION, QUEUE
+from hub.wake import JOB_FUNCTION, JOB_TIMEOUT_S, QUEUE
 from hub.work import jobs
+from hub.work.alarm import Alarm
 from hub.work.deaths import report_death
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ PAUSE_S = 2.0
 SAY_AGAIN_S = 600.0
 MONITOR_S = 10
 """How often a worker looks whether a job takes too long."""
+LOOKS_ALLOWED = (JOB_TIMEOUT_S + 60) // MONITOR_S
+"""A job that its alarm did not end is killed a minute later."""
 
 
 def keep_working(redis: Redis, settings: Settings) -> None:
@@ -112,7 +115,9 @@ def is_ours(job: Job) -> bool:
 class HubWorker(Worker):
     """Refuses every job that is not ours before anything of it runs, and takes commands from signals alone."""
 
+    death_penalty_class = Alarm
     max_connection_wait_time = PAUSE_S
+    looks_allowed = LOOKS_ALLOWED
     is_told_to_stop = False
     """Of this process: a signal reaches the worker that came last, which may be gone by then."""
 
@@ -128,7 +133,10 @@ class HubWorker(Worker):
         """Listen to no commands: RQ lets whoever reaches Redis stop a worker, or kill a job while it sends."""
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """Say that a long job is at work; that Redis is away meanwhile ends no job."""
+        """Say that a long job is at work, and kill one that is overdue. That Redis is away meanwhile ends no job."""
+        self._looks_left -= 1
+        if self._looks_left < 0:
+            self.kill_horse()
         with suppress(RedisError):
             super().maintain_heartbeats(job, execution)
 
@@ -165,9 +173,15 @@ class HubWorker(Worker):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
     def monitor_work_horse(self, job: Job, queue: Queue, execution: Execution) -> None:
-        """Wait for a job's end; one that began while we were asked to end is asked as well."""
+        """Wait for a job's end; one that began while we were asked to end is asked as well.
+
+        How long it takes is told by how often we looked. RQ would go by the clock, and kill a job that is well when
+        that is set, or when the machine slept.
+        """
         if self._stop_requested:
             self.handle_warm_shutdown_request()
+        self._looks_left = self.looks_allowed
+        job.timeout = -1
         super().monitor_work_horse(job, queue, execution)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
@@ -198,4 +212,4 @@ class HubWorker(Worker):
         if self._stop_requested:
             return
         log.warning("Job %s ended its process", job.args[0])
-        report_death(jobs.settings(), ret_val)
+        report_death(jobs.settings(), None if self._looks_left < 0 else ret_val)

@@ -8,12 +8,13 @@ import time
 from threading import Timer
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub.admin import queue
 from hub.mail.addresses import check_address
 from hub.pipeline import decide, decisions
-from hub.store import changes, intake, tables, worlds
+from hub.store import changes, intake, tables, tallies, worlds
 from hub.store.configuration import Role
 from hub.store.engine import Stale
 from tests.clock import NOW, days, seconds
@@ -168,8 +169,8 @@ def test_body_in_hand_when_the_database_goes_away_for_a_moment_is_no_death(lab):
     lab.receive(identify())
     with lab.hub.store.write() as connection:
         tables.decision.drop(connection)
-    change(lab, NO_DEATH_IS_TAKEN_BACK)
-    back = Timer(0.5, change, [lab, BACK_AGAIN])
+    change(lab.hub.store.intake, NO_DEATH_IS_TAKEN_BACK)
+    back = Timer(0.5, change, [lab.hub.store.intake, BACK_AGAIN])
     back.start()
     with pytest.raises(Exception, match="decision"):
         decide.drain(lab.hub, until=time.monotonic() + 60)
@@ -190,11 +191,37 @@ NO_DEATH_IS_TAKEN_BACK = {
 BACK_AGAIN = {"sqlite": ["DROP TRIGGER away"], "postgresql": ["DROP TRIGGER away ON body"]}
 
 
-def change(lab, statements):
-    """Change the intake log behind the hub's back."""
-    with lab.hub.store.intake.begin() as connection:
+def change(engine, statements):
+    """Change a database behind the hub's back."""
+    with engine.begin() as connection:
         for statement in statements[connection.dialect.name]:
             connection.exec_driver_sql(statement)
+
+
+def test_event_tried_with_care_when_the_database_goes_away_for_a_moment_is_no_poison(lab):
+    lab.receive(identify())
+    intake.begin_work(lab.hub.store, [1])
+    intake.begin_work(lab.hub.store, [1])
+    change(lab.hub.store.hub, NO_MARK_IS_TAKEN_BACK)
+    back = Timer(0.5, change, [lab.hub.store.hub, MARKS_ARE_TAKEN_BACK])
+    back.start()
+    with pytest.raises(SQLAlchemyError):
+        decide.drain(lab.hub, until=time.monotonic() + 60)
+    back.join()
+    lab.decide()
+    assert lab.events() == {"m1": ("decided", None)}
+    with lab.hub.store.read() as connection:
+        assert tallies.read(connection).get(("event", "rejected", "poison"), 0) == 0
+
+
+NO_MARK_IS_TAKEN_BACK = {
+    "sqlite": ["CREATE TRIGGER away BEFORE DELETE ON event BEGIN INSERT INTO nowhere VALUES (1); END"],
+    "postgresql": [
+        "CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$away$$; END'",
+        "CREATE TRIGGER away BEFORE DELETE ON event FOR EACH ROW EXECUTE FUNCTION away()",
+    ],
+}
+MARKS_ARE_TAKEN_BACK = {"sqlite": ["DROP TRIGGER away"], "postgresql": ["DROP TRIGGER away ON event"]}
 
 
 def test_bodies_of_a_missing_plugin_wait_while_others_go_on(lab):

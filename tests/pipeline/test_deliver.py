@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hub.plugin import ChannelPaused, NotSent, Rejected, Sent, Unknown
-from hub.store import tables
+from hub.store import pauses, tables
 from hub.store.configuration import Role
 from hub.work.schedule import due_jobs
 from tests.clock import NOW, days, seconds
@@ -428,3 +428,29 @@ def test_nobody_is_woken_for_a_channel_at_its_rate(lab):
     assert due_jobs(lab.hub) == []
     lab.clock.advance(timedelta(minutes=6))
     assert due_jobs(lab.hub) == ["deliver"]
+
+
+@pytest.mark.parametrize("failed_before", [False, True])
+def test_pause_that_another_worker_records_meanwhile_outlasts_a_mail_that_worked(scheduled, failed_before):
+    relay = scheduled.id_of(Role.CHANNEL, "relay")
+
+    def pause(asked_s: float) -> None:
+        scheduled.hub.store.transact(
+            lambda connection: pauses.pause(connection, relay, why="slow down", after_s=asked_s, now=scheduled.clock())
+        )
+
+    def send(message, point_of_no_return):
+        point_of_no_return()
+        pause(3_600)
+        return Sent()
+
+    if failed_before:
+        pause(60)
+        scheduled.clock.advance(seconds(61))
+    scheduled.office.behaviour["relay"] = send
+    scheduled.deliver()
+    assert scheduled.states() == ["sent"]
+    with scheduled.hub.store.read() as connection:
+        assert pauses.paused(connection, scheduled.clock() + seconds(3_599)) == {
+            relay: (scheduled.clock() + seconds(3_600), "slow down")
+        }
