@@ -184,7 +184,7 @@ def test_export_is_json_whatever_the_events_held(lab: Lab, visitor: Visitor) -> 
 def test_erasing_asks_for_the_address_first(lab: Lab, visitor: Visitor, ada: str) -> None:
     asked = visitor.get(f"/people/{ada}/erase")
     assert "<code>ada@acme.example</code>" in asked.text
-    assert "channels.relay is asked to forget them" in asked.text
+    assert "channels.relay, targets.crm are asked to forget them" in asked.text
     refused = visitor.post(f"/people/{ada}/erase", confirm="ada")
     assert refused.status_code == 422
     assert "Nobody was erased." in refused.text
