@@ -104,7 +104,9 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 @pytest.mark.parametrize("page", SET_UP_PAGES)
 def test_configuration_examples_apply(page: str) -> None:
-    for block in documents.blocks(documents.read(page), "toml"):
+    examples = documents.blocks(documents.read(page), "toml")
+    assert examples
+    for block in examples:
         wanted = document.read(
             document.parse(block), find_plugins(), environ=ENVIRONMENT, kept=lambda role, name, kind, key: None
         )
