@@ -32,6 +32,7 @@ from hub.testing.listeners import ListenerContract, sample_notice
 from hub.testing.reports import ReportsContract
 from hub.testing.sources import SourceContract
 from hub.testing.targets import TargetContract
+from hub.web.api import openapi
 from hub_webhook import WebhookListener
 from hub_webhook.signatures import make_secret
 from tests import documents
@@ -81,6 +82,16 @@ def leads_somewhere(page: Path, link: str) -> bool:
 def test_the_index_lists_every_page() -> None:
     listed = set(documents.links(documents.read("docs/README.md")))
     assert {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"} <= listed
+
+
+def test_the_table_of_places_names_routes_that_are_there() -> None:
+    rows = documents.table(documents.section(documents.read("docs/README.md"), "## Where you do what"), "what")
+    named = {tuple(route.split(" ")) for row in rows for route in re.findall(r"`([A-Z]+ /[^`]*)`", row[3])}
+    there = {
+        (method.upper(), path.removeprefix("/api/v1")) for path, one in openapi()["paths"].items() for method in one
+    }
+    assert named
+    assert named - there == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
