@@ -105,6 +105,14 @@ def commands_on(text: str) -> Iterator[str]:
     yield from re.findall(r"`(hub [a-z][^`]*)`", documents.prose(text))
 
 
+def test_the_table_of_commands_names_every_command() -> None:
+    page = documents.read("docs/commands.md")
+    rows = documents.table(page, "to")
+    assert sorted(re.findall(r"`(hub [a-z ]+)`", " ".join(row[1] for row in rows))) == sorted(
+        re.findall(r"^## (hub .*)$", page, re.MULTILINE)
+    )
+
+
 # Configuration
 
 
