@@ -18,6 +18,7 @@ import hub.plugin
 from hub import containment
 from hub.__main__ import main
 from hub.admin import document
+from hub.admin.kept import FACTS
 from hub.admin.schemas import OPTIONS
 from hub.cli import reference
 from hub.domain.reasons import SENTENCES
@@ -111,6 +112,11 @@ def test_the_table_of_commands_names_every_command() -> None:
     assert sorted(re.findall(r"`(hub [a-z ]+)`", " ".join(row[1] for row in rows))) == sorted(
         re.findall(r"^## (hub .*)$", page, re.MULTILINE)
     )
+
+
+def test_what_is_kept_is_documented_as_the_console_shows_it() -> None:
+    rows = documents.table(documents.section(documents.read("docs/operating.md"), "## What is kept"), "what")
+    assert [tuple(row) for row in rows] == [(fact.what, fact.how_long, fact.note) for fact in FACTS]
 
 
 # Configuration
