@@ -44,7 +44,6 @@ SHOWN = {
     "channel": ("light", WIDE),
     "connections": ("dark", WIDE),
     "responses": ("light", PHONE),
-    "people": ("dark", PHONE),
     "system": ("light", WIDE),
     "settings": ("light", WIDE),
 }
