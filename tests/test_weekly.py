@@ -22,7 +22,7 @@ from hub.store.report_mails import depart
 from hub.work import schedule
 from tests.clock import NOW, days
 from tests.console.answers import give
-from tests.console.opened import opened, readable
+from tests.console.browsing import readable, visitor_of
 from tests.lab import Lab, identify
 
 MONDAY = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
@@ -198,7 +198,7 @@ def test_everything_that_is_wrong_is_named(lab):
 
 
 def test_report_is_set_and_one_is_sent_in_the_console(lab):
-    for page in opened(lab.hub):
+    with visitor_of(lab.hub, name="admin@acme.example") as page:
         form = {"enabled": "true", "channel": "relay", "recipients": "ada@acme.example", "weekday": "friday"}
         assert "Saved." in readable(page.post("/settings/report", **form, hour="7", timezone="UTC").text)
         assert "The next one goes out" in page.text("/settings/report")

@@ -21,10 +21,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     directory = tmp_path_factory.mktemp("pages")
     with furnished_hub(directory, f"sqlite:///{directory}/hub.db") as hub:
         link = str(setup.offer(hub)).removeprefix(hub.settings.base_url)
-        stranger = Visitor(client=create_app(hub).test_client())
-        strange = {"setup": stranger.get(link).text, "login": stranger.get("/login").text}
-        ada = visitor_of(hub)
-        yield {**{name: ada.get(path).text for name, path in paths_of(hub).items()}, **strange}
+        with Visitor(client=create_app(hub).test_client()) as stranger:
+            strange = {"setup": stranger.get(link).text, "login": stranger.get("/login").text}
+        with visitor_of(hub) as ada:
+            seen = {name: ada.get(path).text for name, path in paths_of(hub).items()}
+        yield {**seen, **strange}
 
 
 def test_every_page_loads_files_of_the_hub_alone_and_has_nothing_inline(pages: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,9 @@ from tests.lab import SETUP, Lab, identify, survey_lines
 
 
 @pytest.fixture
-def visitor(lab: Lab) -> Visitor:
-    return visitor_of(lab.hub)
+def visitor(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub) as visitor:
+        yield visitor
 
 
 def schedule(lab: Lab, *users: str) -> list[str]:
