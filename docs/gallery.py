@@ -5,49 +5,42 @@
 
 from __future__ import annotations
 
-import random
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Literal
 
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
-from rq import Worker
+from playwright.sync_api import Browser, sync_playwright
 
 from docs import customer_gallery
-from hub.admin import accounts, sessions
-from hub.admin.accounts import AccountRole
-from hub.pipeline.hub import Hub
-from hub.store import processes
-from hub.store.configuration import DEMO, write_setting
-from hub.wake import QUEUE, connect
+from docs.gallery_hub import NAME, PASSWORD, gallery_hub
+from hub.admin import sessions
 from hub.web.app import create_app
 from tests import servers
-from tests.console.answers import give
-from tests.console.furnished import furnished_hub, paths_of
+from tests.console.furnished import paths_of
 from tests.surveys import served
 
 FOLDER = Path(__file__).parent / "gallery"
-WIDE, PHONE = ViewportSize(width=1200, height=800), ViewportSize(width=390, height=780)
-SHOWN = {
-    "home": ("light", WIDE),
-    "survey": ("light", WIDE),
-    "what would have happened": ("light", WIDE),
-    "texts": ("light", WIDE),
-    "readiness": ("dark", WIDE),
-    "person": ("light", WIDE),
-    "queue": ("dark", WIDE),
-    "events": ("light", WIDE),
-    "channel": ("light", WIDE),
-    "connections": ("dark", WIDE),
-    "responses": ("light", PHONE),
-    "system": ("light", WIDE),
-    "settings": ("light", WIDE),
+WIDE, NARROW = 1200, 390
+SHOWN: dict[str, tuple[Literal["light", "dark"], int, int]] = {
+    "home": ("light", WIDE, 1400),
+    "survey": ("light", WIDE, 1300),
+    "what would have happened": ("light", WIDE, 1320),
+    "texts": ("light", WIDE, 1000),
+    "readiness": ("dark", WIDE, 1100),
+    "person": ("light", WIDE, 1500),
+    "queue": ("dark", WIDE, 1200),
+    "events": ("light", WIDE, 1100),
+    "channel": ("light", WIDE, 1200),
+    "connections": ("dark", WIDE, 1100),
+    "responses": ("light", NARROW, 900),
+    "system": ("light", WIDE, 1200),
+    "settings": ("light", WIDE, 1000),
 }
-NAME, PASSWORD = "ada@acme.example", "a long enough password"
+"""Pages by scheme and width; what of their height is shown ends where a card, a row or a field does."""
 
 
 def take(arguments: Sequence[str]) -> int:
@@ -59,60 +52,73 @@ def take(arguments: Sequence[str]) -> int:
     if chromium is None:
         print("Chromium is not installed (package chromium)", file=sys.stderr)
         return 1
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with _fonts() as fonts, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu"],
+            env={**os.environ, "FONTCONFIG_FILE": fonts},
+        )
         if arguments:
             customer_gallery.take_all(browser, Path(arguments[1]))
         else:
             FOLDER.mkdir(exist_ok=True)
             customer_gallery.take_some(browser, FOLDER)
-            _take_console(browser)
+            _take_console(browser, FOLDER)
         browser.close()
     return 0
 
 
-def _take_console(browser: Browser) -> None:
+def _take_console(browser: Browser, folder: Path) -> None:
     binary = servers.find_valkey()
     assert binary is not None, "the environment brings Valkey"
     with (
         tempfile.TemporaryDirectory() as scratch,
         servers.valkey(binary) as redis,
-        furnished_hub(Path(scratch), f"sqlite:///{scratch}/hub.db", redis_url=redis.url) as hub,
+        gallery_hub(Path(scratch), redis_url=redis.url) as hub,
     ):
-        _look_alive(hub)
-        _remember_a_quarter(hub)
-        accounts.add(hub, NAME, PASSWORD, AccountRole.ADMIN)
         cookie = sessions.log_in(hub, NAME, PASSWORD, "the gallery")
         assert isinstance(cookie, str)
         with served(create_app(hub)) as url:
-            for name, (scheme, viewport) in SHOWN.items():
-                context = browser.new_context(color_scheme=scheme, viewport=viewport)
-                context.add_cookies([{"name": "hub", "value": cookie, "url": url}])
+            for name, (scheme, width, height) in SHOWN.items():
+                context = browser.new_context(
+                    color_scheme=scheme,
+                    viewport={"width": width, "height": height},
+                    extra_http_headers={"Cookie": f"__Host-hub={cookie}"},
+                )
                 page = context.new_page()
                 page.goto(url + paths_of(hub)[name])
-                page.screenshot(path=FOLDER / f"{name.replace(' ', '-')}.png")
+                page.set_viewport_size({"width": width, "height": page.evaluate(_WHERE_A_CARD_ENDS)})
+                page.screenshot(path=folder / f"{name.replace(' ', '-')}.png")
                 context.close()
 
 
-def _look_alive(hub: Hub) -> None:
-    """Have the pages see a worker and a scheduler; really at work, they would change what the pictures show."""
-    Worker([QUEUE], connection=connect(hub.settings.effective_redis_url, timeout_s=1)).register_birth()
-    now = hub.now()
-    with hub.store.write() as connection:
-        write_setting(connection, DEMO, True)
-        processes.beat(connection, process_id="s", role="scheduler", host="hub", pid=1, started_at=now, now=now)
+_WHERE_A_CARD_ENDS = """() => {
+  const shown = (what) => [...document.querySelectorAll(what)].filter((one) => one.checkVisibility());
+  const ends = [[".card", 24], [".field", 12], [".table > table > tbody > tr", 0]]
+    .flatMap(([what, below]) => shown(what).map((one) => Math.round(one.getBoundingClientRect().bottom + below)));
+  return Math.max(...ends.filter((end) => end <= innerHeight), 640);
+}"""
 
 
-def _remember_a_quarter(hub: Hub) -> None:
-    """Add answers of the last months, so that there is a trend to see."""
-    dice = random.Random(17)
-    survey_id = next(one.id for one in hub.registry.current().surveys.values() if one.name == "onboarding")
-    lab: Any = SimpleNamespace(hub=hub, clock=hub.now, survey_id=survey_id)
-    for days in range(3, 180):
-        scores = dice.choices(
-            range(11), weights=[1, 1, 1, 2, 2, 4, 5, 9, 14, 22, 24 - days // 12], k=dice.randint(1, 5)
-        )
-        give(lab, scores, at=hub.now() - timedelta(days=days), language=dice.choice(["en", "en", "de"]))
+@contextmanager
+def _fonts() -> Iterator[str]:
+    """Yield a configuration of fonts by which the system's own is like those of most screens, not the widest one."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(_FONTS)
+        file.flush()
+        yield file.name
+
+
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include>/etc/fonts/fonts.conf</include>
+  <match target="pattern">
+    <test name="family" qual="all" compare="not_eq"><string>monospace</string></test>
+    <edit name="family" mode="append_last" binding="strong"><string>Liberation Sans</string></edit>
+  </match>
+</fontconfig>
+"""
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ VARIABLES = {
     "HUB_REDIS_URL": "redis://host:6379/0 or unix:///path. Default: `hub up` starts a server of its own",
     "HUB_REDIS_SERVER": "Path of the redis-server or valkey-server that `hub up` starts",
     "HUB_PLUGINS_DIR": "Folder whose *.py files are plugins, each by itself. Default: none, only installed packages",
-    "HUB_BASE_URL": "The public address of this hub, as customers reach it. Default: http://127.0.0.1:8000",
+    "HUB_BASE_URL": "The public address of this hub, as customers reach it: no path behind the host. "
+    "Default: http://127.0.0.1:8000",
     "HUB_SECRET_KEY": "Encrypts secrets and signs links: 32 characters or more; several, comma-separated, during a "
     "rotation. Default: a key file made in HUB_DATA_DIR",
     "HUB_LOG_FORMAT": "text, or json: one JSON object a line. Default: text",
@@ -109,8 +110,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if metrics_token and len(metrics_token) < 32:
         problems.append(f"HUB_METRICS_TOKEN: has {len(metrics_token)} characters; use 32 or more")
     base_url = values.get("HUB_BASE_URL", Settings.base_url).rstrip("/")
-    if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).netloc:
-        problems.append(f"HUB_BASE_URL: {base_url!r} is no address; write https://surveys.example.com")
+    problem = _wrong_with_base_url(base_url)
+    problems += [problem] if problem else []
     database_url = values.get("HUB_DATABASE_URL")
     if database_url:
         database_url, problem = _normalise_database_url(database_url)
@@ -155,6 +156,19 @@ def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]
             except OSError as error:
                 problems.append(f"{name}_FILE: {path} cannot be read: {error.strerror}")
     return values, problems
+
+
+def _wrong_with_base_url(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        return f"HUB_BASE_URL: {url!r} is no address; write https://surveys.example.com"
+    behind = url.partition("://")[2].removeprefix(parts.netloc)
+    if behind:
+        return (
+            f"HUB_BASE_URL: the hub needs a host name of its own, without {behind!r} behind it, such as "
+            "https://surveys.example.com"
+        )
+    return None
 
 
 def _normalise_database_url(url: str) -> tuple[str, str | None]:

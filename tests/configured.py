@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from hub.admin import apply as applying
 from hub.admin import planning
 from hub.config import load_settings
 from hub.pipeline.hub import Hub, open_hub
+from hub.registry import utc_now
 from tests.lab import make_schema
 
 BASE_URL = "https://hub.acme.example"
@@ -50,11 +52,18 @@ def environ_of(directory: Path, database_url: str, *, redis_url: str = "", base_
 
 @contextmanager
 def configured_hub(
-    directory: Path, database_url: str, *, redis_url: str = "", toml: str = TOML, base_url: str = BASE_URL
+    directory: Path,
+    database_url: str,
+    *,
+    redis_url: str = "",
+    toml: str = TOML,
+    base_url: str = BASE_URL,
+    now: Callable[[], datetime] = utc_now,
 ) -> Iterator[Hub]:
     """Yield a hub with the shipped plugins, configured by `toml`."""
     make_schema(database_url, directory)
-    hub = open_hub(load_settings(environ_of(directory, database_url, redis_url=redis_url, base_url=base_url)))
+    environ = environ_of(directory, database_url, redis_url=redis_url, base_url=base_url)
+    hub = open_hub(load_settings(environ), now=now)
     try:
         applying.apply(hub, planning.plan(hub, toml, environ={}))
         yield hub

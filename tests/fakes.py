@@ -96,6 +96,7 @@ class PostOffice:
     behaviour: dict[str, Send] = field(default_factory=dict)
     mails: list[tuple[str, Message]] = field(default_factory=list)
     erased: list[Person] = field(default_factory=list)
+    forgets: Callable[[Person], None] = lambda person: None
     is_out_of_reach: bool = False
 
     @property
@@ -126,6 +127,7 @@ class PostOffice:
             def erase(self, person: Person) -> None:
                 if office.is_out_of_reach:
                     raise OSError("out of reach")
+                office.forgets(person)
                 office.erased.append(person)
 
         return FakeChannel
@@ -133,9 +135,10 @@ class PostOffice:
 
 @dataclass
 class Crm:
-    """What fake targets were told."""
+    """What fake targets were told, and what they keep of it."""
 
     updates: list[CustomerUpdate] = field(default_factory=list)
+    kept: list[CustomerUpdate] = field(default_factory=list)
     answer: Push = lambda updates: [Done() for _ in updates]
     keeps_surveys_apart: bool = False
 
@@ -161,7 +164,11 @@ class Crm:
             def push(self, updates: Sequence[CustomerUpdate]) -> Sequence[Done | Retry | Parked]:
                 crm.updates.extend(updates)
                 results: Sequence[Done | Retry | Parked] = crm.answer(updates)
+                crm.kept += updates
                 return results
+
+            def erase(self, person: Person) -> None:
+                crm.kept = [update for update in crm.kept if update.person.user_id != person.user_id]
 
         return FakeTarget
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from hub.admin import apply as applying
 from hub.admin import planning
 from hub.config import Settings
-from hub.pipeline import decide, deliver, notify, remind, sync
+from hub.pipeline import decide, deliver, forget, notify, remind, sync
 from hub.pipeline.hub import Hub, open_hub
 from hub.plugin import Accepted
 from hub.plugins import Plugins
@@ -119,6 +119,10 @@ class Lab:
     def notify(self) -> int:
         """Tell listeners what is due."""
         return notify.drain(self.hub, until=time.monotonic() + 60)
+
+    def forget(self) -> int:
+        """Have connections forget whom they still have to."""
+        return forget.forget_due(self.hub, until=time.monotonic() + 60)
 
     def rows(self, table: Any, *order: str) -> list[Any]:
         """Return a table's rows."""

@@ -264,11 +264,11 @@ def test_why_tells_the_facts_that_led_to_a_decision(hub: Terminal) -> None:
     decided(hub, userId="ida", messageId="m3", traits={"email": "ida@acme.example", "createdAt": "last week\x1b[2J"})
     decided(hub, userId="jon", messageId="m4", traits={"email": "jon(at)acme.example"})
     decided(hub, userId="old", messageId="m5", traits=ada, timestamp="2020-01-01T00:00:00Z")
-    assert f"createdAt is {created_at:%-d %B %Y, %H:%M UTC}, 5.0 days before the decision" in hub("why", "ada").output
-    assert "90.0 days before the decision; asked 3 to 14 days after it\n" in hub("why", "eve").output
-    assert 'createdAt is written "last week\\u001b[2J"\n' in hub("why", "ida").output
-    assert 'email is written "jon(at)acme.example"\n' in hub("why", "jon").output
-    assert "the event is of 1 January 2020, 00:00 UTC\n" in hub("why", "old").output
+    assert f"createdAt is {created_at:%-d %b %Y, %H:%M UTC}, 5.0 days before the decision" in hub("why", "ada").output
+    assert "90.0 days before the decision; asked 3 to 14 days after it.\n" in hub("why", "eve").output
+    assert 'createdAt is written "last week\\u001b[2J".\n' in hub("why", "ida").output
+    assert 'email is written "jon(at)acme.example".\n' in hub("why", "jon").output
+    assert "The event is of 1 Jan 2020, 00:00 UTC.\n" in hub("why", "old").output
     (story,) = json.loads(hub("why", "ada", "--json").output)
     assert "5.0 days before" in story["entries"][1]["facts"]
     assert story["entries"][1]["inputs"]["created_at"].startswith(f"{created_at:%Y-%m-%d}")
@@ -518,6 +518,18 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
         "HUB_DATABASE_URL",
         "HUB_REDIS_URL",
     ]
+
+
+@pytest.mark.parametrize("behind", ["/hub", "/hub/", "?from=mail", "#top", "?"])
+def test_an_address_below_another_one_is_refused(behind: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"HUB_BASE_URL": f"https://acme.example{behind}"})
+    [problem] = caught.value.problems
+    assert problem.startswith("HUB_BASE_URL: the hub needs a host name of its own, without")
+
+
+def test_an_address_may_end_in_a_slash() -> None:
+    assert load_settings({"HUB_BASE_URL": "https://acme.example:8443/"}).base_url == "https://acme.example:8443"
 
 
 def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_the_processes_apart_send_a_survey(
             apart.start(service)
         apart.wait_until_ready()
         body = json.dumps({"userId": "ada", "traits": {"email": "ada@acme.example"}})
-        answer = requests.post(f"{apart.url}/v1/identify", data=body, auth=(API_KEY, ""), timeout=5)
+        answer = requests.post(f"{apart.url}/v1/identify", data=body, auth=(API_KEY, ""), timeout=30)
         assert answer.status_code == 200
         [mail] = smtp_sink.wait_for(1, timeout_s=60)
     finally:

@@ -82,7 +82,7 @@ def leave_a_body_undecided(lab: Lab) -> None:
         ),
         (
             leave_a_body_undecided,
-            {"accepted events are decided soon": "1 body waits since 11 March 09:30 UTC."},
+            {"accepted events are decided soon": "1 body waits since 11 Mar 09:30 UTC."},
         ),
     ],
 )

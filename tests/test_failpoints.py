@@ -387,7 +387,7 @@ def test_process_that_dies_there_loses_nothing_and_repeats_nothing(
     STEPS[step].again(scene)
     for _ in range(2):  # the second time nothing is left to do
         scene.let_leases_run_out()
-        scene.do("decide", "sweep", "deliver", "sync", "notify")
+        scene.do("decide", "sweep", "forget", "deliver", "sync", "notify")
         assert scene.facts() == in_the_end
     assert [one.sentence for one in doctor.examine(scene.hub) if not (one.ok or one.is_note)] == []
 

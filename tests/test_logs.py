@@ -229,7 +229,7 @@ def test_every_line_of_every_process_is_json(tmp_path: Path, postgres_url: str, 
             hub.start(role)
         hub.wait_for(hub.is_ready, "everything at work")
         body = json.dumps({"userId": "ada", "writeKey": API_KEY, "traits": {"email": CANARY}})
-        requests.post(f"{hub.url}/v1/identify", data=body, timeout=5)
+        requests.post(f"{hub.url}/v1/identify", data=body, timeout=30)
         hub.wait_for(lambda: "is paused" in hub.logs(), "a channel that is not there")
     finally:
         for process in hub.processes.values():

@@ -41,6 +41,13 @@ def test_a_survey_says_what_keeps_it_from_asking(lab):
     }
 
 
+def test_mails_that_nobody_knows_about_need_attention(lab):
+    lab.decide(identify("ada"), identify("bob"))
+    assert not any("Nobody can know" in hint for hint in hints(lab))
+    lab.change(tables.invitation, state="unknown")
+    assert "Nobody can know whether 2 mails left: they count as sent until you say that they did not." in hints(lab)
+
+
 def test_links_that_customers_cannot_open_are_a_next_step_once_a_survey_is_on(lab):
     assert UNREACHABLE not in hints(lab)
     assert UNREACHABLE in hints(local(lab))

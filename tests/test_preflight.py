@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from hub.admin import audit, trials
 from hub.admin.event_findings import lasting
 from hub.admin.finding import Finding, State
 from hub.admin.preflight import Preflight, preflight
 from hub.config import ConfigError, Settings
 from hub.plugin import ChannelPaused
 from hub.store import tables
-from hub.store.configuration import raise_revision
+from hub.store.configuration import Role, raise_revision
 from tests.clock import NOW, days
 from tests.lab import Lab, identify
 
@@ -36,6 +37,8 @@ def test_survey_with_good_events_is_ready(lab: Lab) -> None:
     lab.set(enabled=False)
     lab.decide(*(usual(f"u{number}") for number in range(10)))
     lab.clock.advance(days(8))
+    for role, name in ((Role.CHANNEL, "relay"), (Role.TARGET, "crm")):
+        trials.check(lab.hub, role, name)
     found = preflight(lab.hub, "onboarding")
     assert found.is_ready
     assert set(states(found).values()) == {"ok"}
@@ -43,21 +46,21 @@ def test_survey_with_good_events_is_ready(lab: Lab) -> None:
     assert about(found, "mails").sentence == (
         "Events like those of the last 8 days would lead to 10 mails in the first day and 10 in the first week."
     )
-    assert about(found, "events").sentence == "10 identifies that could start it came since 11 March."
+    assert about(found, "events").sentence == "10 identify events that could start it came since 11 Mar."
 
 
 def test_survey_that_heard_of_nobody_may_go_on_and_says_so(lab: Lab) -> None:
     found = preflight(lab.hub, "onboarding")
     assert found.is_ready
     assert about(found, "events").state is State.ATTENTION
-    assert "Send one identify from your product" in about(found, "events").advice
+    assert "Send one identify event from your product" in about(found, "events").advice
 
 
 def test_survey_whose_events_are_still_to_come_may_go_on_and_says_so(lab: Lab) -> None:
     lab.decide({**identify("u1"), "type": "page"}, {**identify("u2"), "active": False})
-    for settings, wanted in (({}, "identifies"), ({"trigger_event": "Paid"}, "“Paid” events")):
+    for settings, wanted in (({}, "identify events"), ({"trigger_event": "Paid"}, "“Paid” events")):
         found = preflight(lab.hub, "onboarding", settings)
-        assert about(found, "events").sentence == "2 events came since 11 March, but none that starts the survey."
+        assert about(found, "events").sentence == "2 events came since 11 Mar, but none that starts the survey."
         assert f"It asks nobody until one comes: send {wanted}" in about(found, "events").advice
         assert about(found, "events").state is State.ATTENTION
         assert found.is_ready
@@ -66,7 +69,7 @@ def test_survey_whose_events_are_still_to_come_may_go_on_and_says_so(lab: Lab) -
 def test_events_by_name_are_looked_for_where_one_starts_it(lab: Lab) -> None:
     lab.decide(usual("u1"), {"type": "track", "name": "Paid", "user_id": "u1"})
     found = preflight(lab.hub, "onboarding", {"trigger_event": "Paid"})
-    assert about(found, "events").sentence == "1 “Paid” event that could start it came since 11 March."
+    assert about(found, "events").sentence == "1 “Paid” event that could start it came since 11 Mar."
     assert about(found, "email").sentence.startswith("100 %")
 
 
@@ -77,6 +80,32 @@ def test_connections_that_lack_are_named(lab: Lab) -> None:
         "channels": "missing",
         "targets": "attention",
     }
+
+
+def test_connection_is_called_fine_only_once_it_was_seen_to_work(lab: Lab) -> None:
+    def said() -> list[tuple[str, str]]:
+        found = preflight(lab.hub, "onboarding").findings
+        return [(str(one.state), one.sentence) for one in found if one.about in ("sources", "channels")]
+
+    assert said() == [
+        ("unchecked", "The source product is connected; nobody has checked it yet."),
+        ("unchecked", "The channel relay is connected; nobody has checked it yet."),
+    ]
+    trials.check(lab.hub, Role.CHANNEL, "relay")
+    assert said()[1] == ("ok", "The channel relay is connected; its check on 11 Mar 2026 passed.")
+    lab.decide(usual("u1"))
+    lab.deliver()
+    assert said() == [
+        ("ok", "The source product is connected, and events come from it."),
+        ("ok", "The channel relay is connected, and its mails go out by it."),
+    ]
+
+
+def test_connection_whose_last_check_failed_is_worth_a_look(lab: Lab) -> None:
+    audit.note_alone(lab.hub, audit.Action.CONNECTION_CHECKED, "targets.crm", ok=False, edited=False)
+    found = about(preflight(lab.hub, "onboarding"), "targets")
+    assert (found.state, found.name) == (State.ATTENTION, "crm")
+    assert found.sentence == "The target crm is connected, but its last check, on 11 Mar 2026, failed."
 
 
 def test_paused_channel_is_worth_a_look(lab: Lab) -> None:

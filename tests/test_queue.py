@@ -27,7 +27,7 @@ def test_list_says_what_waits_for_the_hours_of_its_survey(lab):
     lab.set(send_from="22:00", send_in_customer_timezone=False)
     lab.decide(identify())
     [waiting] = queue.first_waiting(lab.hub)
-    assert (waiting.is_reminder, waiting.waits) == (False, "Waits for Wednesday, 11 March, 22:00 (UTC).")
+    assert (waiting.is_reminder, waiting.waits) == (False, "Waits for Wednesday, 11 Mar, 22:00 (UTC).")
 
 
 def test_a_person_who_cancels_leaves_no_note_of_an_earlier_attempt(lab):

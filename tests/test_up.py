@@ -36,7 +36,7 @@ def test_an_empty_directory_is_enough(tmp_path: Path) -> None:
     with running_up(tmp_path) as up:
         wait_until(lambda: f"Survey Hub is up: {up.url}" in up.log.read_text(), up)
         assert (tmp_path / "hub-data" / "hub.db").exists()
-        assert "<h1>Log in</h1>" in requests.get(up.url, timeout=5).text
+        assert "<h1>Log in</h1>" in requests.get(up.url, timeout=30).text
         children = set(up.children())
     assert up.process.returncode == 0
     assert not alive(children)

@@ -64,7 +64,7 @@ surge_brake = false
 
 
 def sdk(hub: RunningHub, *, gzip: bool = False) -> Client:
-    return Client(API_KEY, host=hub.url, gzip=gzip, max_retries=10, timeout=5, on_error=_fail)
+    return Client(API_KEY, host=hub.url, gzip=gzip, max_retries=10, timeout=30, on_error=_fail)
 
 
 def _fail(error: Exception, batch: object) -> None:
@@ -82,8 +82,8 @@ def test_from_the_sdk_to_the_mail_to_the_answer_and_back(
     assert mail.recipients == ("ada@acme.example",)
     link = re.search(rf"{hub.url}/s/[\w-]+", mail.parsed().get_body(("plain",)).get_content())  # type: ignore[union-attr]
     assert link is not None
-    assert "How likely" in requests.get(link[0], params={"score": "3"}, timeout=5).text
-    requests.post(link[0], data={"score": "9", "comment": "Grüße"}, timeout=5).raise_for_status()
+    assert "How likely" in requests.get(link[0], params={"score": "3"}, timeout=30).text
+    requests.post(link[0], data={"score": "9", "comment": "Grüße"}, timeout=30).raise_for_status()
     hub.hub("sync", "now")
     hub.wait_for(lambda: segment.requests, "the sync", 20)
     (event,) = json.loads(segment.requests[0].body)["batch"]
@@ -106,7 +106,7 @@ def test_a_scanner_that_opens_every_link_answers_nothing(hub: RunningHub, smtp_s
     assert len(links) == 12
     for link in links:
         for method in ("GET", "HEAD"):
-            assert requests.request(method, link, timeout=5).status_code == 200
+            assert requests.request(method, link, timeout=30).status_code == 200
     with hub.opened() as opened, opened.store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.response)) == 0
         assert connection.scalar(select(func.count()).select_from(tables.suppression)) == 0

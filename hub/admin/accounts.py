@@ -109,6 +109,7 @@ def change_password(hub: Hub, name: str, current: str, password: str, *, keep: s
     with hub.store.read() as connection:
         row = _row(connection, name)
     if not passwords.fits(row.password_hash, current):
+        audit.note_alone(hub, Action.LOGIN_REFUSED, row.name)
         raise ConfigError(["current: is not your password"])
     return set_password(hub, name, password, keep=keep)
 

@@ -36,6 +36,11 @@ class Count:
         return self.number > 0
 
     @property
+    def is_one(self) -> bool:
+        """Whether it is exactly one."""
+        return self.number == 1 and not self.is_more
+
+    @property
     def brief(self) -> str:
         """The count where little room is."""
         return f"{self.number:,}+" if self.is_more else f"{self.number:,}"
@@ -71,11 +76,20 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True)
 class Brake:
-    """A survey of which the surge brake holds invitations. `with_others`: people hold some of them."""
+    """A survey of which the surge brake holds invitations. `with_others`: people hold some of them.
+
+    `newest` is the id of the one that was made last.
+    """
 
     survey: str
     held: Count
     with_others: bool
+    newest: str
+
+    @property
+    def seen(self) -> Mapping[str, str | int | None]:
+        """What `hub.admin.queue` is told, so that only these are released or cancelled."""
+        return {"up_to": self.newest, "at_most": None if self.held.is_more else self.held.number}
 
 
 def outlook(hub: Hub, survey: str | None = None) -> Outlook:
@@ -103,6 +117,15 @@ def brakes(hub: Hub) -> list[Brake]:
     with hub.store.read() as connection:
         found = [_brake(connection, id, name) for id, name in chosen.items()]
     return [one for one in found if one is not None]
+
+
+def in_doubt(hub: Hub) -> Count:
+    """Return of how many mails nobody can know whether they left."""
+    ids = _chosen(hub.registry.current(), None)
+    with hub.store.read() as connection:
+        numbers = [_at_most(MOST, table.c.survey_id == id, table.c.state == State.UNKNOWN) for id in ids]
+        found = _row(connection, numbers) if numbers else []
+    return sum((_count(number, MOST) for number in found), Count(number=0))
 
 
 def _chosen(configuration: Configuration, name: str | None) -> dict[str, str]:
@@ -135,14 +158,17 @@ def _first_from(connection: Connection, survey_id: str, start: datetime) -> date
 
 def _brake(connection: Connection, survey_id: str, name: str) -> Brake | None:
     held = (table.c.survey_id == survey_id, table.c.state == State.HELD)
-    number, by_brake, by_people = connection.execute(
+    number, by_brake, by_people, newest = connection.execute(
         select(
             _at_most(MOST_HELD, *held),
             exists().where(*held, table.c.reason == "surge"),
             exists().where(*held, table.c.reason.is_(None)),
+            select(func.max(table.c.id)).where(*held).scalar_subquery(),
         )
     ).one()
-    return Brake(survey=name, held=_count(number, MOST_HELD), with_others=by_people) if by_brake else None
+    if not by_brake:
+        return None
+    return Brake(survey=name, held=_count(number, MOST_HELD), with_others=by_people, newest=newest)
 
 
 def _at_most(most: int, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:

@@ -51,6 +51,7 @@ class Action(StrEnum):
     REPORT_SENT = "report.sent"
     NOTICE_TESTED = "connection.test-notice"
     REPORT_CHANGED = "report.changed"
+    SYNC_STARTED = "sync.started"
     SENDING_RESUMED = "sending.resumed"
     SCORE_TRAITS = "scores.traits"
     RESPONSE_TAGGED = "response.tagged"
@@ -60,6 +61,7 @@ class Action(StrEnum):
     CONNECTION_CHECKED = "connection.checked"
     TEST_MAIL_SENT = "connection.test-mail"
     JOB_RETRIED = "job.retried"
+    JOB_FORGOTTEN = "job.forgotten"
     TOKEN_ADDED = "token.added"  # noqa: S105  no secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  no secret
     ACCOUNT_ADDED = "account.added"
@@ -96,6 +98,7 @@ WORDS: Mapping[Action, str] = {
     Action.REPORT_SENT: "had a report sent",
     Action.NOTICE_TESTED: "sent a test notice",
     Action.REPORT_CHANGED: "changed the weekly report",
+    Action.SYNC_STARTED: "had answers pushed at once",
     Action.SENDING_RESUMED: "resumed sending after a restore",
     Action.SCORE_TRAITS: "chose the traits that scores are counted by",
     Action.RESPONSE_TAGGED: "put a tag on an answer",
@@ -105,6 +108,7 @@ WORDS: Mapping[Action, str] = {
     Action.CONNECTION_CHECKED: "checked a connection",
     Action.TEST_MAIL_SENT: "sent a test mail",
     Action.JOB_RETRIED: "had a failed job tried again",
+    Action.JOB_FORGOTTEN: "took a failed job out of the list",
     Action.TOKEN_ADDED: "made an API token",
     Action.TOKEN_REVOKED: "revoked an API token",
     Action.ACCOUNT_ADDED: "added an account",

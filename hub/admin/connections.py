@@ -12,6 +12,7 @@ import sqlalchemy
 
 from hub.admin import apply as applying
 from hub.admin import audit, planning
+from hub.admin.edits import carry_out, check_mark, mark_of
 from hub.admin.export import connection_table
 from hub.admin.names import connection_named
 from hub.admin.planning import Plan
@@ -51,6 +52,11 @@ class SeenConnection:
     paused_until: datetime | None
     settings: Mapping[str, Any]
 
+    @property
+    def mark(self) -> str:
+        """The mark of what `save` writes."""
+        return mark_of(self.settings)
+
 
 def connections(hub: Hub, *, role: Role | None = None) -> list[SeenConnection]:
     """Return the connections in use, by role and name."""
@@ -73,6 +79,17 @@ def put(hub: Hub, role: Role, name: str, table: Mapping[str, Any]) -> Plan:
     made = planning.plan_change(hub, {role.plural: {name: table}})
     applying.apply(hub, made)
     return made
+
+
+def save(hub: Hub, role: Role, name: str, table: Mapping[str, Any], *, since: str | None) -> Plan:
+    """Make a connection that is there what this table says.
+
+    `since` is the mark of the connection that was edited. Raises Conflict when it was changed since then or in this
+    very moment, ConfigError with the path of every problem, and NotThere.
+    """
+    revision = hub.registry.current().revision
+    check_mark(connection_of(hub, role, name).settings, since)
+    return carry_out(hub, {role.plural: {name: table}}, revision=revision)
 
 
 def retire(hub: Hub, role: Role, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
+from hub.admin import weekly
 from hub.admin.health import address_warning, gaps
 from hub.admin.restore import held
 from hub.admin.words import counted
@@ -213,7 +214,7 @@ def _intake_moves(hub: Hub) -> Finding:
     count, oldest = intake.waiting(hub.store)
     late = oldest is not None and hub.now() - oldest > SLOWEST_DECISION
     waiting = "1 body waits" if count == 1 else f"{count} bodies wait, the oldest"
-    sentence = f"{waiting} since {oldest:%-d %B %H:%M UTC}." if oldest else "No body waits."
+    sentence = f"{waiting} since {oldest:%-d %b %H:%M UTC}." if oldest else "No body waits."
     return Finding(name="accepted events are decided soon", ok=not late, sentence=sentence)
 
 
@@ -223,13 +224,14 @@ def _notes(hub: Hub, configuration: Configuration) -> list[Finding]:
     with hub.store.read() as connection:
         paused = pauses.paused(connection, hub.now())
     notes += [
-        (configuration.connections[id].label, f"is left alone until {until:%-d %B %H:%M UTC}: {why.rstrip('.')}")
+        (configuration.connections[id].label, f"is left alone until {until:%-d %b %H:%M UTC}: {why.rstrip('.')}")
         for id, (until, why) in paused.items()
         if id in configuration.connections
     ]
     for survey in configuration.surveys.values():
         notes += [(f"surveys.{survey.name}", f"is on, but {gap}") for gap in gaps(survey.connections) if survey.enabled]
     notes += [("plugin", problem) for problem in hub.registry.plugins.problems]
+    notes += [("the weekly report", sentence.rstrip(".")) for sentence in weekly.troubles(hub)]
     warning = address_warning(hub)
     notes += [("the public address", warning)] if warning else []
     sentence = held(hub)

@@ -54,8 +54,8 @@ def _may_start(draft: Draft, incoming: Incoming) -> bool:
 
 
 def _events(draft: Draft, events: Sequence[RecordedEvent], starters: Sequence[RecordedEvent]) -> Finding:
-    wanted = f"“{draft.rules.trigger_event}” event" if draft.rules.trigger_event else "identify"
-    plural = f"{wanted}s" if draft.rules.trigger_event else "identifies"
+    wanted = f"“{draft.rules.trigger_event}” event" if draft.rules.trigger_event else "identify event"
+    plural = f"{wanted}s"
     if not events:
         return Finding(
             about="events",
@@ -63,7 +63,7 @@ def _events(draft: Draft, events: Sequence[RecordedEvent], starters: Sequence[Re
             sentence="No event came from its sources within the last 30 days.",
             advice=f"Send one {wanted} from your product and watch it arrive under Events.",
         )
-    since = f"since {events[0].arrived_at:%-d %B}"
+    since = f"since {events[0].arrived_at:%-d %b}"
     if not starters:
         return Finding(
             about="events",

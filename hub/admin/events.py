@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select
 
-from hub.admin.facts import facts_of
+from hub.admin.facts import Piece, facts_of
 from hub.admin.names import connection_name, survey_names
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.trouble import NotThere
@@ -68,7 +68,7 @@ class Decided:
     due_at: datetime | None
     eligible_again_at: datetime | None
     invitation_id: str | None
-    facts: str = ""
+    facts: Sequence[Piece] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ def _within(moment: ColumnElement[Any], wanted: Wanted) -> list[ColumnElement[bo
 
 
 def _decisions(
-    connection: Connection, ids: Sequence[str], facts: Callable[[Any], str] = lambda _: ""
+    connection: Connection, ids: Sequence[str], facts: Callable[[Any], Sequence[Piece]] = lambda _: ()
 ) -> dict[str, list[Decided]]:
     found: dict[str, list[Decided]] = {}
     names = survey_names(connection)

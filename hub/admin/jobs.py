@@ -36,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "deliver": "Sending mails",
     "sync": "Pushing answers to targets",
     "sweep": "Putting back what lost workers had in hand",
+    "forget": "Having connections forget who was erased",
     "count": "Counting who was asked and who answered",
 }
 """What each job of the hub does."""
@@ -97,12 +98,15 @@ def retry(hub: Hub, job_id: str) -> FailedJob:
 def forget(hub: Hub, job_id: str) -> None:
     """Take a failed job out of the list. Raises NotThere, and Conflict when Redis is away."""
 
-    def take_out(queue: Queue) -> None:
+    def take_out(queue: Queue) -> FailedJob:
+        failed = _failed(queue, job_id)
         if not queue.failed_job_registry.remove(job_id):
             raise NotThere(_NOT_HERE)
         queue.connection.delete(Job.key_for(job_id))
+        return failed
 
-    _with(hub, take_out)
+    failed = _with(hub, take_out)
+    audit.note_alone(hub, audit.Action.JOB_FORGOTTEN, f"jobs.{failed.name or job_id}")
 
 
 def _with(hub: Hub, act: Callable[[Queue], T]) -> T:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
 
 from sqlalchemy import Connection
 
-from hub.admin.facts import facts_of
+from hub.admin.facts import Piece, facts_of
 from hub.admin.trouble import NotThere
 from hub.domain.identity import IdKind
 from hub.domain.reasons import SENTENCES, Outcome, Reason
@@ -31,7 +32,7 @@ class Next:
     outcome: str
     reason: str
     sentence: str
-    facts: str
+    facts: Sequence[Piece]
     due_at: datetime | None
     eligible_again_at: datetime | None
 

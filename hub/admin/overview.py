@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, select
 
-from hub.admin.ahead import brakes
+from hub.admin import weekly
+from hub.admin.ahead import brakes, in_doubt
 from hub.admin.connections import Health, troubles_of
 from hub.admin.health import address_warning, gaps, readiness
 from hub.admin.restore import held
@@ -31,7 +32,7 @@ class SurveyRow:
 class Hint:
     """What needs attention: with the command that helps, or what it is about.
 
-    That is a role with a name, `notices` with a listener's, or `queue`.
+    That is a role with a name, `notices` with a listener's, `queue` or `report`.
     """
 
     sentence: str
@@ -84,10 +85,16 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
         number = brake.held
         sentence = f"The surge brake holds surveys of {brake.survey}: {number} wait for you to release or cancel them."
         yield Hint(sentence=sentence, about="queue")
+    doubts = in_doubt(hub)
+    if doubts:
+        what, it = ("1 mail left: it counts", "it") if doubts.is_one else (f"{doubts} mails left: they count", "they")
+        yield Hint(sentence=f"Nobody can know whether {what} as sent until you say that {it} did not.", about="queue")
     yield from _connections(hub, configuration)
     for name, things in untold(hub).items():
-        sentence = f"The listener {name} could not be told of {counted(things, 'thing')}."
+        sentence = f"{counted(things, 'notice')} did not reach the listener {name}."
         yield Hint(sentence=sentence, about="notices", name=name)
+    for sentence in weekly.troubles(hub):
+        yield Hint(sentence=sentence, about="report")
     warning = address_warning(hub)
     if warning:
         yield Hint(sentence=f"{warning}.")

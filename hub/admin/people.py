@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,13 +20,15 @@ from hub.domain.traits import display_name, value_of
 from hub.domain.world import Person
 from hub.mail.addresses import check_address
 from hub.pipeline.erase import erase_people
-from hub.pipeline.forget import who_keep_something
+from hub.pipeline.forget import forget_due, who_keep_something
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import forgettings, tables, worlds
 from hub.store.sql import is_among
 from hub.store.types import is_storable, json_text
 
+FORGET_S = 10.0
+"""How long connections are asked to forget people while somebody waits; workers see to the others."""
 LONGEST_STORY = 1_000
 LONGEST_ID = 1_000
 LONGEST_TRAIT = 200
@@ -113,7 +116,9 @@ def _erase(hub: Hub, find: Callable[[Connection], Sequence[Person]]) -> dict[str
             for person in people:
                 audit.note(hub, connection, audit.Action.PERSON_ERASED, person.id, deleted=counts)
 
-        return erase_people(hub, [identity for person in people for identity in person.identities], note=note)
+        counts = erase_people(hub, [identity for person in people for identity in person.identities], note=note)
+    forget_due(hub, until=time.monotonic() + FORGET_S)
+    return counts
 
 
 def keepers(hub: Hub) -> list[str]:

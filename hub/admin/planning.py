@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.admin import document, written_traits
+from hub.admin import document, weekly, written_traits
 from hub.admin.changes import changed_settings, new_connection, new_survey
 from hub.admin.current import Current
 from hub.admin.document import Document, WantedConnection, WantedSurvey
@@ -59,7 +59,7 @@ def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
     raw = document.parse(text)
     wanted = document.read(raw, hub.registry.plugins, environ=environ, kept=current.kept_secret)
     made = _plan_entries(hub, current, wanted)
-    _plan_removals(made, current, wanted)
+    _plan_removals(hub, made, current, wanted)
     return _checked(hub, current, made, environ)
 
 
@@ -82,12 +82,13 @@ def plan_change(hub: Hub, raw: Mapping[str, Any]) -> Plan:
 def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey: str | None = None) -> Plan:
     """Return what taking a connection or a survey out of use would change, both being there.
 
-    Raises Conflict while a survey uses the connection, and while a listener names the survey.
+    Raises Conflict while a survey or the weekly report uses the connection, and while a listener names the survey.
     """
     current = Current(hub)
     made = Plan(revision=current.revision)
     if connection is not None:
         users = current.users_of(*connection)
+        users += ["the weekly report"] if _is_of_report(hub, connection) else []
         if users:
             label = f"{connection[0].plural}.{connection[1]}"
             raise Conflict(f"{label} is used by {' and '.join(users)}; take it out of there first")
@@ -181,14 +182,21 @@ def _plan_survey(made: Plan, current: Current, wanted: WantedSurvey) -> None:
     made.lines += [f"~ {path}.{change}" for change in changed_settings(before, after)]
 
 
-def _plan_removals(made: Plan, current: Current, wanted: Document) -> None:
+def _plan_removals(hub: Hub, made: Plan, current: Current, wanted: Document) -> None:
     kept = {(one.role, one.name) for one in wanted.connections}
     for key, stored in current.connections.items():
         if key not in kept:
             _plan_connection_removal(made, key, stored)
+            if _is_of_report(hub, key):
+                made.warnings.append(f"channels.{stored.name}: the weekly report goes out by it; choose another there")
     for name, survey in current.surveys.items():
         if name not in {one.name for one in wanted.surveys}:
             _plan_survey_removal(made, survey)
+
+
+def _is_of_report(hub: Hub, key: tuple[Role, str]) -> bool:
+    role, name = key
+    return role is Role.CHANNEL and weekly.uses_channel(hub, name)
 
 
 def _plan_connection_removal(made: Plan, key: tuple[Role, str], stored: StoredConnection) -> None:

@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from hub.admin.connections import Health, Troubles, troubles_of
+from sqlalchemy import Connection, select
+
+from hub.admin import audit
+from hub.admin.connections import Health, troubles_of
 from hub.admin.drafts import Draft, draft_of
 from hub.admin.event_findings import event_findings, lasting
 from hub.admin.finding import Finding, State
 from hub.admin.health import unreachable_links
-from hub.admin.recorded import recorded
+from hub.admin.paging import Slice
+from hub.admin.recorded import RecordedEvent, recorded
 from hub.admin.refused import refused_keys
 from hub.admin.rehearsal import MOST_EVENTS, WINDOW, Rehearsal, rehearse_on
 from hub.admin.restore import held
 from hub.admin.words import counted
+from hub.domain.states import State as InvitationState
 from hub.pipeline.hub import Hub
-from hub.registry import Configuration
 from hub.store.configuration import OF_SURVEYS, Role
+from hub.store.tables import invitation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ def preflight(hub: Hub, survey_name: str, raw_settings: Mapping[str, Any] | None
         found = recorded(connection, configuration, sources, since=now - WINDOW, limit=MOST_EVENTS)
         rehearsal = rehearse_on(connection, draft, found, now)
         findings = [
-            *_connections(configuration, draft, troubles_of(hub)),
+            *_connections(hub, connection, draft, found.events),
             *_keys(hub),
             *_sending(hub),
             *event_findings(connection, draft, found.events),
@@ -58,6 +63,8 @@ def preflight(hub: Hub, survey_name: str, raw_settings: Mapping[str, Any] | None
 
 # What it is connected to
 
+_NEWEST = 100
+"""Of the mails of a survey, to see by what channels they go out."""
 _WITHOUT = {
     Role.SOURCE: (State.MISSING, "The survey listens to no source, so it hears of nobody.", "Choose a source."),
     Role.CHANNEL: (State.MISSING, "The survey has no channel: its mails would wait.", "Choose a channel."),
@@ -69,7 +76,10 @@ _WITHOUT = {
 }
 
 
-def _connections(configuration: Configuration, draft: Draft, troubles: Troubles) -> Iterator[Finding]:
+def _connections(hub: Hub, connection: Connection, draft: Draft, events: Sequence[RecordedEvent]) -> Iterator[Finding]:
+    configuration, troubles = hub.registry.current(), troubles_of(hub)
+    at_work = dict.fromkeys((event.source_id for event in events), "events come from it")
+    at_work |= dict.fromkeys(_newest_channels(connection, draft.id), "its mails go out by it")
     for role in OF_SURVEYS:
         ids = draft.connections[role]
         if not ids:
@@ -78,20 +88,43 @@ def _connections(configuration: Configuration, draft: Draft, troubles: Troubles)
             continue
         healths = {id: troubles.health_of(configuration.connections[id]) for id in ids}
         bad = [id for id, (health, _) in healths.items() if health in (Health.BROKEN, Health.PAUSED)]
-        if not bad:
-            names = " and ".join(configuration.connections[id].stored.name for id in ids)
-            sentence = f"Connected: {role} {names}. The check on its page tells whether it can work."
-            yield Finding(about=role.plural, state=State.OK, sentence=sentence)
-        for id in bad:
+        for id in ids:
             health, why = healths[id]
-            label = configuration.connections[id].label
+            label, name = configuration.connections[id].label, configuration.connections[id].stored.name
+            if id not in bad:
+                state, sentence = _proven(hub, label, f"The {role} {name} is connected", at_work.get(id))
+                yield Finding(about=role.plural, state=state, sentence=sentence, name=name)
+                continue
             is_needed = role is not Role.TARGET and len(bad) == len(ids) and health is Health.BROKEN
             yield Finding(
                 about=role.plural,
                 state=State.MISSING if is_needed else State.ATTENTION,
                 sentence=f"{label} {'does not work' if health is Health.BROKEN else 'is paused'}: {why}",
                 advice=f"Check {label} and mend what its message names.",
+                name=name,
             )
+
+
+def _newest_channels(connection: Connection, survey_id: str) -> set[str]:
+    """Return by what channels the newest mails of a survey were sent."""
+    newest = select(invitation.c.channel_id).where(
+        invitation.c.survey_id == survey_id, invitation.c.state == InvitationState.SENT
+    )
+    return set(connection.scalars(newest.order_by(invitation.c.id.desc()).limit(_NEWEST)))
+
+
+def _proven(hub: Hub, label: str, what: str, work: str | None) -> tuple[State, str]:
+    """Return whether a connection without trouble was ever seen to work, and a sentence."""
+    if work is not None:
+        return State.OK, f"{what}, and {work}."
+    wanted = audit.Wanted(action=audit.Action.CONNECTION_CHECKED, subject=label)
+    checks = [one for one in audit.entries(hub, wanted, Slice()).items if not one.detail.get("edited")]
+    if not checks:
+        return State.UNCHECKED, f"{what}; nobody has checked it yet."
+    on = f"{checks[0].at:%-d %b %Y}"
+    if checks[0].detail.get("ok"):
+        return State.OK, f"{what}; its check on {on} passed."
+    return State.ATTENTION, f"{what}, but its last check, on {on}, failed."
 
 
 def _keys(hub: Hub) -> Iterator[Finding]:
@@ -106,10 +139,13 @@ def _keys(hub: Hub) -> Iterator[Finding]:
 
 def _sending(hub: Hub) -> Iterator[Finding]:
     unreachable = unreachable_links(hub)
+    where = f"Links in mails lead to {hub.settings.base_url}"
+    if hub.settings.is_local:
+        where += ", which this machine alone can open: enough for a demo"
     yield Finding(
         about="links",
         state=State.ATTENTION if unreachable else State.OK,
-        sentence=f"{unreachable or f'Links in mails lead to {hub.settings.base_url}'}.",
+        sentence=f"{unreachable or where}.",
     )
     stopped = held(hub)
     if stopped:

@@ -22,7 +22,10 @@ _STARTED_AT = datetime.now(UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process; `is_silent` when it should have been heard of since. `doing` is what it says of itself."""
+    """A process; `is_silent` when it should have been heard of since. `doing` is what it says of itself.
+
+    One that `is_starting` has said nothing but that it is there.
+    """
 
     role: str
     host: str
@@ -31,6 +34,7 @@ class Process:
     seen_at: datetime | None
     is_silent: bool
     doing: str = ""
+    is_starting: bool = False
 
 
 def this_one(hub: Hub) -> Process:
@@ -76,7 +80,8 @@ def workers(hub: Hub) -> Sequence[Process]:
             started_at=aware(one.birth_date),
             seen_at=aware(one.last_heartbeat),
             is_silent=one.last_heartbeat is None or now - (aware(one.last_heartbeat) or now) >= SILENCE,
-            doing=_DOING.get(one.get_state(), one.get_state()),
+            doing=_DOING.get(one.get_state(), ""),
+            is_starting=one.get_state() not in _DOING,
         )
         for one in Worker.all(redis, serializer=JSONSerializer)
     ]

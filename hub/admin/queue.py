@@ -12,6 +12,7 @@ from hub.admin import audit
 from hub.admin.audit import Action
 from hub.admin.invitations import cancelled, released
 from hub.admin.names import survey_named
+from hub.admin.trouble import Conflict
 from hub.admin.waits import leaves, rules_by_survey
 from hub.domain.identity import IdKind
 from hub.domain.states import WAITING, State
@@ -94,22 +95,31 @@ def _name_of(person: Person) -> str:
     return (users or [one.value for one in person.identities])[0]
 
 
-def release(hub: Hub, survey_name: str) -> int:
-    """Make a survey's held invitations due now; they are checked again before they leave. Return how many."""
-    return _change_held(hub, survey_name, Action.HELD_RELEASED, released(hub.now()))
+def release(hub: Hub, survey_name: str, *, up_to: str | None = None, at_most: int | None = None) -> int:
+    """Make a survey's held invitations due now; they are checked again before they leave. Return how many.
+
+    Only those are meant that somebody saw: made no later than `up_to`, the id of the newest. Raises Conflict when these
+    are more than `at_most` by now, as when another due time brought an older one under the brake.
+    """
+    return _change_held(hub, survey_name, Action.HELD_RELEASED, released(hub.now()), up_to, at_most)
 
 
-def cancel(hub: Hub, survey_name: str) -> int:
-    """Cancel a survey's held invitations; return how many."""
-    return _change_held(hub, survey_name, Action.HELD_CANCELLED, cancelled(hub.now()))
+def cancel(hub: Hub, survey_name: str, *, up_to: str | None = None, at_most: int | None = None) -> int:
+    """Cancel a survey's held invitations, as `release` releases them; return how many."""
+    return _change_held(hub, survey_name, Action.HELD_CANCELLED, cancelled(hub.now()), up_to, at_most)
 
 
-def _change_held(hub: Hub, survey_name: str, action: Action, values: Mapping[str, object]) -> int:
+def _change_held(
+    hub: Hub, survey_name: str, action: Action, values: Mapping[str, object], up_to: str | None, at_most: int | None
+) -> int:
     survey_id = survey_named(hub.registry.current(), survey_name).id
+    seen = [] if up_to is None else [table.c.id <= up_to]
 
     def work(connection: Connection) -> int:
-        held = update(table).where(table.c.survey_id == survey_id, table.c.state == State.HELD)
+        held = update(table).where(table.c.survey_id == survey_id, table.c.state == State.HELD, *seen)
         count = connection.execute(held.values(**values, revision=table.c.revision + 1)).rowcount
+        if at_most is not None and count > at_most:
+            raise Conflict(f"{count:,} are held by now, where {at_most:,} were when you looked; look again")
         audit.note(hub, connection, action, f"surveys.{survey_name}", count=count)
         return count
 

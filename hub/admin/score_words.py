@@ -42,8 +42,11 @@ def interval_words(counts: Counts) -> str:
     """Return what the interval in `score_words` means; "" of no answers."""
     if not counts.n:
         return ""
-    of_what = "The numbers in brackets are" if counts.n >= FEW else "Those two numbers are"
-    return f"{of_what} where the score of everybody lies in 95 of 100 cases, had everybody answered as these did."
+    which = "the numbers in brackets" if counts.n >= FEW else "those two numbers"
+    return (
+        "Not all your customers have answered. If the others are like those who did, "
+        f"the score of all of them lies between {which} in 95 of 100 cases."
+    )
 
 
 def change_words(seen: Dashboard, span: Span) -> str:

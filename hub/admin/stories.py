@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hub.admin.facts import day_and_time, facts_of
+from hub.admin.facts import Piece, facts_of, in_words
 from hub.admin.invitations import cause_of
 from hub.admin.waits import leaves, rules_by_survey
 from hub.domain.openings import told_apart
@@ -24,13 +24,18 @@ from hub.store.sql import is_among
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One thing that happened. `code` is the reason or state by its public name."""
+    """One thing that happened. `code` is the reason or state by its public name.
+
+    `pieces` are those of the sentence where there are moments in it, `facts` of what else is to be said.
+    """
 
     at: datetime
     what: str
     sentence: str
     code: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    pieces: Sequence[Piece] = ()
+    facts: Sequence[Piece] = ()
 
 
 def entries_of(
@@ -77,17 +82,26 @@ class _Teller:
                 yield self._decision(one, row.payload)
 
     def _decision(self, row: Any, payload: bytes | None) -> Entry:
-        sentence = f"Survey {self._survey_name(row.survey_id)}: {SENTENCES[Reason(row.reason)]}"
+        pieces: list[Piece] = [f"Survey {self._survey_name(row.survey_id)}: {SENTENCES[Reason(row.reason)]}"]
         details: dict[str, Any] = {"event_id": row.event_id, "outcome": row.outcome}
         details |= {"inputs": row.inputs, "rules_version": row.rules_version}
         if row.due_at is not None:
-            sentence += f" Due {day_and_time(row.due_at)}."
+            pieces += [" Due ", row.due_at, "."]
             details["due_at"] = row.due_at
         if row.eligible_again_at is not None:
-            sentence += f" Possible again from {day_and_time(row.eligible_again_at)}."
+            pieces += [" Possible again from ", row.eligible_again_at, "."]
             details["eligible_again_at"] = row.eligible_again_at
-        details["facts"] = facts_of(row, payload, self._profile)
-        return Entry(at=row.decided_at, what="decision", sentence=sentence, code=row.reason, details=details)
+        facts = facts_of(row, payload, self._profile)
+        details["facts"] = in_words(facts)
+        return Entry(
+            at=row.decided_at,
+            what="decision",
+            sentence=in_words(pieces),
+            code=row.reason,
+            details=details,
+            pieces=pieces,
+            facts=facts,
+        )
 
     def _mails(self) -> Iterator[Entry]:
         invitation, attempt = tables.invitation, tables.attempt

@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, select
 
 from hub.admin import apply as applying
 from hub.admin import audit, planning
 from hub.admin.audit import Action
+from hub.admin.edits import carry_out, check_mark, mark_of
 from hub.admin.names import connection_name, survey_named
 from hub.admin.planning import Plan
 from hub.admin.schemas import SurveySchema
+from hub.admin.text_schemas import AppearanceSchema
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
 from hub.store import configuration as stored_configuration
-from hub.store.configuration import StoredSurvey
+from hub.store.configuration import Role, StoredSurvey
+from hub.store.tables import event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,11 @@ class SeenSurvey:
     name: str
     enabled: bool
     settings: Mapping[str, Any]
+
+    @property
+    def mark(self) -> str:
+        """The mark of what `save` writes."""
+        return mark_of(_saved(self.settings))
 
 
 def surveys(hub: Hub) -> list[SeenSurvey]:
@@ -41,11 +49,31 @@ def survey_of(hub: Hub, name: str) -> SeenSurvey:
     return _seen(configuration, survey_named(configuration, name))
 
 
+def gets_events(hub: Hub, name: str) -> bool:
+    """Return whether an event of the survey's sources is kept. Raises NotThere."""
+    sources = survey_named(hub.registry.current(), name).connections[Role.SOURCE]
+    with hub.store.read() as connection:
+        return bool(connection.scalar(select(exists().where(event.c.source_id.in_(sources)))))
+
+
 def put(hub: Hub, name: str, table: Mapping[str, Any]) -> Plan:
     """Make the survey what this table says, as `hub apply` would; nothing else changes. Raises ConfigError."""
     made = planning.plan_change(hub, {"surveys": {name: table}})
     applying.apply(hub, made)
     return made
+
+
+def save(hub: Hub, name: str, table: Mapping[str, Any], *, since: str | None) -> Plan:
+    """Make a survey's rules and connections what this table says; its switch and what customers see stay.
+
+    `since` is the mark of the survey that was edited. Raises Conflict when it was changed since then or in this very
+    moment, ConfigError with the path of every problem, and NotThere.
+    """
+    revision = hub.registry.current().revision
+    settings = survey_of(hub, name).settings
+    check_mark(_saved(settings), since)
+    kept = {one: settings[one] for one in _APART}
+    return carry_out(hub, {"surveys": {name: {**table, **kept}}}, revision=revision)
 
 
 def switch(hub: Hub, name: str, *, on: bool) -> SeenSurvey:
@@ -67,6 +95,10 @@ def retire(hub: Hub, name: str) -> None:
     applying.apply(hub, planning.plan_removal(hub, survey=name))
 
 
+def _saved(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in _APART}
+
+
 def _seen(configuration: Configuration, survey: StoredSurvey) -> SeenSurvey:
     names = {
         role.plural: [connection_name(configuration, id) for id in ids] for role, ids in survey.connections.items()
@@ -78,4 +110,5 @@ def _seen(configuration: Configuration, survey: StoredSurvey) -> SeenSurvey:
     )
 
 
+_APART = ("enabled", *AppearanceSchema().fields)
 _DEFAULTS: Mapping[str, Any] = SurveySchema().dump(SurveySchema().load({}))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.admin import apply as applying
-from hub.admin import planning, texts
+from hub.admin import texts
+from hub.admin.edits import carry_out
 from hub.admin.names import survey_named
 from hub.admin.planning import Plan
 from hub.admin.surveys import survey_of
@@ -48,7 +48,7 @@ def save(hub: Hub, survey: str, edit: Edit, *, since: int | None = None) -> Plan
     settings = survey_of(hub, survey).settings
     if since is not None and _touched(_content(settings), edit) != _touched(_then(hub, survey, since), edit):
         raise Conflict("These texts were changed meanwhile")
-    return _put(hub, survey, _with_edit(settings, edit), revision=revision)
+    return carry_out(hub, {"surveys": {survey: _with_edit(settings, edit)}}, revision=revision)
 
 
 def use_again(hub: Hub, survey: str, number: int, *, since: int | None) -> Plan:
@@ -61,7 +61,8 @@ def use_again(hub: Hub, survey: str, number: int, *, since: int | None) -> Plan:
     if since != survey_named(hub.registry.current(), survey).texts_version:
         raise Conflict("These texts were changed meanwhile")
     settings = survey_of(hub, survey).settings
-    return _put(hub, survey, {**settings, **settings_of(hub, survey, number)}, revision=revision)
+    wanted = {**settings, **settings_of(hub, survey, number)}
+    return carry_out(hub, {"surveys": {survey: wanted}}, revision=revision)
 
 
 def settings_of(hub: Hub, survey: str, number: int) -> dict[str, Any]:
@@ -71,14 +72,6 @@ def settings_of(hub: Hub, survey: str, number: int) -> dict[str, Any]:
         with hub.store.read() as connection:
             content["logo"] = setting_of(stored.logo(connection, content["logo"]).image)
     return content
-
-
-def _put(hub: Hub, survey: str, settings: Mapping[str, Any], *, revision: int) -> Plan:
-    made = planning.plan_change(hub, {"surveys": {survey: settings}})
-    if made.revision != revision:
-        raise Conflict("The configuration was changed in this very moment; look at it again, and then change it")
-    applying.apply(hub, made)
-    return made
 
 
 def _with_edit(settings: Mapping[str, Any], edit: Edit) -> dict[str, Any]:

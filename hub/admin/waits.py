@@ -37,7 +37,7 @@ def leaves(rules: SurveyRules | None, row: Any, timezone: str | None) -> Leave:
     if not is_opening or at <= row.due_at:
         return Leave(at=at)
     zone = rules.zone_of(timezone)
-    return Leave(at=at, sentence=f"Waits for {at.astimezone(zone):%A, %-d %B, %H:%M} ({zone}).")
+    return Leave(at=at, sentence=f"Waits for {at.astimezone(zone):%A, %-d %b, %H:%M} ({zone}).")
 
 
 def rules_by_survey(configuration: Configuration) -> dict[str, SurveyRules]:

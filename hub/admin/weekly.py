@@ -1,10 +1,9 @@
-"""The weekly report: who gets it and when, and how it is sent, at most once a week to everybody."""
+"""The weekly report: who gets it and when, and what became of the last one."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,21 +15,20 @@ from hub.admin import audit
 from hub.admin.document import problems_of
 from hub.admin.names import connection_named
 from hub.admin.schemas import Switch
-from hub.admin.trials import TestMail, hand_over, send_message
-from hub.admin.weekly_content import report_to
 from hub.config import ConfigError
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
-from hub.plugin import NotSent, Outcome, SurveyChannel
-from hub.store import holds, pauses, report_mails
+from hub.store import report_mails
 from hub.store.configuration import Role, read_setting, write_setting
-
-log = logging.getLogger(__name__)
+from hub.store.report_mails import SeenMail
 
 CATCH_UP = timedelta(days=1)
 """How long after its time a report may still go out."""
+WEEK = timedelta(days=7)
 MOST_RECIPIENTS = 50
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+GIVEN_UP = "given_up"
+"""Beside the states of a mail: it waited, and waits no more."""
 _NAME = "weekly_report"
 
 
@@ -83,21 +81,42 @@ class ReportSchema(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class SeenReport:
-    """The settings of the report, when it goes out next, and what became of the last one, by address."""
+    """The settings of the report, when it goes out next, and what became of the last one, by address.
+
+    `troubles` are sentences for who has to do something.
+    """
 
     settings: Mapping[str, Any]
     next_at: datetime | None
-    last: Sequence[report_mails.SeenMail]
+    last: Sequence[SeenMail]
+    troubles: Sequence[str]
 
 
 def report_settings(hub: Hub) -> SeenReport:
     """Return how the report is set, and how it went."""
     with hub.store.read() as connection:
         stored = read_setting(connection, _NAME) or {}
-        last = report_mails.latest(connection)
-    settings = ReportSchema().load({name: value for name, value in stored.items() if name != "since"})
-    next_at = _slot(settings, hub.now(), ahead=True) if settings["enabled"] else None
-    return SeenReport(settings=settings, next_at=next_at, last=last)
+        settings = ReportSchema().load({name: value for name, value in stored.items() if name != "since"})
+        last = _last(connection, hub.now())
+        can_go = settings["enabled"] and not _is_without_channel(hub, settings)
+        return SeenReport(
+            settings=settings,
+            next_at=_next_slot(connection, settings, hub.now()) if can_go else None,
+            last=last,
+            troubles=[*_troubles(hub, settings, last), *_missed(connection, stored, hub.now(), last)],
+        )
+
+
+def troubles(hub: Hub) -> Sequence[str]:
+    """Return why the report does not go out, or did not, as sentences."""
+    return report_settings(hub).troubles
+
+
+def uses_channel(hub: Hub, name: str) -> bool:
+    """Return whether the report goes out by the channel of this name."""
+    with hub.store.read() as connection:
+        stored = read_setting(connection, _NAME)
+    return bool(stored and stored["enabled"] and stored["channel"] == name)
 
 
 def put(hub: Hub, raw: Mapping[str, Any]) -> None:
@@ -107,115 +126,110 @@ def put(hub: Hub, raw: Mapping[str, Any]) -> None:
         settings = schema.load(raw)
     except ValidationError as error:
         raise ConfigError(problems_of("report", error.messages, schema)) from None
-    if settings["channel"]:
+    if settings["enabled"]:
         connection_named(hub.registry.current(), Role.CHANNEL, settings["channel"])
 
     def work(connection: Connection) -> None:
-        write_setting(connection, _NAME, {**settings, "since": hub.now().isoformat()})
+        now = hub.now()
+        since = _since(read_setting(connection, _NAME), settings, now)
+        write_setting(connection, _NAME, {**settings, "since": since})
         told = {name: settings[name] for name in ("enabled", "recipients", "channel")}
         audit.note(hub, connection, audit.Action.REPORT_CHANGED, "report", **told)
 
     hub.store.transact(work)
 
 
-def send_now(hub: Hub, to: str, channel: str) -> TestMail:
-    """Send one report to one address, beside the weekly ones.
-
-    Raises NotThere for an unknown channel, and ConfigError for an address that cannot be mailed.
-    """
-    address = check_address(to)
-    if address is None:
-        raise ConfigError([f"to: {to!r} is no address that can be mailed"])
-    stored = connection_named(hub.registry.current(), Role.CHANNEL, channel).stored
-    sent = send_message(hub, stored, lambda _: report_to(hub, address, until=hub.now()), what="report")
-    audit.note_alone(hub, audit.Action.REPORT_SENT, "report", to=address, channel=channel, outcome=sent.outcome)
-    return sent
+def _since(stored: Mapping[str, Any] | None, settings: Mapping[str, Any], now: datetime) -> str:
+    """Return from when on the report goes out: a time that was past when it was set belongs to the next week."""
+    if stored and stored["enabled"] and _slot(stored, now) == _slot(settings, now):
+        return str(stored["since"])
+    return now.isoformat()
 
 
-# Every week
-
-
-def is_due(hub: Hub, connection: Connection) -> bool:
-    """Return whether a report has to be sent, or its sending to be looked after, right now."""
-    due = _due(connection, hub.now())
-    return due is not None and report_mails.is_any_open(connection, due.slot, due.recipients, hub.now())
-
-
-def send_due(hub: Hub) -> int:
-    """Send the report of this week to those who did not get it yet; return to how many.
-
-    What was past the point of no return when a worker died is in doubt, and is not sent again.
-    """
-    with hub.store.alone("report") as mine:
-        if mine is None:
-            return 0
-        due = hub.store.transact(lambda connection: _begin(hub, connection))
-        if due is None:
-            return 0
-        with hub.store.read() as connection:
-            waiting = report_mails.waiting(connection, due.slot, hub.now())
-        return sum(_send(hub, due, recipient) for recipient in waiting if recipient in due.recipients)
+# When, and how it went
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Due:
+class Due:
+    """A report that has to be out by now: of the seven days until `slot`, to those who did not have that week's."""
+
     slot: datetime
     recipients: Sequence[str]
     channel: str
 
 
-def _due(connection: Connection, now: datetime) -> _Due | None:
+def due(connection: Connection, now: datetime) -> Due | None:
+    """Return the report that may go out now, None outside the day after its time."""
     stored = read_setting(connection, _NAME)
     if not stored or not stored["enabled"]:
         return None
     slot = _slot(stored, now)
     if now - slot >= CATCH_UP or slot < datetime.fromisoformat(stored["since"]):
         return None
-    return _Due(slot=slot, recipients=stored["recipients"], channel=stored["channel"])
+    return Due(slot=slot, recipients=_without_it(connection, slot, stored["recipients"]), channel=stored["channel"])
 
 
-def _slot(settings: Mapping[str, Any], now: datetime, *, ahead: bool = False) -> datetime:
-    """Return the newest weekly moment that is not in the future, or the one after it."""
+def _slot(settings: Mapping[str, Any], now: datetime) -> datetime:
+    """Return the newest weekly moment that is not in the future."""
     zone = ZoneInfo(settings["timezone"])
     local = now.astimezone(zone)
     back = (local.weekday() - WEEKDAYS.index(settings["weekday"])) % len(WEEKDAYS)
     slot = datetime.combine(local.date() - timedelta(days=back), time(settings["hour"]), tzinfo=zone)
-    slot = slot if slot <= local else slot - timedelta(days=7)
-    return slot + timedelta(days=7) if ahead else slot
+    return slot if slot <= local else slot - WEEK
 
 
-def _begin(hub: Hub, connection: Connection) -> _Due | None:
-    due = _due(connection, hub.now())
-    if due is not None:
-        is_held = holds.current(connection) is not None
-        report_mails.begin(connection, due.slot, due.recipients, may_have_left=is_held, now=hub.now())
-    return due
+def _next_slot(connection: Connection, settings: Mapping[str, Any], now: datetime) -> datetime:
+    """Return the next weekly moment at which anybody gets a report."""
+    slot = _slot(settings, now) + WEEK
+    return slot if _without_it(connection, slot, settings["recipients"]) else slot + WEEK
 
 
-def _send(hub: Hub, due: _Due, recipient: str) -> bool:
-    """Send one report; return whether the mail system took it."""
-    channel = hub.registry.current().named(Role.CHANNEL, due.channel)
-    with hub.store.read() as connection:
-        paused = pauses.paused(connection, hub.now())
-    outcome: Outcome
-    if channel is None or not isinstance(channel.provider, SurveyChannel) or channel.id in paused:
-        outcome = NotSent(why=f"channels.{due.channel} cannot be used right now")
-    else:
-        try:
-            message = report_to(hub, recipient, until=due.slot)
-        except Exception as error:
-            log.exception("The weekly report could not be made")
-            outcome = NotSent(why=f"the report could not be made: {type(error).__name__}")
-        else:
-            outcome = hand_over(
-                channel.provider,
-                channel.id,
-                message,
-                may_go=lambda: hub.store.transact(
-                    lambda connection: report_mails.depart(connection, due.slot, recipient)
-                ),
-            )
-    hub.store.transact(
-        lambda connection: report_mails.conclude(connection, due.slot, recipient, outcome, now=hub.now())
-    )
-    return report_mails.STATES[type(outcome)] == "sent"
+def _without_it(connection: Connection, slot: datetime, recipients: Sequence[str]) -> list[str]:
+    """Return who had no report of the same week, at another time that was set before."""
+    had = report_mails.had_between(connection, slot - WEEK / 2, slot + WEEK / 2, but=slot)
+    return [one for one in recipients if one not in had]
+
+
+def _last(connection: Connection, now: datetime) -> list[SeenMail]:
+    open_one = due(connection, now)
+
+    def waits(one: SeenMail) -> bool:
+        return open_one is not None and one.slot == open_one.slot and one.recipient in open_one.recipients
+
+    return [
+        replace(one, state=GIVEN_UP) if one.state == "pending" and not waits(one) else one
+        for one in report_mails.latest(connection)
+    ]
+
+
+def _troubles(hub: Hub, settings: Mapping[str, Any], last: Sequence[SeenMail]) -> list[str]:
+    if not settings["enabled"]:
+        return []
+    found = []
+    if _is_without_channel(hub, settings):
+        found.append(f"The weekly report cannot go out: its channel {settings['channel']} is out of use.")
+    lost = [one for one in last if one.state == GIVEN_UP and one.recipient in settings["recipients"]]
+    if lost and hub.now() - lost[0].slot >= CATCH_UP:
+        day = lost[0].slot.astimezone(ZoneInfo(settings["timezone"]))
+        why = next((f": {one.note.rstrip('.')}" for one in lost if one.note), "")
+        what = f"The weekly report of {day:%-d %B}"
+        who = "1 address" if len(lost) == 1 else f"{len(lost)} addresses"
+        found.append(f"{what} could not be sent to {who} within a day, and was given up{why}.")
+    return found
+
+
+def _missed(
+    connection: Connection, stored: Mapping[str, Any], now: datetime, last: Sequence[SeenMail]
+) -> Iterator[str]:
+    """Yield a sentence where nobody ever began to send the newest report."""
+    if not stored or not stored["enabled"]:
+        return
+    slot = _slot(stored, now)
+    is_over = now - slot >= CATCH_UP and slot >= datetime.fromisoformat(stored["since"])
+    is_begun = bool(last) and last[0].slot >= slot
+    if is_over and not is_begun and _without_it(connection, slot, stored["recipients"]):
+        yield f"The weekly report of {slot:%-d %B} was not sent: no worker was there within a day of its time."
+
+
+def _is_without_channel(hub: Hub, settings: Mapping[str, Any]) -> bool:
+    return hub.registry.current().named(Role.CHANNEL, settings["channel"]) is None

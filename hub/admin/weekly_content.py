@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hub.admin.overview import overview
 from hub.admin.paging import Slice
 from hub.admin.responses import Wanted, responses
 from hub.admin.score_words import score_words
 from hub.admin.scores import Score, scores
+from hub.admin.weekly import WEEK
 from hub.admin.words import counted
 from hub.domain.scores import counts_of, interval_of
 from hub.mail.clean import looks_like_a_link, one_line
@@ -17,9 +18,7 @@ from hub.pipeline.hub import Hub
 from hub.plugin import Message
 from hub.store.types import new_id
 
-WEEK = timedelta(days=7)
 MOST_QUOTES = 5
-_LOOKED_AT = 50
 _LONGEST_QUOTE = 300
 
 
@@ -59,7 +58,7 @@ def _sentence(score: Score) -> str:
 
 
 def _quotes(hub: Hub, until: datetime) -> list[Quote]:
-    given = responses(hub, Wanted(since=until - WEEK, until=until), Slice(limit=_LOOKED_AT)).items
+    wanted = Wanted(since=until - WEEK, until=until, has_comment=True)
     return [
         Quote(
             survey=one.survey,
@@ -67,9 +66,8 @@ def _quotes(hub: Hub, until: datetime) -> list[Quote]:
             comment=_quoted(one.comment),
             link=f"{hub.settings.base_url}/people/{one.person_id}",
         )
-        for one in given
-        if one.comment.strip()
-    ][:MOST_QUOTES]
+        for one in responses(hub, wanted, Slice(limit=MOST_QUOTES)).items
+    ]
 
 
 def _quoted(comment: str) -> str:

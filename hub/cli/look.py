@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from hub.admin import doctor as examining
-from hub.admin import people
+from hub.admin import people, syncs
 from hub.admin import queue as queueing
 from hub.admin import replay as replaying
 from hub.admin.people import Story
@@ -20,7 +20,6 @@ from hub.admin.restore import held
 from hub.cli.common import explains_trouble, opened_hub, plain, say
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason
-from hub.pipeline import sync as syncing
 from hub.pipeline.hub import Hub
 from hub.store.configuration import Role
 from hub.wake import Wake
@@ -181,7 +180,7 @@ def sync() -> None:
 def now() -> None:
     """Start a sync of every target right now."""
     with opened_hub() as hub:
-        started = ", ".join(syncing.start_now(hub))
+        started = ", ".join(syncs.start_now(hub))
         broken = [target for target in hub.registry.current().live(Role.TARGET) if target.problem]
         is_woken = _wake(hub, "sync") if started else True
     if not started:

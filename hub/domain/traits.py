@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 SPELLINGS = {"created_at": "createdAt", "first_name": "firstName", "last_name": "lastName"}
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Trait(NamedTuple):
@@ -82,7 +84,15 @@ def value_of(profile: Profile, name: str) -> Any:
 
 
 def display_name(profile: Profile) -> str | None:
-    """Return firstName and lastName, else `name` shown whole, else None; a name is never split."""
+    """Return firstName and lastName, else `name` shown whole, else None; a name is never split.
+
+    Half a surrogate pair, which a profile keeps as it came, becomes U+FFFD: no file, page or mail can hold it.
+    """
+    name = _written_name(profile)
+    return None if name is None else _HALVES.sub("\ufffd", name)
+
+
+def _written_name(profile: Profile) -> str | None:
     parts = [value_of(profile, "firstName"), value_of(profile, "lastName")]
     full = " ".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
     if full:

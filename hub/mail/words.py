@@ -146,9 +146,9 @@ WORDS = {
     "ar": MailWords(
         language="ar",
         direction="rtl",
-        subject="هل توصون بـ {brand}؟",
+        subject="هل توصون بـ\u00a0{brand}؟",
         reminder="تذكير: {subject}",
-        question="ما مدى احتمال أن توصوا بـ {brand} لصديق أو زميل؟",
+        question="ما مدى احتمال أن توصوا بـ\u00a0{brand} لصديق أو زميل؟",
         greeting="مرحبًا {name}،",
         neutral_greeting="مرحبًا،",
         request="يُرجى اختيار رقم. يمكنكم تغييره وإضافة تعليق قبل الإرسال.",

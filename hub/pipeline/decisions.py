@@ -22,7 +22,7 @@ from hub.failpoints import failpoint
 from hub.mail.addresses import check_address
 from hub.pipeline import news
 from hub.pipeline.erase import erase_within
-from hub.pipeline.forget import forget_due, who_keep_something
+from hub.pipeline.forget import who_keep_something
 from hub.pipeline.hub import Hub
 from hub.pipeline.read import ReadEvent
 from hub.registry import Configuration
@@ -40,11 +40,9 @@ def decide_together(
     marked: Collection[tuple[str, str]] = (),
 ) -> None:
     """Decide events in one transaction; those written down as poison before are `marked`, by source and messageId."""
-    has_erased = hub.store.prepare_and_write(
+    hub.store.prepare_and_write(
         lambda connection: _prepare(connection, configuration, events, marked, hub.now()), _write
     )
-    if has_erased:
-        forget_due(hub)
 
 
 def may_be_an_event(error: Exception) -> bool:
@@ -235,8 +233,8 @@ def _tallies(ruling: Ruling) -> list[Tally]:
     return [("event", ruling.outcome or "decided", ruling.reason or ""), *decided]
 
 
-def _write(connection: Connection, prepared: Prepared) -> bool:
-    """Write a decided chunk down; return whether anybody was erased by it."""
+def _write(connection: Connection, prepared: Prepared) -> None:
+    """Write a decided chunk down."""
     delete_marked(connection, prepared.marked)
     changes.save(connection, prepared.world, now=prepared.now)
     insert_many(connection, tables.event, prepared.events)
@@ -247,7 +245,6 @@ def _write(connection: Connection, prepared: Prepared) -> bool:
     if prepared.deleted:
         erase_within(connection, prepared.deleted, prepared.keepers, prepared.now)
     failpoint("decide.before_commit")
-    return bool(prepared.deleted)
 
 
 def delete_marked(connection: Connection, marked: Collection[tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ from hub.domain.reasons import Stop
 from hub.domain.traits import value_of
 from hub.domain.world import Person
 from hub.failpoints import failpoint
-from hub.pipeline.forget import forget_due, who_keep_something
+from hub.pipeline.forget import who_keep_something
 from hub.pipeline.hub import Hub
 from hub.plugin import Person as PluginPerson
 from hub.store import forgettings, score_counts, tables, worlds
@@ -29,7 +29,8 @@ def erase_people(
 
     What stays: one-way fingerprints of their ids and mailboxes, so that they are never mailed again, and the bare
     messageIds of their events and of what was synced, so that copies and echoes of them are recognised. The caller
-    holds the decider's lock; `note` writes down, in the same transaction, that it was done.
+    holds the decider's lock, and has `forget_due` see to the connections once it holds it no more; `note` writes down,
+    in the same transaction, that it was done.
     """
     keepers = who_keep_something(hub.registry.current())
 
@@ -41,7 +42,6 @@ def erase_people(
 
     counts = hub.store.transact(work)
     failpoint("erase.after_commit")
-    forget_due(hub)
     return counts
 
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from functools import partial
@@ -41,6 +41,8 @@ SETTLE_MINUTES = 5.0
 DAILY = "daily"
 MANUAL = "manual"
 SOON = "soon"
+Noted = Callable[[Connection, str], object]
+"""Is told the name of a target for which a run begins."""
 
 
 def start_daily_runs(hub: Hub) -> list[str]:
@@ -110,16 +112,22 @@ def horizon(configuration: Configuration, run: Any, now: datetime) -> datetime:
     return cast("datetime", run.started_at)
 
 
-def start_now(hub: Hub) -> list[str]:
-    """Start a run of every target right now; return their names."""
+def start_now(hub: Hub, noted: Noted | None = None) -> list[str]:
+    """Start a run of every target right now; return their names. `noted` writes each down in its transaction."""
     now = hub.now()
     slot = now.astimezone(UTC).isoformat()
     targets = hub.registry.current().live(Role.TARGET)
-    return [target.stored.name for target in targets if _start(hub, target, MANUAL, slot, now)]
+    return [target.stored.name for target in targets if _start(hub, target, MANUAL, slot, now, noted)]
 
 
-def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime) -> bool:
-    is_first = hub.store.transact(lambda connection: outboxes.start_run(connection, target.id, kind, slot, now))
+def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime, noted: Noted | None = None) -> bool:
+    def work(connection: Connection) -> bool:
+        is_first = outboxes.start_run(connection, target.id, kind, slot, now)
+        if is_first and noted is not None:
+            noted(connection, target.stored.name)
+        return is_first
+
+    is_first = hub.store.transact(work)
     failpoint("sync.started")
     return is_first
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from hub.domain.states import State
+from hub.domain.states import SENT_STATES, State
 from hub.store.configuration import read_setting, write_setting
 from hub.store.score_counts import day_of
 from hub.store.sql import in_states, is_among, upsert
@@ -198,7 +198,7 @@ def _some_people(connection: Connection, after: str) -> tuple[str | None, int, d
     was_asked = (
         select(invitation.c.survey_id, invitation.c.person_id)
         .join(person, person.c.id == invitation.c.person_id)
-        .where(*some, invitation.c.sent_at.is_not(None))
+        .where(*some, in_states(invitation.c.state, *sorted(SENT_STATES)))
         .distinct()
         .subquery()
     )

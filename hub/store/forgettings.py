@@ -13,6 +13,7 @@ from hub.store.tables import forgetting as table
 from hub.store.types import new_id
 
 FIRST_RETRY = timedelta(minutes=10)
+BUSY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(days=1)
 
 
@@ -68,11 +69,18 @@ def done(connection: Connection, one: Forgetting) -> None:
     connection.execute(delete(table).where(table.c.id == one.id))
 
 
-def put_off(connection: Connection, one: Forgetting, *, now: datetime) -> None:
-    """Try again later, after ever longer, up to a day."""
+def put_off(connection: Connection, one: Forgetting, *, now: datetime) -> bool:
+    """Try again later, after ever longer, up to a day; return False where somebody else was faster."""
     delay = min(FIRST_RETRY * 2 ** min(one.attempts, 10), LONGEST_RETRY)
     values = {"attempts": table.c.attempts + 1, "next_attempt_at": now + delay}
-    connection.execute(update(table).where(table.c.id == one.id).values(**values))
+    as_seen = (table.c.id == one.id, table.c.attempts == one.attempts)
+    return connection.execute(update(table).where(*as_seen).values(**values)).rowcount == 1
+
+
+def wait(connection: Connection, one: Forgetting, *, now: datetime) -> None:
+    """Try again soon: the connection is being told something right now."""
+    as_seen = (table.c.id == one.id, table.c.attempts == one.attempts)
+    connection.execute(update(table).where(*as_seen).values(next_attempt_at=now + BUSY))
 
 
 def open_by_connection(connection: Connection) -> dict[str, int]:

@@ -188,8 +188,9 @@ def _conclusion(pending: Pending, result: Done | Retry | Parked, now: datetime) 
 
 
 def give_up_old(connection: Connection, listener_id: str, *, why: str, now: datetime) -> None:
-    """Set aside what a listener that fails was not told for three days."""
-    old = (table.c.listener_id == listener_id, _PENDING, table.c.at < now - GIVEN_UP_AFTER)
+    """Set aside what a listener that fails was not told for three days, also after a person had it tried again."""
+    since = func.coalesce(table.c.again_at, table.c.at)
+    old = (table.c.listener_id == listener_id, _PENDING, since < now - GIVEN_UP_AFTER)
     values = {"state": "parked", "done_at": now, "code": _GAVE_UP, "note": note_of(why)}
     connection.execute(update(table).where(*old).values(**values))
 
@@ -216,7 +217,8 @@ def look_again(connection: Connection, listener_id: str, now: datetime) -> None:
 def try_parked_again(connection: Connection, listener_id: str, now: datetime) -> int:
     """Have all that was set aside tried again; return how much that is."""
     parked = (table.c.listener_id == listener_id, _PARKED)
-    values = {"state": "pending", "attempts": 0, "next_attempt_at": now, "done_at": None, "code": None}
+    series = {"attempts": 0, "again_at": now, "next_attempt_at": now}
+    values = {"state": "pending", **series, "done_at": None, "code": None}
     return connection.execute(update(table).where(*parked).values(**values)).rowcount
 
 

@@ -56,6 +56,13 @@ def is_any_open(connection: Connection, slot: datetime, recipients: Sequence[str
     )
 
 
+def had_between(connection: Connection, after: datetime, before: datetime, *, but: datetime) -> set[str]:
+    """Return to whom a report between two moments, other than the one of `but`, was or may have been sent."""
+    within = (table.c.slot > after, table.c.slot < before, table.c.slot != but)
+    left = table.c.state.in_(["sending", "sent", "unknown"])
+    return set(connection.scalars(select(table.c.recipient).where(*within, left)))
+
+
 def waiting(connection: Connection, slot: datetime, now: datetime) -> Sequence[str]:
     """Return to whom the report of a week may be sent now."""
     due = (table.c.slot == slot, table.c.state == "pending", table.c.next_attempt_at <= now)

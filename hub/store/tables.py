@@ -415,6 +415,7 @@ notice = Table(
     Column("code", Text),
     Column("note", Text),
     Column("done_at", Instant),
+    Column("again_at", Instant),
     _partial_index("notice_next", "listener_id", "next_attempt_at", where=_state_in("pending")),
     _partial_index("notice_lease", "lease_until", where=_state_in("leased")),
     Index("notice_invitation", "invitation_id"),

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.admin import weekly
+from hub.admin import weekly_sending
 from hub.pipeline import count, notify, remind, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources
@@ -104,6 +104,8 @@ def due_jobs(hub: Hub) -> list[str]:
     with hub.store.read() as connection:
         if _has_to_sweep(connection, now):
             names.append("sweep")
+        if forgettings.is_any_due(connection, now):
+            names.append("forget")
         turns = turns_to_see(connection, configuration, now)
         sending = [
             survey.id
@@ -125,7 +127,7 @@ def due_jobs(hub: Hub) -> list[str]:
             names.append("sync")
         if notify.is_due(hub, connection):
             names.append("notify")
-        if weekly.is_due(hub, connection):
+        if weekly_sending.is_due(hub, connection):
             names.append("report")
     return names
 
@@ -139,7 +141,6 @@ def background_jobs(hub: Hub) -> list[str]:
 def _has_to_sweep(connection: Connection, now: datetime) -> bool:
     return (
         leases.has_expired_leases(connection, now)
-        or forgettings.is_any_due(connection, now)
         or sessions.is_any_over(connection, now)
         or notices.is_any_old(connection, now)
     )

@@ -184,6 +184,8 @@ def test_own_password_is_changed_by_whoever_knows_the_current_one(lab: Lab, two:
     with pytest.raises(ConfigError) as refused:
         accounts.change_password(lab.hub, "ada", "not the password", OTHER)
     assert by_field(refused.value) == {"current": "Is not your password."}
+    [entry] = audit.entries(lab.hub, audit.Wanted(action=Action.LOGIN_REFUSED), Slice()).items
+    assert entry.subject == "ada"
     with pytest.raises(ConfigError) as refused:
         accounts.change_password(lab.hub, "ada", PASSWORD, "password1234")
     assert list(by_field(refused.value)) == ["password"]

@@ -21,6 +21,7 @@ from hub.admin import (
     restore,
     suppressions,
     surveys,
+    syncs,
     tokens,
     trials,
 )
@@ -135,6 +136,7 @@ CHANGES: list[tuple[Callable[[Lab], object], Action, str, Any]] = [
     ),
     (lambda lab: parked.retry(lab.hub, target="crm"), Action.PARKED_RETRIED, "targets.crm", {"count": 0}),
     (lambda lab: parked.retry(lab.hub), Action.PARKED_RETRIED, "targets", {"count": 0}),
+    (lambda lab: syncs.start_now(lab.hub), Action.SYNC_STARTED, "targets.crm", {}),
     (
         resume_sending,
         Action.SENDING_RESUMED,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
+from hub.pipeline import respond
 from hub.pipeline.imported import HINT
 from hub.store import intake, tables
 from tests.api.client import PREFIX, Api
@@ -105,6 +106,17 @@ def test_bad_row_is_refused_by_its_line_and_the_others_are_taken(lab: Lab, api: 
     assert answer == {"accepted": 2, "refused": 1, "problems": [{"line": 2, "why": why}]}
     lab.decide()
     assert len(lab.rows(tables.event)) == 2
+
+
+def test_half_a_surrogate_pair_in_a_name_breaks_no_export(lab: Lab, api: Api) -> None:
+    row = json.dumps({"userId": "u4", "email": "u4@acme.example", "name": "Ada \ud83d", "plan": "\ude00"})
+    assert brought(api, row, "application/x-ndjson").json["accepted"] == 1
+    lab.decide()
+    lab.deliver()
+    respond.answer(lab.hub, lab.token(), 9, "")
+    for form in ("json", "csv"):
+        exported = api("GET", "/responses/export", format=form)
+        assert (exported.status_code, "Ada \ufffd" in exported.text) == (200, True)
 
 
 def test_row_as_of_an_earlier_time_updates_less_and_starts_no_survey(lab: Lab, api: Api) -> None:

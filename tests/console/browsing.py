@@ -66,7 +66,7 @@ class Visitor:
 
 def readable(page: str) -> str:
     """Return a page without its tags."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page.replace("<wbr>", ""))).split())
 
 
 def visitor_of(hub: Hub, role: str = "admin", *, name: str = "") -> Visitor:

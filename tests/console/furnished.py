@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
-from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from hub.admin import segments, suppressions, text_edits, tokens
@@ -16,13 +13,15 @@ from hub.admin.text_edits import Edit
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.domain.states import State
-from hub.pipeline import decide, deliver, notify, respond, sync
+from hub.pipeline import notify, sync
 from hub.pipeline.hub import Hub
 from hub.store import tables
 from hub.testing.http_server import Answer, RecordingServer
 from hub.testing.smtp_server import Say, ScriptedSmtpServer
 from hub.web.app import create_app
+from tests.clock import Clock
 from tests.configured import API_KEY, configured_hub
+from tests.console.crowd import RealClock, ask_people, let_new_people_in, soon
 
 BASE_URL = "http://127.0.0.1:8000"
 TOML = """
@@ -58,6 +57,8 @@ sources = ["product"]
 channels = ["relay", "spare"]
 targets = ["product"]
 enabled = true
+min_delay_days = 3
+max_delay_days = 14
 surge_brake = false
 
 [surveys.renewal]
@@ -71,17 +72,6 @@ send_from = "09:00"
 send_until = "17:00"
 send_timezone = "Europe/Berlin"
 """
-NAMES = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Radia", "Alan", "Margaret", "Tony", "Frances", "Ken", "Jean"]
-COMMENTS = [
-    "Set up in a morning, and it has not needed us since.",
-    "",
-    "I like that it says why somebody was not asked.",
-    "Good, but I missed a weekly summary.",
-    "Too many clicks until the first survey went out.",
-    "Does what it says.",
-]
-SCORES = [10, 9, 10, 8, 3, 9, 10, 7, 9, 6]
-_PATIENCE_S = 30.0
 PATHS = (
     "home",
     "surveys",
@@ -132,8 +122,19 @@ PATHS = (
 
 
 @contextmanager
-def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") -> Iterator[Hub]:
-    """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed."""
+def furnished_hub(
+    directory: Path,
+    database_url: str,
+    *,
+    redis_url: str = "",
+    base_url: str = BASE_URL,
+    clock: Clock | RealClock | None = None,
+) -> Iterator[Hub]:
+    """Yield a hub at work: people in every state, answers, a mail that nobody knows about, things that failed.
+
+    By a clock that is moved, all this came about over days.
+    """
+    clock = clock or RealClock()
     with (
         ScriptedSmtpServer() as mail,
         RecordingServer() as segment,
@@ -145,16 +146,17 @@ def furnished_hub(directory: Path, database_url: str, *, redis_url: str = "") ->
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
         others = {"segment": segment.url, "sendgrid": sendgrid.url, "ops": ops.url, "secret": "e" * 32}
         toml = TOML.format(api_key=API_KEY, mail_port=mail.port, **others)
-        with configured_hub(directory, database_url, redis_url=redis_url, toml=toml, base_url=BASE_URL) as hub:
+        with configured_hub(
+            directory, database_url, redis_url=redis_url, toml=toml, base_url=base_url, now=clock
+        ) as hub:
             client = create_app(hub).test_client()
             text_edits.save(hub, "onboarding", Edit(language="en", texts={}, look={"ratings": ["support"]}))
             segments.choose(hub, ["plan"])
-            _let_people_in(hub, client, len(NAMES))
-            _answer(hub)
+            ask_people(hub, client, clock)
             sync.start_now(hub)
-            sync.drain(hub, until=_soon())
-            notify.drain(hub, until=_soon())
-            _let_people_in(hub, client, 6, first=len(NAMES), sends=False)
+            sync.drain(hub, until=soon())
+            notify.drain(hub, until=soon())
+            let_new_people_in(hub, client, clock)
             _leave_some_open(hub)
             suppressions.add(hub, "never@customer.example", Stop.UNSUBSCRIBED, "asked by phone")
             tokens.add(hub, "reporting", [Scope.READ])
@@ -220,40 +222,18 @@ def paths_of(hub: Hub) -> dict[str, str]:
     }
 
 
-def _let_people_in(hub: Hub, client: FlaskClient, count: int, *, first: int = 0, sends: bool = True) -> None:
-    for number in range(first, first + count):
-        name = NAMES[number % len(NAMES)]
-        created_at = hub.now() - timedelta(days=[1, 3, 40][number % 3], hours=number)
-        traits = {
-            "email": f"{name.lower()}.{number}@customer.example" if number % 7 != 6 else "not an address",
-            "firstName": name,
-            "plan": ["free", "pro"][number % 2],
-            "createdAt": created_at.isoformat(),
-        }
-        event = {"type": "identify", "userId": f"user-{1000 + number}", "messageId": f"m-{number}", "traits": traits}
-        answer = client.post("/v1/identify", json=event, auth=(API_KEY, ""))
-        assert answer.status_code == 200
-    decide.drain(hub, until=_soon())
-    if sends:
-        deliver.drain(hub, until=_soon())
-
-
-def _answer(hub: Hub) -> None:
-    with hub.store.read() as connection:
-        sent = select(tables.invitation.c.id).where(tables.invitation.c.state == State.SENT)
-        ids = connection.scalars(sent.order_by(tables.invitation.c.id)).all()
-    for number, id in enumerate(ids[:-1]):
-        said = (SCORES[number % len(SCORES)], COMMENTS[number % len(COMMENTS)])
-        respond.answer(hub, hub.keys.token_of(id), *said, {"support": 5 - number % 3})
-
-
 def _leave_some_open(hub: Hub) -> None:
     table = tables.invitation
     with hub.store.write() as connection:
         waiting = connection.scalars(select(table.c.id).where(table.c.state == State.SCHEDULED)).all()
         values = [
             {"state": State.HELD},
-            {"state": State.UNKNOWN, "sent_at": hub.now(), "note": "the worker ended before the outcome was known"},
+            {
+                "state": State.UNKNOWN,
+                "due_at": hub.now(),
+                "sent_at": hub.now(),
+                "note": "the worker ended before the outcome was known",
+            },
         ]
         for id, changed in zip(waiting, values, strict=False):
             connection.execute(update(table).where(table.c.id == id).values(**changed))
@@ -265,7 +245,3 @@ def _write_texts(hub: Hub) -> None:
     german = {"subject": "{{ name }}, wie war es?", "ratings": {"support": "Unser Kundendienst"}}
     look = {"ratings": ["support"], "brand_colour": "#ff8800"}
     text_edits.save(hub, "onboarding", Edit(language="de", texts=german, look=look))
-
-
-def _soon() -> float:
-    return time.monotonic() + _PATIENCE_S

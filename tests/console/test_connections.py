@@ -333,6 +333,20 @@ def test_a_connection_whose_plugin_is_gone_is_shown_without_a_form(ada: Visitor,
     assert ">Save<" not in page.text
 
 
+def test_two_who_edit_a_connection_do_not_overwrite_each_other(ada: Visitor, hub: Hub) -> None:
+    hers = form_of(ada.get(RELAY))
+    save(ada, RELAY, port="2525")
+    refused = ada.post(RELAY, **{**hers, "s.host": "mail.other.example"})
+    assert refused.status_code == 409
+    assert "<strong>These settings were changed meanwhile.</strong>" in refused.text
+    assert "<li>host: &#34;127.0.0.1&#34; → &#34;mail.other.example&#34;</li>" in refused.text
+    assert settings_of(hub, Role.CHANNEL, "relay")["host"] == "127.0.0.1"
+    checked = ada.post(RELAY, **{**hers, "do": "check"})
+    assert form_of(checked)["since"] == hers["since"]
+    ada.post(RELAY, **form_of(refused))
+    assert settings_of(hub, Role.CHANNEL, "relay")["host"] == "mail.other.example"
+
+
 # Trying one
 
 

@@ -15,7 +15,7 @@ from hub.web.app import create_app
 from hub.web.console.events import pretty
 from tests.configured import API_KEY, configured_hub
 from tests.console.browsing import Visitor, visitor_of
-from tests.lab import Lab, identify
+from tests.lab import SETUP, Lab, identify, survey_lines
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -51,6 +51,17 @@ def test_copies_are_told_by_their_number(lab: Lab, page: Visitor) -> None:
     for number in ("1 copy", "2 copies"):
         lab.decide({**identify("u1"), "message_id": "m-1"})
         assert f"{number} of events that had come before" in page.text("/events")
+
+
+def test_surveys_that_were_off_take_one_line_unless_they_are_looked_for(lab: Lab, page: Visitor) -> None:
+    more = "".join(f'[surveys.{name}]\nsources = ["product"]\n' for name in ("second", "third"))
+    lab.configure(SETUP + survey_lines() + more)
+    lab.decide(identify("u1"))
+    text = page.text("/events")
+    assert "2 surveys were off." in text
+    assert "the survey is a draft or paused" not in text
+    assert page.text("/events", reason="survey_paused").count("the survey is a draft or paused") == 2
+    assert page.text(f"/events/{ids(lab.hub)[0]}").count("the survey is a draft or paused") == 2
 
 
 def test_what_a_rejected_event_lacks_is_told(lab: Lab, page: Visitor) -> None:
@@ -119,7 +130,7 @@ def test_a_tail_that_is_paused_has_an_address(lab: Lab, page: Visitor) -> None:
     assert 'href="/events?live=no"' in page.get("/events").text
     paused = page.get("/events", live="no").text
     assert "hx-trigger" not in paused
-    assert ">Follow</a>" in paused
+    assert ">Follow live</a>" in paused
 
 
 def test_the_first_event_opens_the_page_that_waits_for_it(lab: Lab, page: Visitor) -> None:

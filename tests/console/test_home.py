@@ -33,6 +33,28 @@ def test_score_is_told_with_its_interval_and_the_number_of_answers(lab: Lab) -> 
     assert "NPS +33 (13 to 50) from 60 answers." in home(lab)
 
 
+def test_other_days_begin_with_those_that_are_shown(lab: Lab) -> None:
+    give(lab, GOOD)
+    visitor = visitor_of(lab.hub)
+    page = visitor.get("/", period="30").text
+    found = re.search(r'href="([^"]+)"[^>]*>Other days<', page)
+    assert found is not None
+    last = lab.clock().date()
+    other = visitor.get(unescape(found[1])).text
+    assert f'name="from" type="date" value="{last - timedelta(days=29)}"' in other
+    assert f'name="to" type="date" value="{last}"' in other
+    assert "from 60 answers" in words(other)
+
+
+def test_survey_of_the_table_leads_to_its_score(lab: Lab) -> None:
+    give(lab, GOOD)
+    visitor = visitor_of(lab.hub)
+    found = re.search(r'<th scope="row"><a href="([^"]+)">onboarding<', visitor.get("/", period="all").text)
+    assert found is not None
+    assert unescape(found[1]) == "/?period=all&survey=onboarding"
+    assert "onboarding shown above" in words(visitor.get(unescape(found[1])).text)
+
+
 def test_change_within_its_uncertainty_is_called_so(lab: Lab) -> None:
     give(lab, GOOD, at=lab.clock() - timedelta(hours=2))
     give(lab, [10] * 26 + [8] * 20 + [3] * 14, at=lab.clock() - timedelta(days=40))
@@ -57,11 +79,30 @@ def test_one_answer_before_is_told_of_as_one(lab: Lab) -> None:
     assert "In the 30 days before there was 1 answer: fewer than 10" in home(lab, period="30")
 
 
+@pytest.mark.parametrize(
+    ("asked", "said", "leads_on"),
+    [
+        ({"to": "2020-01-01"}, "Nobody answered in the days you chose.", True),
+        ({"from": "2099-01-01"}, "Nobody answered in the days you chose.", True),
+        ({"from": "2020-01-01", "to": "2020-01-01"}, "Nobody answered on this day.", True),
+        ({"from": "2020-01-01", "to": "2020-01-07"}, "Nobody answered in these 7 days.", True),
+        ({"period": "all", "survey": "quiet"}, "Nobody answered yet.", False),
+    ],
+)
+def test_days_without_answers_are_told_from_a_hub_without_any(
+    lab: Lab, asked: dict[str, str], said: str, leads_on: bool
+) -> None:
+    lab.configure(SETUP + survey_lines() + '[surveys.quiet]\nsources = ["product"]\n' + survey_lines())
+    give(lab, GOOD)
+    page = home(lab, **asked)
+    assert (said in page, "Look at all answers" in page) == (True, leads_on)
+
+
 def test_few_answers_are_said_to_be_few(lab: Lab) -> None:
     give(lab, [10, 10, 3])
     page = home(lab)
     assert "NPS +33 from 3 answers: too few to say much" in page
-    assert "Those two numbers are where the score of everybody lies" in page
+    assert "the score of all of them lies between those two numbers" in page
     assert "in brackets" not in page
 
 

@@ -50,19 +50,19 @@ def test_listener_is_made_tried_and_told_again(hub: Hub, page: Visitor, http_ser
         notices.tell(connection, [ops.id], NoticeKind.ANSWERED, {"rating": 9}, now=hub.now())
     told(hub)
     log = page.text(f"{OPS}/log")
-    assert "It could not be told of 1 thing." in log
+    assert "1 notice did not reach it." in log
     assert "A customer answered: 9" in log
     assert "127.0.0.1 answered 410" in log
     for path in (OPS, "/connections"):
-        assert "1 not told" in page.text(path)
+        assert "1 not delivered" in page.text(path)
     assert "no trouble" not in page.text(OPS)
-    assert "The listener ops could not be told of 1 thing." in page.text("/")
-    assert page.link("/", "Look at its notices") == f"{OPS}/log"
+    assert "1 notice did not reach the listener ops." in page.text("/")
+    assert page.link("/", "See the notices") == f"{OPS}/log"
     http_server.respond = lambda request: Answer()
     assert "ops is told again: 1 notice." in readable(page.post(f"{OPS}/retry").text)
     assert told(hub) == 1
     assert "no trouble" in page.text(OPS)
-    assert "could not be told" not in page.text("/")
+    assert "did not reach" not in page.text("/")
 
 
 def test_notices_say_who_answered_and_that_a_listener_is_tried_at_once(lab: Lab) -> None:

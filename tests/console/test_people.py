@@ -37,17 +37,19 @@ def test_people_are_listed_with_what_tells_them_apart(lab: Lab, visitor: Visitor
     lab.decide({"anonymous_id": "stranger"})
     page = visitor.get("/people")
     assert page.text.index("stranger") < page.text.index(f"/people/{ada}")
-    assert '<td data-label="Address">ada@acme.example</td>' in page.text
+    assert '<td data-label="Address">ada@<wbr>acme.example</td>' in page.text
     assert "none known" in page.text
 
 
 def test_traits_of_a_person_are_told_and_long_ones_cut(lab: Lab, visitor: Visitor) -> None:
-    lab.decide(identify("ada", plan="pro", seats=3, tags=["a", "b"], note=HOSTILE, odd="\ud800", bio="long " * 100))
+    odd = {"note": HOSTILE, "odd": "\ud800", "bio": "long " * 100}
+    lab.decide(identify("ada", plan="pro", seats=3, tags=["a", "b"], **odd, createdAt="2026-03-01T09:30:00.123456Z"))
     page = visitor.get(f"/people/{lab.rows(tables.person)[0].id}").text
     told = dict(re.findall(r"<code>(\w+)</code> <bdi>([^<]*)</bdi>", page))
     assert (told["plan"], told["seats"], told["odd"]) == ("pro", "3", "\\ud800")
     assert told["tags"] == "[&#34;a&#34;,&#34;b&#34;]"
     assert told["note"].startswith("&lt;script")
+    assert ">1 Mar 2026, 09:30 UTC</time></bdi>" in page
     assert (len(told["bio"]), "email" in told) == (201, False)
 
 
@@ -89,7 +91,10 @@ def test_story_is_told_newest_first_with_reasons_and_facts(lab: Lab, ada: str) -
     order = ["Possible again from", "Answered survey onboarding with 9, and wrote: quick", "Will be asked."]
     places = [told.index(sentence, told.index("What happened")) for sentence in order]
     assert places == sorted(places)
-    assert "at most once in 26 weeks" in told
+    told = told.partition("What happened")[2]
+    assert 'Possible again from <time datetime="2026-09-09T09:30:00+00:00"' in told
+    assert '<p class="soft small">Last asked <time datetime="2026-03-11T09:30:00+00:00"' in told
+    assert "; at most once in 26 weeks.</p>" in told
     assert "the mail system took it." in told
     assert "Sync to targets.crm: taken." in told
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -34,10 +36,25 @@ def revision_of(lab: Lab, id: str) -> int:
     return next(int(row.revision) for row in lab.invitations() if row.id == id)
 
 
+def hold_by_brake(lab: Lab, *users: str) -> None:
+    """Have the surge brake hold the mails to these."""
+    table = tables.invitation
+    theirs = table.c.mailbox.in_([f"{user}@acme.example" for user in users])
+    with lab.hub.store.write() as connection:
+        connection.execute(table.update().where(theirs).values(state="held", reason="surge"))
+
+
+def action_of(page: str, path: str) -> str:
+    """Return the address of the form whose address begins with this path."""
+    found = re.search(rf'action="({path}[^"]*)"', page)
+    assert found is not None
+    return unescape(found[1])
+
+
 def test_what_leaves_next_is_listed_soonest_first(lab: Lab, visitor: Visitor) -> None:
     schedule(lab, "ada", "bob", "eve")
     page = visitor.get("/queue").text
-    places = [page.index(f">{user}@acme.example</a>") for user in ("ada", "bob", "eve")]
+    places = [page.index(f">{user}@<wbr>acme.example</a>") for user in ("ada", "bob", "eve")]
     assert places == sorted(places)
 
 
@@ -52,7 +69,7 @@ def test_queue_shows_the_survey_and_state_that_are_asked_for(lab: Lab, visitor: 
     lab.configure(SETUP + survey_lines() + '[surveys.second]\nsources = ["product"]\n' + survey_lines())
     lab.decide(identify("ada"))
     waits = [
-        ">ada@acme.example</a>" in visitor.get("/queue", survey=survey, state=state).text
+        ">ada@<wbr>acme.example</a>" in visitor.get("/queue", survey=survey, state=state).text
         for survey, state in [("onboarding", ""), ("second", "scheduled"), ("second", "held")]
     ]
     assert waits == [True, True, False]
@@ -75,7 +92,7 @@ def test_filter_that_makes_no_sense_is_named(
 
 
 def test_empty_queue_says_how_it_fills(visitor: Visitor) -> None:
-    assert "Nothing leaves next" in visitor.get("/queue").text
+    assert "Nothing waits to leave" in visitor.get("/queue").text
     assert "None stands there" in visitor.get("/queue", state="held").text
 
 
@@ -101,6 +118,28 @@ def test_every_button_does_what_it_says(
     assert lab.states() == [expected]
 
 
+def test_what_waits_for_a_person_is_said_first(lab: Lab, visitor: Visitor) -> None:
+    ids = schedule(lab, "ada", "bob", "eve", "kim")
+    table = tables.invitation
+    with lab.hub.store.write() as connection:
+        for id, state in zip(ids, ("unknown", "held", "held", "scheduled"), strict=True):
+            connection.execute(table.update().where(table.c.id == id).values(state=state))
+    page = visitor.get("/queue").text
+    assert "Nobody can know whether 1 mail left.</strong> It counts as sent until you say that it did not." in page
+    assert '<a class="button quiet small" href="/queue?state=unknown">Decide</a>' in page
+    assert "2 mails are held.</strong> They wait until you release or cancel them." in page
+    assert '<a class="button quiet small" href="/queue?state=held">Look at them</a>' in page
+    assert ">Look at them</a>" not in visitor.get("/queue", state="held").text
+    assert ">Decide</a>" not in visitor_of(lab.hub, "viewer").get("/queue").text
+
+
+def test_what_the_brake_holds_is_said_once(lab: Lab, visitor: Visitor) -> None:
+    schedule(lab, "ada")
+    lab.change(tables.invitation, state="held", reason="surge")
+    page = visitor.get("/queue").text
+    assert ("The surge brake holds" in page, "1 mail is held." in page) == (True, False)
+
+
 def test_what_is_sent_now_is_due_at_once(lab: Lab, visitor: Visitor) -> None:
     [id] = schedule(lab, "ada")
     visitor.post(f"/queue/{id}/send-now", revision=revision_of(lab, id))
@@ -110,7 +149,7 @@ def test_what_is_sent_now_is_due_at_once(lab: Lab, visitor: Visitor) -> None:
 def test_what_waits_for_the_hours_of_its_survey_says_so(lab: Lab, visitor: Visitor) -> None:
     lab.set(send_from="22:00")
     lab.decide(identify("ada"))
-    sentence = "Waits for Wednesday, 11 March, 22:00 (UTC)."
+    sentence = "Waits for Wednesday, 11 Mar, 22:00 (UTC)."
     assert sentence in visitor.get("/queue").text
     page = visitor.get(f"/queue/{lab.invitations()[0].id}").text
     assert sentence in page
@@ -152,7 +191,7 @@ def test_mail_that_a_worker_has_in_hand_has_no_buttons(lab: Lab, visitor: Visito
     schedule(lab, "ada")
     lab.change(tables.invitation, state="sending")
     page = visitor.get("/queue", state="sending").text
-    assert ">ada@acme.example</a>" in page
+    assert ">ada@<wbr>acme.example</a>" in page
     assert "formaction" not in page
 
 
@@ -166,6 +205,34 @@ def test_surge_is_told_with_its_numbers_and_released(lab: Lab, visitor: Visitor)
     assert "held by a person" not in page
     assert "Released 2 surveys" in visitor.post("/queue/held/onboarding/release").text
     assert lab.deliver() == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "after"),
+    [("/queue", {}, "scheduled"), ("/queue/held/onboarding/cancel", {"confirm": "onboarding"}, "cancelled")],
+)
+def test_what_the_brake_held_since_the_page_was_made_stays_held(
+    lab: Lab, visitor: Visitor, page: str, form: dict[str, str], after: str
+) -> None:
+    schedule(lab, "ada", "bob")
+    lab.change(tables.invitation, state="held", reason="surge")
+    button = action_of(visitor.get(page).text, "/queue/held/onboarding/")
+    schedule(lab, "eve")
+    hold_by_brake(lab, "eve")
+    assert "2 surveys" in visitor.post(button, **form).text
+    stand = {row.mailbox.partition("@")[0]: row.state for row in lab.invitations()}
+    assert stand == {"ada": after, "bob": after, "eve": "held"}
+
+
+def test_what_came_under_the_brake_among_what_was_seen_is_looked_at_first(lab: Lab, visitor: Visitor) -> None:
+    schedule(lab, "ada", "bob", "eve")
+    hold_by_brake(lab, "ada", "eve")
+    button = action_of(visitor.get("/queue").text, "/queue/held/onboarding/release")
+    hold_by_brake(lab, "bob")
+    page = visitor.post(button).text
+    assert "3 are held by now, where 2 were when you looked; look again" in page
+    assert lab.states() == ["held"] * 3
+    assert "Release 3 surveys" in page
 
 
 def test_surge_is_cancelled_with_what_people_held(lab: Lab, visitor: Visitor) -> None:
@@ -243,7 +310,7 @@ def test_viewer_sees_the_queue_and_changes_nothing(lab: Lab) -> None:
     [id] = schedule(lab, "ada")
     viewer = visitor_of(lab.hub, "viewer")
     page = viewer.get("/queue").text
-    assert (">ada@acme.example</a>" in page, "formaction" in page) == (True, False)
+    assert (">ada@<wbr>acme.example</a>" in page, "formaction" in page) == (True, False)
     for path in (f"/queue/{id}/hold", "/queue/held/onboarding/release", "/queue/held/onboarding/cancel"):
         assert viewer.post(path).status_code == 403
     assert lab.states() == ["scheduled"]

@@ -51,7 +51,7 @@ def test_queue_counts_who_is_reminded_within_two_weeks(mailed: Lab, page: Visito
 def test_page_of_a_person_says_when_the_reminder_comes(mailed: Lab, page: Visitor) -> None:
     mailed.set(reminders=1)
     path = person_of(mailed, "u1")
-    assert "onboarding reminds 18 March 2026, 09:30 UTC , unless the answer comes before." in page.text(path)
+    assert "onboarding reminds 18 Mar 2026, 09:30 UTC , unless the answer comes before." in page.text(path)
     mailed.remind()
     mailed.clock.advance(days(5))
     mailed.remind()

@@ -76,11 +76,24 @@ def test_dashboard_is_filtered_and_leads_to_the_answers(page: Page) -> None:
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("NPS +36 (15 to 53) from 44 answers.")).to_be_visible()
     page.get_by_role("link", name="All time").click()
+    expect(page.get_by_text("from 90 answers")).to_have_count(0)
     page.get_by_label("Among").select_option("plan=free")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("from 40 answers")).to_be_visible()
     page.get_by_role("link", name="All answers").click()
     expect(page.get_by_role("row")).to_have_count(41)
+
+
+def test_days_and_choices_are_sent_together(page: Page, lab: Lab) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Other days").click()
+    page.get_by_label("To, included").fill((lab.clock() - timedelta(days=40)).date().isoformat())
+    page.get_by_label("Among").select_option("plan=free")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("from 40 answers")).to_be_visible()
+    page.get_by_label("Among").select_option("plan=pro")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="No answers in this time")).to_be_visible()
 
 
 def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Page, tmp_path: Path) -> None:
@@ -97,12 +110,12 @@ def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Pag
     page.get_by_label("Comment", exact=True).select_option("yes")
     page.get_by_role("button", name="Show").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export as CSV").click()
+        page.get_by_role("link", name="Export CSV").click()
     with download.value.path().open(newline="", encoding="utf-8") as file:
         rows = read_csv(file)
     assert len(rows) == 10 + len(HOSTILE)
     assert [row["comment"] for row in rows[: len(HOSTILE)]] == [f"'{HOSTILE[0]}", f"'{HOSTILE[1]}", *HOSTILE[2:]]
     with page.expect_download() as download:
-        page.get_by_role("link", name="JSON").click()
+        page.get_by_role("link", name="Export JSON").click()
     found = json.loads(download.value.path().read_text("utf-8"))
     assert [row["comment"] for row in found[: len(HOSTILE)]] == HOSTILE

@@ -63,11 +63,18 @@ def test_a_role_a_password_and_a_login_are_changed(lab: Lab, page: Visitor) -> N
     ben = accounts.add(lab.hub, "ben", PASSWORD, AccountRole.VIEWER)
     at = f"/settings/accounts/{ben.id}"
     assert "ben is editor now." in page.post(f"{at}/role", role="editor").text
-    assert "ben has a new password" in page.post(f"{at}/password", password=OTHER).text
+    assert "ben has a new password and has to log in again" in page.post(f"{at}/password", password=OTHER).text
     assert isinstance(sessions.log_in(lab.hub, "ben", OTHER), str)
     assert "ben may not log in any more." in page.post(f"{at}/disable").text
     assert "disabled" in page.text("/settings")
     assert "ben may log in again." in page.post(f"{at}/enable").text
+
+
+def test_who_resets_their_own_password_stays_logged_in_and_is_told_so(lab: Lab, page: Visitor) -> None:
+    [own] = accounts.accounts(lab.hub)
+    said = page.post(f"/settings/accounts/{own.id}/password", password=OTHER).text
+    assert "Your password is changed. Other browsers that you were logged in with have to log in again." in said
+    assert page.get("/settings").status_code == 200
 
 
 def test_an_account_is_removed_once_its_name_is_typed(lab: Lab, page: Visitor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from hub.admin import connections, surveys
 from hub.admin.schemas import SurveySchema
+from hub.admin.trouble import Conflict
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store.configuration import Role
 from hub.web.console.survey_rules import APART, FIRST, GROUPS
 from tests.configured import API_KEY, configured_hub
 from tests.console.browsing import visitor_of
+from tests.console.meanwhile import Meanwhile
 
 NOTHING = ""
 HOSTILE = '"><script>alert(1)</script>{{7*7}}'
@@ -42,6 +45,50 @@ def typed(hub: Hub, **changed: str) -> dict[str, str]:
 def test_what_a_saved_survey_lacks_is_said_in_words(hub: Hub) -> None:
     page = visitor_of(hub).post("/surveys/onboarding", **{**typed(hub), "channels": ""}).text
     assert "<p>onboarding is on, but has no channel: its invitations wait.</p>" in page
+
+
+def test_two_who_edit_a_survey_do_not_overwrite_each_other(hub: Hub) -> None:
+    ada, ben = visitor_of(hub), visitor_of(hub, "editor")
+    form = typed(hub)
+    page = ada.get("/surveys/onboarding").text
+    ben.post("/surveys/onboarding", **{**form, "daily_limit": "50", "since": since(page)})
+    mine = {**form, "min_delay_days": "2", "max_delay_days": "14"}
+    refused = ada.post("/surveys/onboarding", **mine, since=since(page))
+    assert refused.status_code == 409
+    assert "<strong>These settings were changed meanwhile.</strong>" in refused.text
+    assert "<li>daily_limit: 50 → 0</li>" in refused.text
+    assert 'name="min_delay_days" type="number" value="2"' in refused.text
+    assert settings_of(hub)["daily_limit"] == 50
+    ada.post("/surveys/onboarding", **mine, since=since(refused.text))
+    assert (settings_of(hub)["daily_limit"], settings_of(hub)["min_delay_days"]) == (0, 2)
+
+
+def test_form_that_is_put_right_still_says_what_it_was_made_from(hub: Hub) -> None:
+    ada, form = visitor_of(hub), typed(hub)
+    page = ada.get("/surveys/onboarding").text
+    wrong = ada.post("/surveys/onboarding", **{**form, "min_delay_days": "x", "since": "before"})
+    assert (wrong.status_code, since(wrong.text)) == (409, since(page))
+    wrong = ada.post("/surveys/onboarding", **{**form, "min_delay_days": "x", "since": since(page)})
+    surveys.put(hub, "onboarding", {**settings_of(hub), "daily_limit": 50})
+    assert (wrong.status_code, since(wrong.text)) == (422, since(page))
+    assert ada.post("/surveys/onboarding", **form, since=since(wrong.text)).status_code == 409
+
+
+def test_what_a_save_leaves_alone_may_change_meanwhile(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    page = ada.get("/surveys/onboarding").text
+    ada.post("/surveys/onboarding/texts", language_of="de", **{"texts.subject": "Na?"})
+    surveys.switch(hub, "onboarding", on=False)
+    saved = ada.post("/surveys/onboarding", **typed(hub, daily_limit="50"), since=since(page))
+    assert "Saved." in saved.text
+    assert (settings_of(hub)["enabled"], settings_of(hub)["texts"]) == (False, {"de": {"subject": "Na?"}})
+
+
+def test_a_save_does_not_undo_a_switch_of_the_same_moment(hub: Hub) -> None:
+    table = Meanwhile(lambda: surveys.switch(hub, "onboarding", on=False))
+    with pytest.raises(Conflict, match="in this very moment"):
+        surveys.save(hub, "onboarding", table, since=None)
+    assert settings_of(hub)["enabled"] is False
 
 
 # Making one
@@ -127,6 +174,35 @@ def test_a_wrong_setting_is_told_beside_its_field_and_kept_as_typed(hub: Hub, fi
     assert settings_of(hub) == before
 
 
+def test_every_tab_says_whether_the_survey_is_on_and_has_the_switch(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    for tab in ("", "/texts", "/rehearsal", "/readiness"):
+        page = ada.get(f"/surveys/onboarding{tab}").text
+        assert '<span class="badge good">on</span>' in page
+        assert page.count("Switch off") == 1
+        for where in ("/?survey=onboarding", "/responses?survey=onboarding", "/queue?survey=onboarding"):
+            assert f'href="{where}"' in page
+    ada.post("/surveys/onboarding/switch", on="false")
+    for tab in ("", "/texts", "/rehearsal", "/readiness"):
+        page = ada.get(f"/surveys/onboarding{tab}").text
+        assert '<span class="badge ">off</span>' in page
+        assert 'href="/surveys/onboarding/readiness#automation">Switch on' in page
+    assert 'id="automation"' in page
+
+
+def test_where_to_send_events_stands_first_until_one_has_come(hub: Hub) -> None:
+    ada = visitor_of(hub)
+
+    def order() -> list[str]:
+        return re.findall("Send your events here|What this means", ada.get("/surveys/onboarding").text)
+
+    assert order() == ["Send your events here", "What this means"]
+    body = {"type": "identify", "userId": "u-1", "messageId": "m-1", "traits": {"email": "ada@customer.example"}}
+    assert ada.client.post("/v1/identify", json=body, auth=(API_KEY, "")).status_code == 200
+    decide.drain(hub, until=time.monotonic() + 30)
+    assert order() == ["What this means", "Send your events here"]
+
+
 def test_days_and_hours_of_mails_are_set_and_said_in_a_sentence(hub: Hub) -> None:
     hours = {"send_days": ["fri", "mon"], "send_from": "09:00", "send_until": "17:30", "send_timezone": "Europe/Berlin"}
     page = visitor_of(hub).post("/surveys/onboarding", **{**typed(hub), **hours, "reminders": "2"})
@@ -201,6 +277,25 @@ def test_the_key_is_shown_to_admins_when_they_ask(hub: Hub) -> None:
 # Rehearsal and readiness
 
 
+def test_an_emptied_field_is_rehearsed_as_it_is_saved(hub: Hub) -> None:
+    ada = visitor_of(hub)
+    form = {name: value for name, value in typed(hub, min_delay_days="0").items() if name != "max_delay_days"}
+    ada.post("/surveys/onboarding", **form, max_delay_days="5")
+    traits = {"email": "ada@customer.example", "createdAt": "2020-01-01"}
+    event = {"type": "identify", "userId": "u1", "messageId": "m1", "traits": traits}
+    ada.client.post("/v1/identify", json=event, auth=(API_KEY, ""))
+    decide.drain(hub, until=float("inf"))
+    written = {"as it is": "5", "nothing": "", "no limit": "0"}
+    rehearsed = {
+        how: ada.post("/surveys/onboarding/rehearsal", **form, max_delay_days=days).text
+        for how, days in written.items()
+    }
+    mails = {how: re.findall(r'<div class="big">(\d+)</div><p>mails? would', page) for how, page in rehearsed.items()}
+    assert mails == {"as it is": ["0"], "nothing": ["1"], "no limit": ["1"]}
+    ada.post("/surveys/onboarding", **form, max_delay_days="")
+    assert settings_of(hub)["max_delay_days"] == 0
+
+
 def test_edited_rules_are_rehearsed_on_what_was_recorded_and_not_saved(hub: Hub) -> None:
     ada = visitor_of(hub)
     assert "Nothing was recorded yet" in ada.get("/surveys/onboarding/rehearsal").text
@@ -271,6 +366,13 @@ def test_a_survey_that_is_not_there_is_said_in_a_sentence(hub: Hub, path: str) -
     page = visitor_of(hub).get(path)
     assert page.status_code == 404
     assert "There is no survey" in page.text
+
+
+def since(page: str) -> str:
+    """Return what a form says that it was made from."""
+    found = re.search(r'name="since" value="(\w+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def problem(page: str, field: str) -> str:

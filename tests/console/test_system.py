@@ -95,7 +95,7 @@ def test_a_scheduler_is_shown_with_where_it_runs_and_one_that_ended_as_silent(la
         for host, seen_at in (("here.example", now), ("gone.example", now - timedelta(minutes=2))):
             processes.beat(connection, process_id=host, role="scheduler", host=host, pid=7, started_at=now, now=seen_at)
     text = page.text("/system")
-    assert "scheduler at work here.example process 7" in text
+    assert "scheduler working here.example process 7" in text
     assert "scheduler silent gone.example process 7" in text
 
 
@@ -121,6 +121,14 @@ def test_a_broken_plugin_is_told_with_why(lab: Lab, page: Visitor) -> None:
 
 
 # Jobs
+
+
+def test_a_worker_that_just_started_is_not_yet_called_working(hub: Hub, page_with_redis: Visitor) -> None:
+    worker = make_worker(Redis.from_url(hub.settings.effective_redis_url))
+    worker.register_birth()  # type: ignore[no-untyped-call]
+    assert "worker just started" in page_with_redis.text("/system")
+    worker.set_state("idle")
+    assert "worker working waits for work" in page_with_redis.text("/system")
 
 
 def test_jobs_that_wait_are_counted(hub: Hub, page_with_redis: Visitor) -> None:
@@ -152,6 +160,8 @@ def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Visitor) -> None:
     assert "The failed job is forgotten." in page_with_redis.post(f"/system/jobs/{job_id}/forget").text
     assert queue(hub).failed_job_registry.count == 0
     assert queue(hub).fetch_job(job_id) is None
+    [entry] = audit.entries(hub, audit.Wanted(action=audit.Action.JOB_FORGOTTEN), Slice()).items
+    assert entry.subject == "jobs.deliver"
 
 
 def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, page_with_redis: Visitor) -> None:
@@ -163,6 +173,8 @@ def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, pag
         jobs.retry(hub, job_id)
     jobs.forget(hub, job_id)
     assert jobs.work(hub).failed == 0
+    [entry] = audit.entries(hub, audit.Wanted(action=audit.Action.JOB_FORGOTTEN), Slice()).items
+    assert entry.subject == f"jobs.{job_id}"
 
 
 def test_a_job_that_cannot_be_read_is_no_error(hub: Hub) -> None:
@@ -228,4 +240,4 @@ def test_only_one_doctor_looks_at_a_time(page: Visitor) -> None:
     with system._looking:
         answer = page.post("/system/doctor")
     assert answer.status_code == 409
-    assert "Somebody has the doctor look right now" in answer.text
+    assert "Somebody runs a check-up right now" in answer.text

@@ -6,7 +6,6 @@ import base64
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
 from email import message_from_bytes
 from email.policy import default
 from html import unescape
@@ -24,6 +23,7 @@ from hub.pipeline.hub import Hub
 from hub.testing.smtp_server import ScriptedSmtpServer
 from tests.configured import TOML, configured_hub
 from tests.console.browsing import Visitor, visitor_of
+from tests.console.meanwhile import Meanwhile
 
 PAGE = "/surveys/onboarding/texts"
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -104,23 +104,6 @@ def test_two_who_write_different_languages_are_both_saved(hub: Hub, ada: Visitor
     assert settings(hub)["texts"] == {"de": {"subject": "Na?"}, "fr": {"subject": "Alors ?"}}
 
 
-class Meanwhile(Mapping[str, Any]):
-    """Settings during whose reading somebody else saves something."""
-
-    def __init__(self, save: Callable[[], object]) -> None:
-        self._save = save
-
-    def __getitem__(self, name: str) -> Any:
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        self._save()
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
 def test_save_in_the_same_moment_as_another_is_a_conflict(hub: Hub) -> None:
     look = Meanwhile(lambda: surveys.put(hub, "onboarding", {**settings(hub), "min_delay_days": 9}))
     with pytest.raises(Conflict, match="in this very moment"):
@@ -134,6 +117,12 @@ def test_languages_are_found_by_name_or_tag_in_any_spelling(ada: Visitor) -> Non
     refused = ada.get(PAGE, language="Klingon!")
     assert refused.status_code == 422
     assert "&#39;Klingon!&#39; is no language that the hub knows" in refused.text
+
+
+def test_question_may_be_typed_in_lines_and_is_one(hub: Hub, ada: Visitor) -> None:
+    ada.post(PAGE, language_of="en", **{"texts.question": "How are\r\nyou?", "texts.closing": "Bye,\r\nAcme"})
+    texts = surveys.survey_of(hub, "onboarding").settings["texts"]["en"]
+    assert (texts["question"], texts["closing"]) == ("How are you?", "Bye,\nAcme")
 
 
 def test_rating_gets_its_name_of_what_customers_read_and_goes_when_emptied(hub: Hub, ada: Visitor) -> None:

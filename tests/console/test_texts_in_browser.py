@@ -88,7 +88,7 @@ def test_preview_follows_what_is_typed_and_going_back_leaves_the_page(page: Page
         page.get_by_label("Subject").fill(f"Na {{{{ name }}}}? {number}")
         expect(preview_of(page).locator("header strong")).to_have_text(f"Na Ada Lovelace? {number}")
     page.get_by_label("After 9 or 10", exact=True).fill("Was war am schönsten?")
-    page.get_by_label("Show", exact=True).select_option("page-10")
+    page.get_by_label("View", exact=True).select_option("page-10")
     expect(preview_of(page).get_by_title("The page, after a 10")).to_be_visible()
     inside = preview_of(page).frame_locator("iframe")
     expect(inside.get_by_text("Was war am schönsten?")).to_be_visible()
@@ -97,16 +97,18 @@ def test_preview_follows_what_is_typed_and_going_back_leaves_the_page(page: Page
 
 
 def test_preview_can_be_asked_for_again_and_again(page: Page) -> None:
-    show = page.get_by_role("button", name="Show", exact=True)
+    show = page.locator("[data-preview]")
     for number in range(2):
         page.get_by_label("Subject").fill(f"Na? {number}")
         expect(preview_of(page).locator("header strong")).to_have_text(f"Na? {number}")
         expect(show).to_be_enabled()
         expect(show).not_to_have_attribute("aria-busy", "true")
     page.get_by_label("As seen by").evaluate("select => { select.value = 'nameless'; }")
-    show.click()
+    page.get_by_label("or a customer").press("Enter")
+    expect(preview_of(page).locator("header strong")).to_have_text("Na? 1")
     expect(page.locator("iframe.coming")).to_have_count(0)
     expect(show).to_be_enabled()
+    expect(show).to_be_hidden()
 
 
 def test_preview_keeps_what_it_showed_while_something_is_wrong(page: Page) -> None:
@@ -152,7 +154,7 @@ def test_preview_that_is_asked_for_does_not_come_in_the_way_of_saving(page: Page
 
 
 def test_preview_shows_what_the_field_is_about_that_is_written_in(page: Page) -> None:
-    view = page.get_by_label("Show", exact=True)
+    view = page.get_by_label("View", exact=True)
     page.get_by_label("Thanks for 7 or 8").focus()
     expect(view).to_have_value("thanks-8")
     expect(preview_of(page).get_by_title("Thanks for an 8")).to_be_visible()
@@ -222,7 +224,7 @@ def test_button_of_somebody_who_stays_can_be_pressed_again(page: Page) -> None:
 @pytest.mark.parametrize("context", [False], ids=["without a script"], indirect=True)
 def test_without_a_script_buttons_do_it(page: Page, site: Site) -> None:
     page.get_by_label("Subject").fill("Na?")
-    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_role("button", name="Refresh").click()
     expect(page.frame_locator("iframe[name=preview]").locator("header strong")).to_have_text("Na?")
     page.get_by_text("Send a test mail").first.click()
     page.get_by_role("button", name="Send a test mail").click()

@@ -193,7 +193,7 @@ class Run:
         for person in people:
             traits = {"email": ADDRESSES[person], "firstName": NAMES}
             body = {"userId": person, "writeKey": SECRETS["source key"], "traits": traits, **more}
-            assert requests.post(f"{self.hub.url}/v1/identify", json=body, timeout=5).status_code == 200
+            assert requests.post(f"{self.hub.url}/v1/identify", json=body, timeout=30).status_code == 200
 
     def _wait_until(self, what: str, query: str, number: int) -> None:
         with psycopg.connect(plain(self.database_url), autocommit=True) as connection:
@@ -205,7 +205,7 @@ class Run:
             links = [opened.keys.token_of(id) for id in ids]
         for link in links:
             form = {"score": "3", "comment": f"{COMMENTS}, write to {ADDRESSES['ada']}"}
-            assert requests.post(f"{self.hub.url}/s/{link}", data=form, timeout=5).ok
+            assert requests.post(f"{self.hub.url}/s/{link}", data=form, timeout=30).ok
 
     def _ask_for_trouble(self) -> None:
         """Send what is refused or fails, without a canary in it: none may be in the answer."""
@@ -216,7 +216,7 @@ class Run:
         get, post = "GET", "POST"
         key = base64.b64encode(f"{SECRETS['source key']}:".encode()).decode()
         headers = {"Authorization": f"Basic {key}"}
-        self.answers.append(requests.post(f"{self.hub.url}/v1/identify", data=b"[", headers=headers, timeout=5))
+        self.answers.append(requests.post(f"{self.hub.url}/v1/identify", data=b"[", headers=headers, timeout=30))
         for method, path, body in [
             (post, "/v1/identify", b"{"),
             (post, "/v1/batch", b'{"batch": 7}'),
@@ -232,7 +232,7 @@ class Run:
             (get, "/", b""),
             *((post, f"/channels/{channel}/events", b"x") for channel in channels),
         ]:
-            self.answers.append(requests.request(method, self.hub.url + path, data=body, timeout=5))
+            self.answers.append(requests.request(method, self.hub.url + path, data=body, timeout=30))
 
     def _have_the_database_refuse_a_person(self) -> None:
         with psycopg.connect(plain(self.database_url), autocommit=True) as connection:

@@ -9,11 +9,13 @@ import pytest
 
 from hub.pipeline import count
 from hub.pipeline.respond import answer
-from hub.store import asking_counts, tables
+from hub.plugin import Rejected
+from hub.store import asking_counts, holds, tables
 from hub.store.asking_counts import Asked, Reach
 from hub.store.configuration import raise_revision
 from hub.work.jobs import JOBS
 from hub.work.schedule import background_jobs
+from tests.clock import NOW
 from tests.lab import Lab, identify
 from tests.pipeline.test_score_counts import counted, is_counted_right
 
@@ -88,6 +90,26 @@ def test_people_with_an_address_are_counted_and_who_of_them_was_asked(at_work: L
     run(at_work)
     assert reach(at_work, at_work.survey_id) == Reach(people=4, asked=3, counted_at=at_work.clock())
     assert reach(at_work, "another") == Reach(people=4, asked=0, counted_at=at_work.clock())
+
+
+def test_who_was_refused_a_mail_or_waits_for_one_after_a_restore_was_not_asked(at_work: Lab) -> None:
+    at_work.office.behaviour["relay"] = lambda message, depart: Rejected(why="550 unknown", no_mailbox=True)
+    at_work.decide(identify("refused"))
+    at_work.deliver()
+    at_work.set(min_delay_days=30)
+    at_work.decide(identify("waiting", createdAt=NOW.isoformat()))
+    now = at_work.clock()
+    at_work.hub.store.transact(lambda connection: holds.begin(connection, backup_made_at=now, now=now))
+    run(at_work)
+    assert reach(at_work) == Reach(people=5, asked=3, counted_at=now)
+    assert reach(at_work, at_work.survey_id) == Reach(people=5, asked=3, counted_at=now)
+
+
+@pytest.mark.parametrize("state", ["unknown", "bounced", "complained"])
+def test_who_was_sent_a_mail_was_asked_whatever_became_of_it(at_work: Lab, state: str) -> None:
+    at_work.change(tables.invitation, state=state)
+    run(at_work)
+    assert reach(at_work) == Reach(people=3, asked=3, counted_at=at_work.clock())
 
 
 def test_people_are_counted_some_at_a_time(at_work: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,9 @@ from sqlalchemy import inspect, text
 
 from hub.admin import people
 from hub.admin.doctor import examine
-from hub.pipeline import decisions
 from hub.pipeline.forget import forget_due
 from hub.pipeline.respond import answer
-from hub.plugin import NotSent
+from hub.plugin import Done, NotSent
 from hub.store import tables
 from hub.store.configuration import raise_revision
 from hub.work.schedule import due_jobs
@@ -62,11 +62,13 @@ def test_nothing_of_an_erased_person_is_left_in_any_table(known, who):
 
 def test_delete_event_erases(known):
     known.decide({"type": "delete", "user_id": "canary-user", "payload": {"userId": "canary-user"}})
+    known.forget()
     assert [canary for canary in CANARIES if canary in everything(known)] == []
 
 
 def test_delete_event_erases_what_was_said_before_it_in_the_same_body(lab):
     lab.decide(identify("canary-user", name="canary-name"), {"type": "delete", "user_id": "canary-user"})
+    lab.forget()
     assert [canary for canary in CANARIES if canary in everything(lab)] == []
 
 
@@ -145,27 +147,71 @@ def test_connection_that_fails_to_forget_is_asked_until_it_has(known):
     known.office.is_out_of_reach = False
     assert due_jobs(known.hub) == []
     known.clock.advance(timedelta(minutes=10))
-    assert due_jobs(known.hub) == ["sweep"]
-    assert forget_due(known.hub) == 1
+    assert due_jobs(known.hub) == ["forget"]
+    assert known.forget() == 1
     assert [person.user_id for person in known.office.erased] == ["canary-user"]
     assert [canary for canary in CANARIES if canary in everything(known)] == []
     assert people.still_to_forget(known.hub) == []
 
 
-def test_worker_that_dies_behind_a_delete_leaves_the_forgetting_to_the_next(known, monkeypatch):
-    class Killed(BaseException):
-        pass
+def test_nothing_is_decided_later_because_connections_are_slow_to_forget(lab):
+    lab.decide(*[identify(f"u{number}") for number in range(3)])
+    until = time.monotonic() + 2
 
-    def die(hub):
-        raise Killed
+    def take_until_then(person: object) -> None:
+        while time.monotonic() <= until:
+            time.sleep(0.05)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(decisions, "forget_due", die)
-        with pytest.raises(Killed):
-            known.decide({"type": "delete", "user_id": "canary-user"})
-    assert known.office.erased == []
-    forget_due(known.hub)
-    assert [person.user_id for person in known.office.erased] == ["canary-user"]
+    lab.office.forgets = take_until_then
+    lab.decide(*[{"type": "delete", "user_id": f"u{number}"} for number in range(3)])
+    assert lab.office.erased == []
+    assert due_jobs(lab.hub) == ["forget"]
+    forget_due(lab.hub, until=until)
+    assert len(lab.office.erased) == 1
+    assert due_jobs(lab.hub) == ["forget"]
+    lab.forget()
+    assert len(lab.office.erased) == 3
+    assert people.still_to_forget(lab.hub) == []
+
+
+def test_others_decide_while_a_connection_forgets(known):
+    decided = []
+
+    def look(person: object) -> None:
+        with known.hub.store.alone("decide") as mine:
+            decided.append(mine is not None)
+
+    known.office.forgets = look
+    people.erase(known.hub, "canary-user")
+    assert decided == [True]
+
+
+def test_person_is_forgotten_once_by_two_workers(known):
+    known.decide({"type": "delete", "user_id": "canary-user"})
+
+    def forget_too(person: object) -> None:
+        known.office.forgets = lambda person: None
+        known.forget()
+
+    known.office.forgets = forget_too
+    known.forget()
+    assert len(known.office.erased) == 1
+
+
+def test_person_erased_amid_a_push_is_forgotten_behind_it(known):
+    def erase_then_take(updates):
+        people.erase(known.hub, "canary-user")
+        return [Done() for _ in updates]
+
+    known.crm.answer = erase_then_take
+    known.sync()
+    assert len(known.crm.kept) == 1
+    assert people.still_to_forget(known.hub) == ["targets.crm"]
+    known.clock.advance(seconds(5))
+    assert "forget" in due_jobs(known.hub)
+    known.forget()
+    assert known.crm.kept == []
+    assert people.still_to_forget(known.hub) == []
 
 
 def test_connection_without_its_plugin_forgets_once_it_is_back(known):
@@ -179,6 +225,6 @@ def test_connection_without_its_plugin_forgets_once_it_is_back(known):
     with known.hub.store.write() as connection:
         raise_revision(connection)
     known.clock.advance(timedelta(minutes=10))
-    forget_due(known.hub)
+    known.forget()
     assert [person.user_id for person in known.office.erased] == ["canary-user"]
     assert people.still_to_forget(known.hub) == []

@@ -250,6 +250,23 @@ def test_listener_that_fails_is_called_once_and_what_waits_behind_it_too_long_is
     assert {state for _, state, _ in waiting(heard)} == {"parked"}
 
 
+def test_what_was_set_aside_long_ago_has_all_its_attempts_again(heard):
+    heard.decide(*[identify(f"v{number}") for number in range(5)])
+    heard.deliver()
+    heard.ears.answer = lambda notice: Parked(why="gone")
+    for invitation in heard.invitations():
+        answer(heard.hub, heard.hub.keys.token_of(invitation.id), 9, None)
+    heard.notify()
+    heard.clock.advance(days(10))
+    heard.ears.answer = lambda notice: Retry(why="down")
+    assert untold.retry(heard.hub, "ops") == 6
+    heard.notify()
+    assert {state for _, state, _ in waiting(heard)} == {"pending"}
+    heard.clock.advance(notices.GIVEN_UP_AFTER + seconds(1))
+    heard.notify()
+    assert {(row.state, row.code) for row in heard.rows(tables.notice)} == {("parked", "gave_up")}
+
+
 def test_listener_says_how_long_to_wait(heard):
     heard.ears.answer = lambda notice: Retry(why="429", after_s=600)
     answer(heard.hub, heard.token(), 9, None)

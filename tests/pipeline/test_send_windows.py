@@ -183,9 +183,9 @@ def test_queue_and_story_say_for_which_opening_a_mail_waits(office_hours):
     office_hours.decide(in_zone("Europe/Berlin"))
     seen = listed(office_hours)
     assert seen.next_attempt_at == MONDAY - timedelta(hours=1)
-    assert seen.sentence == "Waits for Monday, 16 March, 09:00 (Europe/Berlin)."
+    assert seen.sentence == "Waits for Monday, 16 Mar, 09:00 (Europe/Berlin)."
     [story] = people.why(office_hours.hub, "u1")
-    expected = "Mail of survey onboarding: Waits for Monday, 16 March, 09:00 (Europe/Berlin)."
+    expected = "Mail of survey onboarding: Waits for Monday, 16 Mar, 09:00 (Europe/Berlin)."
     assert expected in [entry.sentence for entry in story.entries]
 
 
@@ -196,7 +196,7 @@ def test_queue_says_an_honest_time_also_where_the_window_came_later(lab):
     lab.set(**WORKDAYS, min_delay_days=1)
     seen = listed(lab)
     assert (seen.due_at, seen.next_attempt_at) == (SATURDAY, MONDAY)
-    assert seen.sentence == "Waits for Monday, 16 March, 09:00 (UTC)."
+    assert seen.sentence == "Waits for Monday, 16 Mar, 09:00 (UTC)."
 
 
 def test_mail_that_is_due_within_the_window_waits_for_no_opening(office_hours):

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from click.testing import CliRunner
 from sqlalchemy import select, text
 
 from hub.admin.health import readiness
 from hub.cli import main
-from hub.store import migrate, tables
-from hub.store.engine import Store
+from hub.store import migrate, score_counts, tables, wrong_counts
+from hub.store.engine import Store, begin_writing
+from tests.clock import NOW
 from tests.console.answers import give
 from tests.lab import Lab, settings_for
 
@@ -142,6 +144,45 @@ def test_ratings_of_before_they_were_counted_are_counted(lab: Lab) -> None:
         after = connection.execute(select(tables.rating_count)).all()
     assert len(before) == 7
     assert sorted(after) == sorted(before)
+
+
+def test_answers_of_before_scores_were_counted_are_counted_by_language(lab: Lab) -> None:
+    earlier = give(lab, [3, 9, 9], language="de")
+    with lab.hub.store.write() as connection:
+        connection.execute(text("DELETE FROM score_count WHERE segment = 'language'"))
+    give(lab, [9, 10], language="de")
+    give(lab, [7], language=None)
+    with lab.hub.store.write() as connection:
+        gone = connection.execute(select(*_COUNTED).where(tables.response.c.id == earlier[0])).one()
+        connection.execute(tables.response.delete().where(tables.response.c.id == earlier[0]))
+        score_counts.take_out(connection, score_counts.keys_of(*gone))  # which counts below nothing
+        assert wrong_counts.wrong(connection) > 0
+        for statement in revision("0014_languages_and_notices").COUNT_ANEW[connection.dialect.name]:
+            connection.execute(text(statement))
+        assert wrong_counts.wrong(connection) == 0
+        by_language = tables.score_count.c.segment == "language"
+        counts = connection.execute(select(tables.score_count.c["score", "number"]).where(by_language)).all()
+    assert sorted(tuple(row) for row in counts) == [(9, 3), (10, 1)]
+
+
+_COUNTED = [tables.response.c[name] for name in ("survey_id", "rated_at", "score", "language", "segments", "ratings")]
+
+
+def test_answers_of_a_hub_that_did_not_count_are_counted_right(empty_database_url: str, tmp_path: Path) -> None:
+    store = Store(settings_for(empty_database_url, tmp_path))
+    for engine, parts in migrate._parts(store):
+        with engine.connect() as connection, begin_writing(connection):
+            command.upgrade(migrate._config(connection, parts), "0007")
+    said = {"score": 9, "comment": "", "version": 1, "language": "de"}
+    said |= dict.fromkeys(("id", "invitation_id", "survey_id", "person_id"), "one")
+    said |= dict.fromkeys(("first_rated_at", "rated_at", "updated_at"), NOW)
+    with store.write() as connection:
+        connection.execute(tables.response.insert().values(**said))
+    migrate.upgrade(store)
+    with store.read() as connection:
+        assert wrong_counts.wrong(connection) == 0
+        assert len(connection.execute(select(tables.score_count)).all()) == 2
+    store.dispose()
 
 
 def revision(name: str) -> Any:

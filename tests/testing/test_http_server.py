@@ -20,7 +20,7 @@ def refuse_to_answer(request: RecordedRequest) -> NoReturn:
 
 
 def ask(server: RecordingServer, path: str = "/") -> int:
-    return requests.get(server.url + path, timeout=5).status_code
+    return requests.get(server.url + path, timeout=30).status_code
 
 
 def test_answers_that_were_queued_come_before_those_of_respond() -> None:
@@ -74,7 +74,7 @@ import requests
 def test_provider_that_is_away_is_noticed(http_server):
     http_server.respond = lambda request: {}[request.path]
     try:
-        requests.get(http_server.url, timeout=5)
+        requests.get(http_server.url, timeout=30)
     except requests.ConnectionError:
         pass
 """

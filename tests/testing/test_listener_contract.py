@@ -33,7 +33,7 @@ class HonestListener(Listener):
 
     def _post(self, body: object) -> None:
         data = json.dumps(body)
-        response = self.services.http().post(self.config["url"], data=data, allow_redirects=False, timeout=5)
+        response = self.services.http().post(self.config["url"], data=data, allow_redirects=False, timeout=30)
         response.raise_for_status()
         if response.is_redirect:
             raise requests.HTTPError("redirected")
@@ -41,7 +41,7 @@ class HonestListener(Listener):
 
 class BlindListener(HonestListener):
     def _post(self, body: object) -> None:
-        self.services.http().post(self.config["url"], data=b"{}", timeout=5)
+        self.services.http().post(self.config["url"], data=b"{}", timeout=30)
 
 
 class TestHonestListenerKeepsTheContract(ListenerContract):

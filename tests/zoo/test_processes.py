@@ -44,7 +44,7 @@ class ZooHub:
     def identify(self, source: str, *users: str) -> None:
         """Send a body with these customers."""
         body = [{"user_id": user, "message_id": user, "traits": {"email": f"{user}@acme.example"}} for user in users]
-        sent = requests.post(f"{self.hub.url}/sources/{source}", data=json.dumps(body), timeout=5)
+        sent = requests.post(f"{self.hub.url}/sources/{source}", data=json.dumps(body), timeout=30)
         assert sent.status_code == 200
 
     def left(self, outbox: str) -> list[str]:

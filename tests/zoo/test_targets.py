@@ -37,7 +37,7 @@ def test_target_that_hangs_with_a_single_answer_is_left_alone_too(zoo, impatient
     zoo.let_in_target("hangs_pushing")
     zoo.answers_of("ada")
     zoo.lab.sync()
-    assert "targets.bad is left alone until 11 March 09:31 UTC" in zoo.said()
+    assert "targets.bad is left alone until 11 Mar 09:31 UTC" in zoo.said()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -29,7 +30,9 @@ ROUTES = (
 
 def add_api(app: Flask) -> None:
     """Add the API to an application."""
-    add_docs(app, document(app, ROUTES))
+    for routes in ROUTES:
+        app.register_blueprint(routes.blueprint)
+    add_docs(app, openapi)
 
 
 def is_api(path: str) -> bool:
@@ -37,7 +40,10 @@ def is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
+@cache
 def openapi() -> dict[str, Any]:
-    """Return the OpenAPI document, without a hub."""
-    spec: dict[str, Any] = document(Flask("hub.web"), ROUTES).to_dict()
-    return spec
+    """Return the OpenAPI document: not to be changed.
+
+    It is made when it is first asked for: making it takes as long as all else of a start.
+    """
+    return document(ROUTES)

@@ -135,7 +135,7 @@ def put_connection(_table: Any, role: str, name: str) -> Any:
 def delete_connection(role: str, name: str) -> Any:
     """Take a connection out of use
 
-    A survey that uses it has to be changed first.
+    A survey, or the weekly report, that uses it has to be changed first.
     """
     connections.retire(hub(), Role(role), name)
 

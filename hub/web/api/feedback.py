@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, stream_with_context
 
-from hub.admin import one_response, parked, responses, scores
+from hub.admin import one_response, parked, responses, scores, syncs
 from hub.admin.records import Format
 from hub.admin.responses import Wanted, rated_in
 from hub.admin.responses_export import export_csv, export_json
@@ -14,7 +14,6 @@ from hub.admin.scores import Period
 from hub.admin.tokens import Scope
 from hub.admin.trouble import Conflict
 from hub.domain.scores import Band
-from hub.pipeline import sync
 from hub.web.api.routes import JSON, Routes
 from hub.web.api.schemas.feedback import (
     FoundResponsesSchema,
@@ -105,7 +104,7 @@ def _wanted(query: dict[str, Any]) -> Wanted:
 @sync_routes("POST", "/sync", scope=Scope.WRITE, answer=StartedSchema, status=202)
 def start_sync() -> Any:
     """Start a sync of every target"""
-    started = sync.start_now(hub())
+    started = syncs.start_now(hub())
     if not started:
         raise Conflict("No target is configured")
     wake("sync")

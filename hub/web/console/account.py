@@ -11,7 +11,7 @@ from hub.admin.trouble import NotThere, by_field
 from hub.config import ConfigError
 from hub.web import guard
 from hub.web.backing import hub
-from hub.web.console.accounts import ALLOWS, password_field
+from hub.web.console.accounts import ALLOWS, SAID_OF_YOUR_OWN, password_field
 from hub.web.console.frame import pages, show
 
 
@@ -32,7 +32,7 @@ def change_password() -> Any:
         )
     except ConfigError as error:
         return _page(dict(by_field(error)))
-    flash("Your password is changed. Other browsers that you were logged in with have to log in again.")
+    flash(SAID_OF_YOUR_OWN)
     return redirect(url_for("console.account"), 303)
 
 

@@ -21,6 +21,7 @@ ALLOWS = {
     AccountRole.EDITOR: "Editor: also changes surveys, the queue and who is never mailed",
     AccountRole.ADMIN: "Admin: also changes connections, accounts and tokens, and erases people",
 }
+SAID_OF_YOUR_OWN = "Your password is changed. Other browsers that you were logged in with have to log in again."
 _PASSWORD_HELP = "12 characters or more; a few words are easy to remember."  # noqa: S105  no secret
 
 
@@ -73,11 +74,13 @@ def set_role(account_id: str) -> Any:
 @pages.post("/settings/accounts/<string:account_id>/password")
 @guard.needs("admin")
 def reset_password(account_id: str) -> Any:
-    """Give somebody another password; their sessions end."""
+    """Give somebody another password; their sessions but this one end."""
     account = _account(account_id)
-    keep = guard.session_secret() if account.id == g.account.id else None
+    is_own = account.id == g.account.id
+    keep = guard.session_secret() if is_own else None
     password = request.form.get("password", "")
-    said = f"{account.name} has a new password and has to log in again; tell it to them on a safe way."
+    of_another = f"{account.name} has a new password and has to log in again; tell it to them on a safe way."
+    said = SAID_OF_YOUR_OWN if is_own else of_another
     return _changed(account, lambda: admin.set_password(hub(), account.name, password, keep=keep), said)
 
 

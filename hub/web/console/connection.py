@@ -13,9 +13,11 @@ from hub.admin import connections as admin
 from hub.admin import trials
 from hub.admin.connections import SeenConnection
 from hub.admin.credentials import made_secrets, reveal
+from hub.admin.edits import changes_of, told
 from hub.admin.kinds import Kind, kind_of
 from hub.admin.planning import Plan
 from hub.admin.schemas import OPTIONS
+from hub.admin.trouble import Conflict
 from hub.admin.untold import untold
 from hub.admin.uses import uses
 from hub.config import ConfigError
@@ -105,10 +107,12 @@ def save_connection(role: str, name: str) -> Any:
         return _checked(seen, offered, table)
     renewed = renewed_secrets(offered)
     try:
-        made = admin.put(hub(), seen.role, name, {**table, **renewed})
+        made = admin.save(hub(), seen.role, name, {**table, **renewed}, since=request.form.get("since"))
+    except Conflict:
+        return _overtaken(seen.role, name, table)
     except ConfigError as error:
         return _page(seen, table, problems_of(error, offered, name), status=422)
-    flash(_said(made, f"{seen.role.plural}.{name}"))
+    flash(f"Saved. {'; '.join(told(made))}." if made.lines else "Nothing was different.")
     return _after(made, seen.role, name, has_new_secrets=bool(renewed or made.generated))
 
 
@@ -135,6 +139,13 @@ def send_test_notice(name: str) -> Any:
 
 def _is_check() -> bool:
     return request.form.get("do") == "check"
+
+
+def _overtaken(role: Role, name: str, table: Mapping[str, Any]) -> Any:
+    """Return the page with what was typed, and what saving it now would change."""
+    seen = admin.connection_of(hub(), role, name)
+    changes = changes_of(hub(), {role.plural: {name: table}})
+    return _page(seen, table, Problems(), status=409, overtaken=changes)
 
 
 def _checked(seen: SeenConnection, offered: Kind, table: Mapping[str, Any]) -> Any:
@@ -178,12 +189,6 @@ def _after(made: Plan, role: Role, name: str, *, has_new_secrets: bool) -> Any:
     return redirect(url_for("console.connection", role=role, name=name, keys=keys), 303)
 
 
-def _said(made: Plan, path: str) -> str:
-    """Return what a plan changed, as a sentence."""
-    changes = [line.removeprefix(f"~ {path}.").replace(" -> ", " → ") for line in made.lines]
-    return f"Saved. {'; '.join(changes)}." if changes else "Nothing was different."
-
-
 def _new_page(
     offered: Kind,
     name: str,
@@ -215,6 +220,7 @@ def _page(
     status: int = 200,
     trial: Trial | None = None,
     to: str = "",
+    overtaken: Sequence[str] | None = None,
 ) -> Any:
     offered: Kind | None = None
     form: Form | None = None
@@ -231,6 +237,8 @@ def _page(
         kind=offered,
         form=form,
         others=others,
+        since=seen.mark if overtaken is not None else request.form.get("since", seen.mark),
+        overtaken=overtaken,
         trial=trial,
         to=_test_address(seen, to, problems.to),
         uses=uses(hub().registry.current(), seen.id),

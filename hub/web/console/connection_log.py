@@ -67,8 +67,8 @@ NOTICES = {
 TOLD = {
     "pending": ("", "waits"),
     "leased": ("", "on its way"),
-    "done": ("good", "told"),
-    "parked": ("bad", "not told"),
+    "done": ("good", "delivered"),
+    "parked": ("bad", "not delivered"),
 }
 
 

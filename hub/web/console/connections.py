@@ -9,6 +9,7 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 
 from hub.admin import connections as admin
+from hub.admin import weekly
 from hub.admin.connections import Health, SeenConnection
 from hub.admin.kinds import broken_plugins, kinds
 from hub.admin.untold import untold
@@ -94,4 +95,5 @@ def retire_connection_now(role: str, name: str) -> Any:
 
 def _retire_page(seen: SeenConnection, problem: str = "", status: int = 200) -> Any:
     used = uses(hub().registry.current(), seen.id)
-    return show("connection_retire.html", status, seen=seen, uses=used, problem=problem)
+    is_of_report = seen.role is Role.CHANNEL and weekly.uses_channel(hub(), seen.name)
+    return show("connection_retire.html", status, seen=seen, uses=used, is_of_report=is_of_report, problem=problem)

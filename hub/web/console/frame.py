@@ -11,11 +11,12 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
+from hub.admin.facts import day_and_time
 from hub.config import ConfigError
 from hub.web import guard
 from hub.web.api.errors import status_of
 from hub.web.backing import hub
-from hub.web.console import assets, moments
+from hub.web.console import assets, languages, moments
 
 pages = Blueprint("console", __name__)
 
@@ -109,13 +110,20 @@ def relative(moment: datetime) -> str:
     return moments.relative(moment, hub().now())
 
 
-pages.add_app_template_filter(moments.exactly, "exactly")
+pages.add_app_template_filter(day_and_time, "exactly")
+pages.add_app_template_filter(languages.name_of, "language_name")
 
 
 @pages.app_template_filter()
 def marked(sentence: str) -> Markup:
     """A sentence of the hub's with what stands between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704  escaped before
+
+
+@pages.app_template_filter()
+def address(text: str) -> Markup:
+    """An address that breaks, where it has to, before its domain."""
+    return escape(text).replace("@", Markup("@<wbr>"))
 
 
 def _navigation() -> list[Link]:

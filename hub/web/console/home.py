@@ -47,10 +47,10 @@ for _name, _function in (("signed", signed), ("range_of", range_of), ("many", ma
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """A choice of days, as a link."""
+    """A choice of days, as a link: what it asks for in the address."""
 
-    key: str
     label: str
+    asked: Mapping[str, str | None]
     is_current: bool
 
 
@@ -69,7 +69,7 @@ def home() -> Any:
         states_of={one.name: one.state for one in known.surveys},
         seen=seen,
         looked=looked,
-        periods=[Period(key=key, label=label, is_current=key == period) for key, label in DAYS.items()],
+        periods=_periods(period, span),
         is_custom=period == "",
         filters=_filters(values),
         parts=parts(hub(), looked, by, values[by] if by else []),
@@ -96,8 +96,13 @@ def asked_span() -> tuple[str, Span]:
     period = queries.one_of("period", DAYS) or USUAL
     if period == "all":
         return period, Span()
+    first, last = _days_until_today(int(period))
+    return period, Span(first=first, last=last)
+
+
+def _days_until_today(number: int) -> tuple[date, date]:
     today = hub().now().date()
-    return period, Span(first=today - timedelta(days=int(period) - 1), last=today)
+    return today - timedelta(days=number - 1), today
 
 
 def asked_segment() -> Segment | None:
@@ -114,6 +119,23 @@ def segment_fields(values: Mapping[str, Sequence[str]]) -> list[Field]:
         for one in found
     ]
     return [queries.select("among", "Among", [Choice(value="", label="Everybody"), *choices])] if choices else []
+
+
+def _periods(period: str, span: Span) -> list[Period]:
+    """Return the choices of days; the last one offers those that are shown, to be changed."""
+    fixed = [
+        Period(label=label, asked={"period": key, "from": None, "to": None}, is_current=key == period)
+        for key, label in DAYS.items()
+    ]
+    first, last = span.first, span.last
+    if first is None and last is None:
+        first, last = _days_until_today(int(USUAL))
+    other = {"period": None, "from": _text_of(first), "to": _text_of(last)}
+    return [*fixed, Period(label="Other days", asked=other, is_current=period == "")]
+
+
+def _text_of(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _by(looked: Looked, values: Mapping[str, Sequence[str]]) -> str | None:
@@ -155,8 +177,8 @@ def _for_responses(looked: Looked) -> dict[str, str]:
     segment, span = looked.segment, looked.span
     asked = {
         "survey": looked.survey,
-        "from": span.first and span.first.isoformat(),
-        "to": span.last and span.last.isoformat(),
+        "from": _text_of(span.first),
+        "to": _text_of(span.last),
         "among": segment and f"{segment.name}={segment.value}",
     }
     return {name: value for name, value in asked.items() if value}

@@ -26,11 +26,6 @@ def relative(moment: datetime, now: datetime) -> str:
     return "just now" if moment <= now else "in a moment"
 
 
-def exactly(moment: datetime) -> str:
-    """Return a moment with its day and minute."""
-    return moment.strftime("%-d %B %Y, %H:%M UTC")
-
-
 def typed(name: str, text: str) -> datetime | None:
     """Return the moment that somebody typed or chose, in UTC unless it says a zone; None for none.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
@@ -19,6 +20,7 @@ from hub.admin.reminders_ahead import reminders_of
 from hub.admin.stories import Entry
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
+from hub.domain.created_at import UNREADABLE, read_created_at
 from hub.domain.reasons import Outcome, Stop
 from hub.domain.scores import band_of
 from hub.store.types import is_storable
@@ -62,6 +64,7 @@ def person(person_id: str) -> Any:
         "person.html",
         one=story,
         name=stories.name_of(story),
+        traits=_traits(story),
         moments=shown,
         older=str(start + AT_ONCE) if len(moments) > start + AT_ONCE else None,
         is_cut=len(story.entries) == stories.LONGEST_STORY,
@@ -163,6 +166,15 @@ def _word(story: Story) -> str:
 
 def _to(person_id: str) -> Any:
     return redirect(url_for("console.person", person_id=person_id), 303)
+
+
+def _traits(story: Story) -> dict[str, str | datetime]:
+    """Return what the page does not say anyway; a createdAt that can be read is a moment."""
+    found: dict[str, str | datetime] = {
+        name: story.traits[name] for name in sorted(story.traits, key=str.casefold) if name != "email"
+    }
+    created_at = read_created_at(story.traits.get("createdAt"))
+    return found if created_at is UNREADABLE else {**found, "createdAt": created_at}
 
 
 def _start() -> int:

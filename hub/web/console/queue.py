@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +10,13 @@ from flask import flash, redirect, request, url_for
 
 from hub.admin import ahead, invitations
 from hub.admin import queue as queueing
+from hub.admin.ahead import Count, Standing
 from hub.admin.invitations import FROM, Action, SeenInvitation, Wanted
 from hub.admin.paging import Page
 from hub.admin.people import names_of
 from hub.admin.reminders_ahead import reminders_ahead
 from hub.admin.restore import held
+from hub.admin.trouble import Conflict
 from hub.admin.words import counted
 from hub.config import ConfigError
 from hub.domain.states import State
@@ -49,11 +51,15 @@ def queue() -> Any:
     """Show the two weeks ahead, what is held, and a page of invitations."""
     survey, state = queries.text("survey"), queries.one_of("state", State)
     page = _listed(survey, State(state) if state else None)
+    outlook, brakes = ahead.outlook(hub(), survey), ahead.brakes(hub())
+    braked = {one.survey for one in brakes}
     return show(
         "queue.html",
-        outlook=ahead.outlook(hub(), survey),
+        outlook=outlook,
+        doubted=_number(outlook.standing, State.UNKNOWN),
+        held=_number([one for one in outlook.standing if one.survey not in braked], State.HELD),
         reminders=reminders_ahead(hub(), timedelta(days=ahead.DAYS), survey),
-        brakes=ahead.brakes(hub()),
+        brakes=brakes,
         surge=(BRAKE_MINIMUM, BRAKE_FACTOR),
         standstill=held(hub()),
         page=page,
@@ -92,8 +98,11 @@ def act(invitation_id: str, action: str) -> Any:
 @pages.post("/queue/held/<string:survey>/release")
 @guard.needs("editor")
 def release_held(survey: str) -> Any:
-    """Make all that is held of a survey due now."""
-    count = queueing.release(hub(), survey)
+    """Make what was seen to be held of a survey due now."""
+    try:
+        count = queueing.release(hub(), survey, **_seen())
+    except Conflict as conflict:
+        return _look_again(conflict)
     wake("deliver")
     flash(f"Released {counted(count, 'survey')}: they leave as fast as your channels allow.")
     return _to_list()
@@ -102,18 +111,31 @@ def release_held(survey: str) -> Any:
 @pages.get("/queue/held/<string:survey>/cancel")
 @guard.needs("editor")
 def cancelling_held(survey: str) -> Any:
-    """Ask whether all that is held of a survey is to be cancelled."""
+    """Ask whether what is held of a survey is to be cancelled."""
     return _cancelling(survey)
 
 
 @pages.post("/queue/held/<string:survey>/cancel")
 @guard.needs("editor")
 def cancel_held(survey: str) -> Any:
-    """Cancel all that is held of a survey, once its name was typed."""
+    """Cancel what was seen to be held of a survey, once its name was typed."""
     if request.form.get("confirm", "").strip() != survey:
         return _cancelling(survey, problem=f"Type {survey}, the name of the survey.", status=422)
-    count = queueing.cancel(hub(), survey)
+    try:
+        count = queueing.cancel(hub(), survey, **_seen())
+    except Conflict as conflict:
+        return _look_again(conflict)
     flash(f"Cancelled {counted(count, 'survey')}: none of them is sent.")
+    return _to_list()
+
+
+def _seen() -> dict[str, Any]:
+    """Return which of the held ones somebody saw when they pressed the button."""
+    return {"up_to": queries.text("up_to"), "at_most": request.args.get("at_most", type=int)}
+
+
+def _look_again(conflict: Conflict) -> Any:
+    flash(f"{conflict.problems[0]}.", "attention")
     return _to_list()
 
 
@@ -131,6 +153,10 @@ def _listed(survey: str | None, state: State | None) -> Page[SeenInvitation]:
     return invitations.invitations(hub(), Wanted(survey=survey, state=state), queries.part())
 
 
+def _number(standing: Iterable[Standing], state: State) -> Count:
+    return sum((one.counts[state] for one in standing), Count(number=0))
+
+
 def _actions(one: SeenInvitation) -> list[tuple[Action, str]]:
     """Return what can be done with an invitation, and what the button says. What is held is released, not sent now."""
     doubled = {Action.SEND_NOW} if one.state is State.HELD else set()
@@ -144,6 +170,6 @@ def _to_list() -> Any:
 
 
 _CHOICES = [
-    Choice(value="", label="Leaves next"),
+    Choice(value="", label="Waiting to leave"),
     *(Choice(value=state, label=state.capitalize()) for state in State),
 ]

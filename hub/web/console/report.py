@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import weekly
+from hub.admin import weekly, weekly_sending
+from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.store.configuration import Role
 from hub.web import guard
@@ -23,6 +24,7 @@ STATES = {
     "sent": ("good", "sent"),
     "rejected": ("bad", "refused"),
     "unknown": ("unknown", "in doubt"),
+    weekly.GIVEN_UP: ("bad", "given up"),
 }
 
 
@@ -53,9 +55,13 @@ def send_report() -> Any:
     settings = weekly.report_settings(hub()).settings
     to = request.form.get("to", "").strip()
     try:
-        sent = weekly.send_now(hub(), to, settings["channel"])
+        sent = weekly_sending.send_now(hub(), to, settings["channel"])
+    except NotThere:
+        gone = settings["channel"]
+        wrong = f"The channel {gone} is out of use; choose another above." if gone else "Choose a channel above first."
+        return _page(settings, {"to": wrong}, to=to, status=422)
     except ConfigError:
-        wrong = "This is no address that can be mailed." if settings["channel"] else "Choose a channel above first."
+        wrong = "This is no address that can be mailed."
         return _page(settings, {"to": wrong}, to=to, status=422)
     return _page(settings, {}, to=to, trial=trial_of_mail(sent))
 
@@ -72,8 +78,8 @@ def _page(
     fields = forms.fields_of(weekly.ReportSchema(), values, problems, is_new=False)
     channels = [one.stored.name for one in hub().registry.current().live(Role.CHANNEL)]
     chosen = str(values.get("channel", ""))
-    offered = [Choice(value=name, label=name) for name in dict.fromkeys([*channels, *([chosen] if chosen else [])])]
-    choices = [Choice(value="", label="(choose)"), *offered]
+    choices = [Choice(value="", label="(choose)"), *(Choice(value=name, label=name) for name in channels)]
+    choices += [Choice(value=chosen, label=f"{chosen} (out of use)")] if chosen and chosen not in channels else []
     address = Field(
         name="to",
         label="Send one now to",

@@ -29,6 +29,9 @@ TEXTS = tuple(AppearanceSchema().fields)
 """What has a page of its own, and stays as it is when the settings are saved."""
 APART = (*CONNECTED, *TEXTS, "enabled")
 """What of a survey's table is no rule, or has a page of its own."""
+_RULES = SurveySchema(exclude=APART)
+DEFAULTS: Mapping[str, Any] = _RULES.dump(_RULES.load({}))
+"""The raw rules of a survey of which nothing was typed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from flask import flash, redirect, request, url_for
 from hub.admin import surveys as admin
 from hub.admin.ahead import Count, outlook
 from hub.admin.credentials import reveal
+from hub.admin.edits import changes_of
 from hub.admin.export import connection_table
 from hub.admin.people import names_of
 from hub.admin.preflight import Preflight, preflight
@@ -29,7 +30,7 @@ from hub.web.console import forms
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import is_part, pages, show
 from hub.web.console.survey_meaning import meaning_of
-from hub.web.console.survey_rules import APART, CONNECTED, FIRST, TEXTS, groups_of, shown_rules, typed_rules
+from hub.web.console.survey_rules import APART, CONNECTED, DEFAULTS, FIRST, groups_of, shown_rules, typed_rules
 
 PATIENCE_S = 3.0
 _looking = threading.Lock()
@@ -53,11 +54,13 @@ def survey(name: str) -> Any:
 @pages.post("/surveys/<name>")
 @guard.needs("editor")
 def save_survey(name: str) -> Any:
-    """Save a survey's settings; its switch stays as it is."""
+    """Save a survey's settings; its switch and its texts stay as they are."""
     seen = admin.survey_of(hub(), name)
-    raw = {**_read(), **{name: seen.settings[name] for name in TEXTS}, "enabled": seen.enabled}
+    raw = _read()
     try:
-        made = admin.put(hub(), name, raw)
+        made = admin.save(hub(), name, raw, since=request.form.get("since"))
+    except Conflict:
+        return _overtaken(name, raw)
     except ConfigError as error:
         problems, others = forms.by_field(error.problems, f"surveys.{name}")
         return _survey_page(seen, raw, problems, others, status=422)
@@ -69,10 +72,17 @@ def save_survey(name: str) -> Any:
     return redirect(url_for("console.survey", name=name), 303)
 
 
+def _overtaken(name: str, raw: Mapping[str, Any]) -> Any:
+    """Return the page with what was typed, and what saving it now would change."""
+    seen = admin.survey_of(hub(), name)
+    changes = changes_of(hub(), {"surveys": {name: {**seen.settings, **DEFAULTS, **raw}}})
+    return _survey_page(seen, raw, {}, [], status=409, overtaken=changes)
+
+
 def _tell_of_reminders(name: str, raw: Mapping[str, Any]) -> None:
     """Say that who was mailed before is reminded, too."""
     for one in reminders_ahead(hub(), rules_of(raw).reminder_after, name):
-        whom = "customer is" if one.count.number == 1 and not one.count.is_more else "customers are"
+        whom = "customer is" if one.count.is_one else "customers are"
         flash(f"{str(one.count).capitalize()} {whom} reminded of mails that were sent before, unless they answer.")
 
 
@@ -88,8 +98,8 @@ def survey_rehearsal(name: str) -> Any:
 def rehearse_edited(name: str) -> Any:
     """What would have happened with the settings as they were edited; nothing is saved."""
     seen = admin.survey_of(hub(), name)
-    raw = {**seen.settings, **_read()}
-    return _rehearsal_page(seen, raw)
+    # What a field left empty means is what saving it would mean: the default, not what is stored.
+    return _rehearsal_page(seen, {**DEFAULTS, **_read()})
 
 
 @pages.get("/surveys/<name>/readiness")
@@ -139,6 +149,7 @@ def _survey_page(
     problems: Mapping[str, str],
     others: Sequence[str],
     status: int = 200,
+    overtaken: Sequence[str] | None = None,
 ) -> Any:
     fields = forms.fields_of(SurveySchema(exclude=APART), shown_rules(values), problems, is_new=False)
     return show(
@@ -149,7 +160,10 @@ def _survey_page(
         first=[one for one in fields if one.name in FIRST],
         groups=groups_of(fields),
         others=others,
+        since=seen.mark if overtaken is not None else request.form.get("since", seen.mark),
+        overtaken=overtaken,
         sources=_sources(seen),
+        gets_events=admin.gets_events(hub(), seen.name),
         base_url=hub().settings.base_url,
         **meaning_of(_without_connections(values), enabled=seen.enabled),
     )

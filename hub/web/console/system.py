@@ -78,7 +78,7 @@ def doctor() -> Any:
 def examine() -> Any:
     """Check the invariants, one look at a time, and show what was found."""
     if not _looking.acquire(blocking=False):
-        raise Conflict("Somebody has the doctor look right now; it takes 20 seconds at most. Try again then")
+        raise Conflict("Somebody runs a check-up right now; it takes 20 seconds at most. Try again then")
     try:
         findings = examining.examine(hub(), within_s=LONGEST_LOOK_S)
     finally:

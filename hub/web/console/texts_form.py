@@ -60,6 +60,8 @@ SEEN_IN: Mapping[str, str] = {
     "thanks_promoter": "thanks-10",
 }
 """The views of `VIEWS` that show each text, the best first."""
+_LONG: Mapping[str, Mapping[str, str]] = {"question": {"rows": "2"}}
+"""Texts of one line that fill more than one of a field, with what their fields need for that."""
 _HELP: Mapping[str, str] = {
     "question": "In the mail and on the page.",
     "ask_anyone": "Read by whoever opens the page without a score from the mail.",
@@ -130,7 +132,7 @@ def read_edit(
 ) -> Edit:
     """Return what was typed, unchecked; a field that was not sent says what is stored."""
     stored = settings["texts"].get(language) or {}
-    typed = {name: _lines(form[_TEXTS + name]) for name in LIMITS if _TEXTS + name in form}
+    typed = {name: _lines(name, form[_TEXTS + name]) for name in LIMITS if _TEXTS + name in form}
     look: dict[str, Any] = {name: form[name].strip() for name in ("brand", "brand_colour", "language") if name in form}
     labels = stored.get("ratings") or {}
     rows = typed_ratings(form)
@@ -212,12 +214,12 @@ def _text_field(name: str, said: Mapping[str, Any], standing: Mapping[str, str],
     return Field(
         name=_TEXTS + name,
         label=LABELS[name],
-        kind="text area" if name in BLOCKS else "text",
+        kind="text area" if name in BLOCKS or name in _LONG else "text",
         value=str(said.get(name) or ""),
         help=_HELP.get(name, ""),
         problem=wrong.texts.get(name, ""),
         placeholder=isolated(standing[name], language),
-        attributes={**_prose_in(language), "data-seen-in": SEEN_IN[name]},
+        attributes={**_prose_in(language), **_LONG.get(name, {}), "data-seen-in": SEEN_IN[name]},
         is_default_shown=True,
     )
 
@@ -253,5 +255,7 @@ def _read_logo(form: MultiDict[str, str], files: MultiDict[str, FileStorage]) ->
     return "" if "no_logo" in form else form.get("logo")
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _lines(name: str, text: str) -> str:
+    """Return a text with its line breaks as they are stored, or as blanks where it is shown in one line."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return lines if name in BLOCKS else lines.replace("\n", " ")

@@ -42,7 +42,7 @@ VIEWS = [
     Choice(value="thanks-10", label="Thanks for a 10"),
 ]
 SAMPLES = [
-    Choice(value="", label="Ada Lovelace, on the plan pro"),
+    Choice(value="", label="Ada Lovelace (pro)"),
     Choice(value="nameless", label="Somebody of whom nothing is known"),
 ]
 _HEADERS = {

@@ -1,17 +1,32 @@
 // What pages can't do without a script: copy, times in the viewer's zone, and the same password shown or hidden.
 "use strict";
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "long" });
-const short = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
-});
+// As the server writes them, in the viewer's zone.
+const parts = {
+  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
+};
+const form = { short: new Intl.DateTimeFormat("en-GB", parts), exact: new Intl.DateTimeFormat("en-GB", { ...parts, second: "2-digit" }) };
+const written = (moment, how) => form[how].format(moment).replace("Sept", "Sep");
 
 function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    time.title = exact.format(moment);
-    if (time.dataset.form === "exact") time.textContent = short.format(moment);
+    time.title = written(moment, "exact");
+    if (time.dataset.form === "exact") time.textContent = written(moment, "short");
   }
+}
+
+// A moment is typed in the viewer's zone, and asked for in UTC.
+for (const field of document.querySelectorAll("input[data-utc]")) {
+  const asked = document.createElement("input");
+  asked.type = "hidden";
+  asked.name = field.name;
+  field.removeAttribute("name");
+  field.after(asked);
+  field.labels[0].textContent = field.dataset.utc;
+  const given = field.defaultValue && new Date(`${field.defaultValue}Z`);
+  if (given && !isNaN(given)) field.value = new Date(given - given.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  field.form.addEventListener("submit", () => { asked.value = field.value && new Date(field.value).toISOString().slice(0, 16); });
 }
 
 function tell(button, text) {
@@ -72,6 +87,7 @@ for (const button of document.querySelectorAll("[data-preview]")) {
   const view = form.elements.view;
   let shown = document.querySelector(`iframe[name="${button.formTarget}"]`);
   let coming, wait, asked;
+  button.hidden = true;
   const show = async () => {
     clearTimeout(wait);
     wait = null;

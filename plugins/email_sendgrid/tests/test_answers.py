@@ -118,7 +118,7 @@ def test_long_words_are_cut(sendgrid: RecordingServer, channel: SendGridChannel)
 
 def test_answer_without_end_is_not_read_to_it(http_server: RecordingServer, services: Services) -> None:
     http_server.answer(Answer(body=b"x" * 1_000_000))
-    with services.http().get(http_server.url, stream=True, timeout=5) as response:
+    with services.http().get(http_server.url, stream=True, timeout=30) as response:
         assert len(read_answer(response).body) == LONGEST_BODY
 
 

@@ -378,15 +378,15 @@ def test_process_that_was_stopped_for_longer_than_its_patience_hears_what_was_sa
     def once_stopped(phase: Phase, recipient: str) -> None:
         if phase == "rcpt":
             is_asked.set()
-            is_stopped.wait(10)
+            is_stopped.wait(PATIENCE_S)
 
     server.respond = once_stopped
     command = [sys.executable, "-c", SENDS_ONE, str(server.port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sending:
-        assert is_asked.wait(10)
+        assert is_asked.wait(PATIENCE_S)
         sending.send_signal(signal.SIGSTOP)
         is_stopped.set()
         time.sleep(2)
         sending.send_signal(signal.SIGCONT)
-        said, _ = sending.communicate(timeout=10)
+        said, _ = sending.communicate(timeout=PATIENCE_S)
     assert said.startswith("Sent("), said
