@@ -35,12 +35,17 @@ def measure(options: Options) -> list[Row]:
     for name in options.databases:
         with _peopled(name, count) as hub:
             client = _logged_in(hub)
+            sizes = []
             for what, path in _paths(hub).items():
-                rows += _page(f"{what}, {count:,} people, {name}", client, path, options.rounds)
+                took_ms, kilobytes = _page(f"{what}, {count:,} people, {name}", client, path, options.rounds)
+                rows.append(figure(f"{what}, {count:,} people, {name}", took_ms, "ms", QUICK))
+                sizes.append(kilobytes)
+            rows.append(figure(f"the largest page, {count:,} people, {name}", [max(sizes)], "kB", SMALL))
     return rows
 
 
-def _page(what: str, client: FlaskClient, path: str, rounds: int) -> list[Row]:
+def _page(what: str, client: FlaskClient, path: str, rounds: int) -> tuple[list[float], float]:
+    """Return the milliseconds of each round, and the page's thousands of bytes."""
     took_ms, kilobytes = [], 0.0
     client.get(path)
     for _ in range(rounds):
@@ -50,7 +55,7 @@ def _page(what: str, client: FlaskClient, path: str, rounds: int) -> list[Row]:
         kilobytes = len(answer.data) / 1_000
         assert answer.status_code == 200, f"{path} answered {answer.status_code}"
     tell(f"  {what}: {min(took_ms):.0f} ms, {kilobytes:.0f} kB")
-    return [figure(f"{what}", took_ms, "ms", QUICK), figure(f"{what}: size", [kilobytes], "kB", SMALL)]
+    return took_ms, kilobytes
 
 
 def _paths(hub: Hub) -> Mapping[str, str]:

@@ -137,10 +137,10 @@ def hello_world(threads: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
 
 
-def smtp_source(port: int, *, mails: int, size: int, keeps_connections: bool = False, sessions: int = 4) -> None:
+def smtp_source(port: int, *, mails: int, size: int, keeps_connections: bool = False) -> None:
     """Have Postfix' `smtp-source` send mails of `size` bytes; it makes a connection a mail unless told otherwise."""
     require("smtp-source")
-    options = ["-s", str(sessions), "-m", str(mails), "-l", str(size), *(["-d"] if keeps_connections else [])]
+    options = ["-s", "4", "-m", str(mails), "-l", str(size), *(["-d"] if keeps_connections else [])]
     subprocess.run([str(find("smtp-source")), *options, f"127.0.0.1:{port}"], check=True, timeout=300)
 
 

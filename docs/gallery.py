@@ -37,7 +37,6 @@ SHOWN: dict[str, tuple[Literal["light", "dark"], int, int]] = {
     "channel": ("light", WIDE, 1200),
     "connections": ("dark", WIDE, 1100),
     "responses": ("light", NARROW, 900),
-    "people": ("dark", NARROW, 900),
     "system": ("light", WIDE, 1200),
     "settings": ("light", WIDE, 1000),
 }

@@ -11,6 +11,7 @@ from benchmarks import growth, table
 from benchmarks.__main__ import STAGES, main
 from benchmarks.measure import Goal, Options, Side, compare, figure
 from benchmarks.table import as_markdown, write_down
+from tests import documents
 
 
 def test_ratio_is_taken_round_by_round_and_the_first_round_is_thrown_away() -> None:
@@ -72,10 +73,53 @@ def test_table_replaces_what_the_page_said_before(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_page_has_the_table_of_every_stage(stage: str) -> None:
-    text = table.PAGE.read_text()
-    block = text.partition(f"<!-- bench {stage} -->")[2].partition(f"<!-- end {stage} -->")[0]
-    assert "\nMeasured on " in block
-    assert f"`python3 run.py bench {stage}" in text
+    assert "\nMeasured on " in table_of(stage)
+    assert f"`python3 run.py bench {stage}" in table.PAGE.read_text()
+
+
+SCALING = documents.read("docs/scaling.md")
+CAPACITY = documents.table(documents.section(SCALING, "## Capacity per core"), "")
+SIZES = documents.table(documents.section(SCALING, "## Tables that grow"), "")
+QUOTED = {
+    "single identifies a second, a web process": ("intake", "identify, {} / hello-world"),
+    "identifies a second in batches of 100, a web process": (
+        "intake",
+        "identifies in batches of 100, {} / hello-world",
+    ),
+    "events decided a second, new people": ("decide", "decide, new people, {} / single intake"),
+    "events decided a second, people known before": ("decide", "decide, people known before, {} / single intake"),
+    "events decided a second that were decided before": (
+        "decide",
+        "decide, events decided before, {} / single intake",
+    ),
+    "mails a second among a million people, one worker": ("growth", "mail, 1 worker, 1,000,000 people, {}"),
+    "mails a second among a million people, two workers": ("growth", "mail, 2 workers, 1,000,000 people, {}"),
+    "updates a second to Segment, were it to take them": ("sync", "sync, {} / segment-analytics-python"),
+    "person with its id and profile": ("growth", "person on disk, {}"),
+    "event with its decision": ("growth", "event on disk, {}"),
+    "invitation": ("growth", "invitation on disk, {}"),
+    "answer with its history and its outbox row": ("growth", "answer on disk, {}"),
+}
+"""Where the page about scaling has each of its measured figures from: a stage, and a row of its table."""
+
+
+@pytest.mark.parametrize(("what", "sqlite", "postgres"), [*CAPACITY, *SIZES])
+def test_scaling_quotes_what_the_table_of_its_stage_says(what: str, sqlite: str, postgres: str) -> None:
+    stage, row = QUOTED[what]
+    measured = {
+        name: (first, of_the_hub) for name, first, _, _, of_the_hub, _ in documents.table(table_of(stage), "what")
+    }
+    for database, quoted in (("sqlite", sqlite), ("postgres", postgres)):
+        first, of_the_hub = measured[row.format(database)]
+        assert number(quoted) == pytest.approx(number(of_the_hub or first), rel=0.01)
+
+
+def table_of(stage: str) -> str:
+    return table.PAGE.read_text().partition(f"<!-- bench {stage} -->")[2].partition(f"<!-- end {stage} -->")[0]
+
+
+def number(cell: str) -> float:
+    return float(cell.split(" ")[0].replace(",", ""))
 
 
 def test_stage_is_measured_and_its_table_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from hub.plugins import RESERVED_PATHS, find_plugins
 from hub.store.configuration import Role
 from tests.command_lines import is_a_command
 from tests.configured import API_KEY
-from tests.documents import ROOT, read, section, table
+from tests.documents import ROOT, blocks, read, section, table
 from tests.processes import dying_with_parent, free_port, stop
 from tests.servers import SmtpSink
 
@@ -135,11 +135,21 @@ def test_the_public_routes_are_routes_of_the_hub() -> None:
 def test_the_proxies_let_through_what_is_public() -> None:
     nginx = (DEPLOY / "proxy/nginx.conf").read_text()
     through = {f"{path}*" for path in re.findall(r"^    location (/\w+/) ", nginx, re.MULTILINE)}
-    assert re.findall(r"location ~ (\S+) ", nginx) == ["^/channels/[^/]+/events$"]
+    assert re.findall(r"^    location ~ (\S+) ", nginx, re.MULTILINE) == ["^/channels/[^/]+/events$"]
     assert through | {"/channels/*/events"} == public_routes()
     caddy = (DEPLOY / "proxy/Caddyfile").read_text()
     [paths] = re.findall(r"@public path (.*)", caddy)
     assert set(paths.split()) == public_routes()
+
+
+@pytest.mark.parametrize(("name", "language"), [("nginx.conf", "nginx"), ("Caddyfile", "caddyfile")])
+def test_the_documented_way_to_the_console_is_the_one_in_the_file_of_the_proxy(name: str, language: str) -> None:
+    [documented] = blocks(section(read("docs/operating.md"), "### The console behind the proxy"), language)
+    lines = (DEPLOY / "proxy" / name).read_text().splitlines()
+    offered = [line.strip().removeprefix("# ").strip() for line in lines if line.strip().startswith("# ")]
+    wanted = [line.strip() for line in documented.splitlines()]
+    assert any(offered[start : start + len(wanted)] == wanted for start in range(len(offered)))
+    assert all(path in documented for path in ("metrics", "healthz", "readyz"))
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])

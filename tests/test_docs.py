@@ -18,6 +18,7 @@ import hub.plugin
 from hub import containment
 from hub.__main__ import main
 from hub.admin import document
+from hub.admin.kept import FACTS
 from hub.admin.schemas import OPTIONS
 from hub.cli import reference
 from hub.domain.reasons import SENTENCES
@@ -32,6 +33,7 @@ from hub.testing.listeners import ListenerContract, sample_notice
 from hub.testing.reports import ReportsContract
 from hub.testing.sources import SourceContract
 from hub.testing.targets import TargetContract
+from hub.web.api import openapi
 from hub_webhook import WebhookListener
 from hub_webhook.signatures import make_secret
 from tests import documents
@@ -83,6 +85,16 @@ def test_the_index_lists_every_page() -> None:
     assert {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"} <= listed
 
 
+def test_the_table_of_places_names_routes_that_are_there() -> None:
+    rows = documents.table(documents.section(documents.read("docs/README.md"), "## Where you do what"), "what")
+    named = {tuple(route.split(" ")) for row in rows for route in re.findall(r"`([A-Z]+ /[^`]*)`", row[3])}
+    there = {
+        (method.upper(), path.removeprefix("/api/v1")) for path, one in openapi()["paths"].items() for method in one
+    }
+    assert named
+    assert named - there == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
 def test_commands_exist(page: Path) -> None:
     assert [line for line in commands_on(page.read_text()) if not is_a_command(line)] == []
@@ -92,6 +104,19 @@ def commands_on(text: str) -> Iterator[str]:
     for block in documents.blocks(text, "console"):
         yield from re.findall(r"^\$ (?:.*\s)?(hub [a-z][^#\n]*)", block, re.MULTILINE)
     yield from re.findall(r"`(hub [a-z][^`]*)`", documents.prose(text))
+
+
+def test_the_table_of_commands_names_every_command() -> None:
+    page = documents.read("docs/commands.md")
+    rows = documents.table(page, "to")
+    assert sorted(re.findall(r"`(hub [a-z ]+)`", " ".join(row[1] for row in rows))) == sorted(
+        re.findall(r"^## (hub .*)$", page, re.MULTILINE)
+    )
+
+
+def test_what_is_kept_is_documented_as_the_console_shows_it() -> None:
+    rows = documents.table(documents.section(documents.read("docs/operating.md"), "## What is kept"), "what")
+    assert [tuple(row) for row in rows] == [(fact.what, fact.how_long, fact.note) for fact in FACTS]
 
 
 # Configuration
@@ -104,7 +129,9 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 @pytest.mark.parametrize("page", SET_UP_PAGES)
 def test_configuration_examples_apply(page: str) -> None:
-    for block in documents.blocks(documents.read(page), "toml"):
+    examples = documents.blocks(documents.read(page), "toml")
+    assert examples
+    for block in examples:
         wanted = document.read(
             document.parse(block), find_plugins(), environ=ENVIRONMENT, kept=lambda role, name, kind, key: None
         )

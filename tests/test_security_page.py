@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -60,8 +61,19 @@ def test_every_requirement_of_levels_1_and_2_is_answered_once() -> None:
 
 
 def test_every_requirement_that_is_met_in_code_names_a_test() -> None:
-    text = documents.section(PAGE, "## OWASP ASVS 5.0")
-    answers = [row for part in text.split("\n### ")[1:] for row in documents.table(part, "requirement")]
-    assert {row[1] for row in answers} == {"yes", "partly", "not yet", "does not apply"}
-    untested = [row[0] for row in answers if row[1] == "yes" and "::" not in row[3] and "](" not in row[2]]
+    assert {row[1] for row in answers()} == {"yes", "partly", "not yet", "does not apply"}
+    untested = [row[0] for row in answers() if row[1] == "yes" and "::" not in row[3] and "](" not in row[2]]
     assert untested == ["v5.0.0-1.3.2"]
+
+
+def test_an_answer_about_scripts_files_and_pages_speaks_of_the_console_too() -> None:
+    kinds = {path.suffix for path in (ROOT / "hub/web/static").iterdir()}
+    assert {".js", ".css"} <= kinds, "else the hub serves no script"
+    about = [row for row in answers() if re.search(r"JavaScript|\bscripts?\b|style sheet|static|pages", row[2])]
+    assert [row for row in about if not re.search(r"console|every page|of this hub", row[2])] == []
+    assert [row for row in answers() if re.search(r"no static files|each page has to", row[2])] == []
+
+
+def answers() -> list[Sequence[str]]:
+    text = documents.section(PAGE, "## OWASP ASVS 5.0")
+    return [row for part in text.split("\n### ")[1:] for row in documents.table(part, "requirement")]

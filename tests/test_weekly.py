@@ -26,7 +26,7 @@ from hub.store.report_mails import depart
 from hub.work import schedule
 from tests.clock import NOW, days, seconds
 from tests.console.answers import give
-from tests.console.opened import opened, readable
+from tests.console.browsing import readable, visitor_of
 from tests.lab import SETUP, Lab, identify
 
 MONDAY = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
@@ -136,7 +136,7 @@ def test_report_that_was_given_up_says_so(weekly_lab):
     assert ({one.state for one in seen.last}, seen.troubles) == ({"pending"}, [])
     weekly_lab.clock.advance(days(1))
     lost = "The weekly report of 16 March could not be sent to 2 addresses within a day, and was given up: busy."
-    for page in opened(weekly_lab.hub):
+    with visitor_of(weekly_lab.hub) as page:
         assert lost in page.text("/")
         assert page.link("/", "Look at its settings") == "/settings/report"
         said = page.text("/settings/report")
@@ -179,7 +179,7 @@ def spare_lab(weekly_lab: Lab) -> Lab:
 
 
 def test_channel_of_the_report_stays_in_use(spare_lab):
-    for page in opened(spare_lab.hub):
+    with visitor_of(spare_lab.hub) as page:
         assert "It cannot go while the weekly report goes out by it." in page.text("/connections/channel/spare/retire")
         refused = page.post("/connections/channel/spare/retire", confirm="spare")
         assert refused.status_code == 409
@@ -194,7 +194,7 @@ def test_report_whose_channel_is_gone_says_so(spare_lab):
     assert made.warnings == ["channels.spare: the weekly report goes out by it; choose another there"]
     applying.apply(spare_lab.hub, made)
     gone = "The weekly report cannot go out: its channel spare is out of use."
-    for page in opened(spare_lab.hub):
+    with visitor_of(spare_lab.hub) as page:
         assert gone in page.text("/")
         said = page.text("/settings/report")
         assert gone in said
@@ -230,7 +230,7 @@ def test_report_quotes_comments_that_lie_before_many_answers_without_any(lab):
 
 def test_page_says_the_next_moment_in_utc(lab):
     weekly.put(lab.hub, {**TO, "hour": 9, "timezone": "America/New_York"})
-    for page in opened(lab.hub):
+    with visitor_of(lab.hub) as page:
         assert "The next one goes out 16 Mar 2026, 13:00 UTC" in page.text("/settings/report")
 
 
@@ -359,7 +359,7 @@ def test_everything_that_is_wrong_is_named(lab):
 
 
 def test_report_is_set_and_one_is_sent_in_the_console(lab):
-    for page in opened(lab.hub):
+    with visitor_of(lab.hub, name="admin@acme.example") as page:
         form = {"enabled": "true", "channel": "relay", "recipients": "ada@acme.example", "weekday": "friday"}
         assert "Saved." in readable(page.post("/settings/report", **form, hour="7", timezone="UTC").text)
         assert "The next one goes out" in page.text("/settings/report")

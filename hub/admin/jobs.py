@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from redis import Redis
@@ -20,6 +20,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from hub.admin import audit
+from hub.admin.processes import aware
 from hub.admin.trouble import Conflict, NotThere
 from hub.pipeline.hub import Hub
 from hub.wake import JOB_FUNCTION, QUEUE, connect
@@ -130,7 +131,7 @@ def _failed(queue: Queue, job_id: str) -> FailedJob:
     except (NoSuchJobError, DeserializationError, ValueError, TypeError, KeyError, AttributeError, zlib.error):
         return FailedJob(id=job_id, name="", what="Something that cannot be read", failed_at=None, said="")
     what = WORDS.get(name, "Something that is none of the hub's")
-    return FailedJob(id=job_id, name=name, what=what, failed_at=_aware(failed_at), said=said)
+    return FailedJob(id=job_id, name=name, what=what, failed_at=aware(failed_at), said=said)
 
 
 def _name(job: Job) -> str:
@@ -143,7 +144,3 @@ def _last_line(job: Job) -> str:
     result = job.latest_result()
     text = (result.exc_string if result else None) or ""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")[:LONGEST_SAID]
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -63,7 +63,7 @@ def plan(hub: Hub, text: str, environ: Mapping[str, str] = os.environ) -> Plan:
     return _checked(hub, current, made, environ)
 
 
-def plan_change(hub: Hub, raw: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Plan:
+def plan_change(hub: Hub, raw: Mapping[str, Any]) -> Plan:
     """Return what changing only the surveys and connections in this document would change; all others stay.
 
     What stays is not looked at, so that a connection that is broken keeps nobody from changing another. Raises
@@ -72,11 +72,11 @@ def plan_change(hub: Hub, raw: Mapping[str, Any], environ: Mapping[str, str] = o
     current = Current(hub)
     plugins = hub.registry.plugins
     wanted = document.read(
-        raw, plugins, environ=environ, kept=current.kept_secret, there=current.connections, surveys=current.surveys
+        raw, plugins, environ=os.environ, kept=current.kept_secret, there=current.connections, surveys=current.surveys
     )
     made = _plan_entries(hub, current, wanted)
     made.surveys += _relinked(made, current)
-    return _checked(hub, current, made, environ)
+    return _checked(hub, current, made, os.environ)
 
 
 def plan_removal(hub: Hub, *, connection: tuple[Role, str] | None = None, survey: str | None = None) -> Plan:

@@ -77,9 +77,9 @@ def workers(hub: Hub) -> Sequence[Process]:
             role="worker",
             host=str(one.hostname or ""),
             pid=one.pid,
-            started_at=_aware(one.birth_date),
-            seen_at=_aware(one.last_heartbeat),
-            is_silent=one.last_heartbeat is None or now - (_aware(one.last_heartbeat) or now) >= SILENCE,
+            started_at=aware(one.birth_date),
+            seen_at=aware(one.last_heartbeat),
+            is_silent=one.last_heartbeat is None or now - (aware(one.last_heartbeat) or now) >= SILENCE,
             doing=_DOING.get(one.get_state(), ""),
             is_starting=one.get_state() not in _DOING,
         )
@@ -88,7 +88,8 @@ def workers(hub: Hub) -> Sequence[Process]:
     return sorted(found, key=lambda one: one.seen_at or datetime.min.replace(tzinfo=UTC), reverse=True)
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def aware(moment: datetime | None) -> datetime | None:
+    """Return a moment of RQ's, which may lack its zone, as one of UTC."""
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -65,14 +65,17 @@ class WaitingPerson:
     waits: str | None
 
 
-def first_waiting(hub: Hub, survey_name: str | None = None, *, limit: int = 50) -> Sequence[WaitingPerson]:
+_LISTED = 50
+
+
+def first_waiting(hub: Hub, survey_name: str | None = None) -> Sequence[WaitingPerson]:
     """Return the invitations that are due first, of one survey or of all. Raises ConfigError for an unknown survey."""
     names = {id: survey.name for id, survey in hub.registry.current().surveys.items()}
     ids = list(names) if survey_name is None else [survey_named(hub.registry.current(), survey_name).id]
     rules = rules_by_survey(hub.registry.current())
     with hub.store.read() as connection:
         statement = select(table).where(table.c.state.in_(sorted(WAITING)), table.c.survey_id.in_(ids))
-        rows = connection.execute(statement.order_by(table.c.due_at, table.c.id).limit(limit)).all()
+        rows = connection.execute(statement.order_by(table.c.due_at, table.c.id).limit(_LISTED)).all()
         people = worlds.load_people(connection, {row.person_id for row in rows})
     return [
         WaitingPerson(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
 import click
 
@@ -13,7 +11,7 @@ from hub.admin import channels as administering
 from hub.admin.channels import Channel
 from hub.admin.connections import Health
 from hub.admin.connections import resume as resume_connection
-from hub.cli.common import explains_trouble, opened_hub, say
+from hub.cli.common import explains_trouble, opened_hub, plain, say
 from hub.config import Settings
 from hub.store.configuration import Role
 from hub.wake import Wake
@@ -30,7 +28,7 @@ def channels(context: click.Context, as_json: bool) -> None:
     with opened_hub() as hub:
         found = administering.channels(hub)
     if as_json:
-        click.echo(json.dumps([asdict(channel) for channel in found], indent=2, default=_plain))
+        click.echo(json.dumps([asdict(channel) for channel in found], indent=2, default=plain))
         return
     if not found:
         click.echo("No channel is configured.")
@@ -69,10 +67,6 @@ def resume(name: str) -> None:
         was_paused = resume_connection(hub, Role.CHANNEL, name)
         Wake(hub.settings.effective_redis_url)("deliver")
     click.echo(f"{name} is tried again." if was_paused else f"{name} was not paused.")
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 COMMANDS = (channels,)

@@ -6,8 +6,9 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 from redis.exceptions import RedisError
@@ -26,6 +27,11 @@ R = TypeVar("R")
 def say(line: str, *, err: bool = False) -> None:
     """Print one line. What strangers may have put into it cannot end it, nor make the terminal do anything."""
     click.echo(visible(line).replace("\n", "\\n"), err=err)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON takes it: a moment as text in UTC, everything else as it is."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hub.admin import queue as queueing
 from hub.admin import replay as replaying
 from hub.admin.people import Story
 from hub.admin.restore import held
-from hub.cli.common import explains_trouble, opened_hub, say
+from hub.cli.common import explains_trouble, opened_hub, plain, say
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason
 from hub.pipeline.hub import Hub
@@ -68,23 +68,19 @@ def _as_json(story: Story) -> dict[str, Any]:
         "email": story.email,
         "user_ids": list(story.user_ids),
         "anonymous_ids": list(story.anonymous_ids),
-        "first_seen_at": _plain(story.first_seen_at),
+        "first_seen_at": plain(story.first_seen_at),
         "is_suppressed": story.is_suppressed,
         "entries": [
             {
-                "at": _plain(entry.at),
+                "at": plain(entry.at),
                 "what": entry.what,
                 "code": entry.code,
                 "sentence": entry.sentence,
-                **{key: _plain(value) for key, value in entry.details.items()},
+                **{key: plain(value) for key, value in entry.details.items()},
             }
             for entry in story.entries
         ],
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 @click.command()

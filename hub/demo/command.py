@@ -29,7 +29,9 @@ WIDEST = 110
 @click.command()
 @click.option("--check", is_flag=True, help="Walk the whole loop without a person, verify it, and stop.")
 @click.option("--port", type=click.IntRange(1024, 65_000), help="Port of the hub. Default: a free one.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Keep the data in this empty or new folder.")
+@click.option(
+    "--data-dir", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep the data in this empty or new folder."
+)
 @click.option("--keep", is_flag=True, help="Keep the temporary folder afterwards.")
 @click.option("--within", default=45.0, show_default=True, help="Seconds that --check may take.")
 @explains_trouble

@@ -101,10 +101,6 @@ class Mailbox:
         """Return the mail of this number, or None."""
         return next((mail for mail in self.mails() if mail.number == number), None)
 
-    def mails_to(self, recipient: str) -> list[Mail]:
-        """Return what came for one address."""
-        return [mail for mail in self.mails() if mail.recipient == recipient]
-
     def close(self) -> None:
         """Take no more mail."""
         self._controller.stop()

@@ -283,14 +283,14 @@ def last_sent(
     it reminds of and those that wait behind it don't count.
     """
     moments = (
-        _sent_moment(invitation, person_id, mailbox, before)
+        _sent_moment(invitation, mailbox, before)
         for invitation in world.invitations(person_id, mailbox)
         if survey_id is None or invitation.survey_id == survey_id
     )
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _sent_moment(invitation: Invitation, person_id: str, mailbox: str, before: Invitation | None) -> datetime | None:
+def _sent_moment(invitation: Invitation, mailbox: str, before: Invitation | None) -> datetime | None:
     if before is not None and invitation.first_id == before.first_id:
         return None
     if invitation.state in SENT_STATES:

@@ -83,11 +83,6 @@ def counts_of(by_score: Mapping[int, int]) -> Counts:
     return Counts(promoters=bands[Band.PROMOTER], passives=bands[Band.PASSIVE], detractors=bands[Band.DETRACTOR])
 
 
-def net_promoter_score(counts: Mapping[int, int]) -> float | None:
-    """Return the score from -100 to 100 of answers counted by score, or None when there are none."""
-    return counts_of(counts).nps
-
-
 def interval_of(counts: Counts) -> Interval | None:
     """Return the 95 % interval of a score, in points from -100 to 100, or None without an answer.
 

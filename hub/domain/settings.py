@@ -1,4 +1,4 @@
-"""A survey's settings (docs/rules.md, "Settings of a survey")."""
+"""A survey's settings (docs/rules.md, "Settings")."""
 
 from __future__ import annotations
 

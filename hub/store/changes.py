@@ -86,24 +86,17 @@ _COMPUTED = {
 
 
 def _changed_row(one: Invitation, now: datetime) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "revision": one.revision,
-        "person_id": one.person_id,
-        "mailbox": one.mailbox,
-        "state": one.state,
-        "reason": one.reason,
-        "due_at": one.due_at,
-        "next_attempt_at": one.opens_at or one.due_at,
-        "created_at_basis": one.created_at,
-        "concluded_at": now if one.state is State.CANCELLED else None,
-    }
+    concluded_at = now if one.state is State.CANCELLED else None
+    return {**_row(one), "revision": one.revision, "concluded_at": concluded_at}
 
 
 def _new_row(one: Invitation, now: datetime) -> dict[str, Any]:
+    return {**_row(one), "survey_id": one.survey_id, "scheduled_at": now, "tried": []}
+
+
+def _row(one: Invitation) -> dict[str, Any]:
     return {
         "id": one.id,
-        "survey_id": one.survey_id,
         "person_id": one.person_id,
         "mailbox": one.mailbox,
         "state": one.state,
@@ -111,8 +104,6 @@ def _new_row(one: Invitation, now: datetime) -> dict[str, Any]:
         "due_at": one.due_at,
         "next_attempt_at": one.opens_at or one.due_at,
         "created_at_basis": one.created_at,
-        "scheduled_at": now,
-        "tried": [],
     }
 
 

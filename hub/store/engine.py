@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ P = TypeVar("P")
 
 BUSY_TIMEOUT_S = 10
 RETRIES = 5
-PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _RANDOM_PAGE_COST = 1.1
 """As on SSDs: with PostgreSQL's default, made for turning disks, it reads whole tables to find some rows by id."""
 _TRANSIENT_STATES = {"40001", "40P01", "55P03"}
@@ -163,9 +163,9 @@ def begin_writing(connection: Connection) -> Iterator[None]:
         connection.execution_options(hub_write=False)
 
 
-def patiently(work: Callable[[], T], *, pauses_s: Sequence[float] = PAUSES_S) -> T:
+def patiently(work: Callable[[], T]) -> T:
     """Return `work()`, tried again for a while when the database fails: for what must not be lost with it."""
-    for pause_s in pauses_s:
+    for pause_s in _PAUSES_S:
         try:
             return work()
         except SQLAlchemyError:

@@ -13,10 +13,10 @@ from hub.store.sql import is_among, upsert
 from hub.store.tables import suppression
 
 
-def suppress(connection: Connection, mailbox: str, reason: Stop, *, now: datetime, note: str | None = None) -> None:
+def suppress(connection: Connection, mailbox: str, reason: Stop, *, now: datetime) -> None:
     """Never mail a mailbox again."""
     row = {"key": fingerprint("mailbox", mailbox), "subject": "mailbox", "mailbox": mailbox, "reason": reason}
-    upsert(connection, suppression, [{**row, "created_at": now, "note": note}])
+    upsert(connection, suppression, [{**row, "created_at": now, "note": None}])
 
 
 def is_suppressed(connection: Connection, mailbox: str) -> bool:

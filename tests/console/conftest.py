@@ -19,5 +19,6 @@ def hub(database_url: str, tmp_path: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def ada(hub: Hub) -> Visitor:
-    return visitor_of(hub)
+def ada(hub: Hub) -> Iterator[Visitor]:
+    with visitor_of(hub) as ada:
+        yield ada

@@ -17,7 +17,7 @@ from hub.plugin import Done, NoticeKind, Retry
 from hub.store import notices
 from hub.store.configuration import Role
 from hub.testing.http_server import Answer, RecordingServer
-from tests.console.opened import Page, opened, readable
+from tests.console.browsing import Visitor, readable, visitor_of
 from tests.lab import SETUP, Lab, identify, survey_lines
 
 NEW = "/connections/new/listener/webhook"
@@ -27,8 +27,9 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def page(hub: Hub) -> Iterator[Page]:
-    yield from opened(hub)
+def page(hub: Hub) -> Iterator[Visitor]:
+    with visitor_of(hub) as page:
+        yield page
 
 
 def form(url: str, **more: object) -> dict[str, object]:
@@ -39,7 +40,7 @@ def told(hub: Hub) -> int:
     return notify.drain(hub, until=time.monotonic() + 30)
 
 
-def test_listener_is_made_tried_and_told_again(hub: Hub, page: Page, http_server: RecordingServer) -> None:
+def test_listener_is_made_tried_and_told_again(hub: Hub, page: Visitor, http_server: RecordingServer) -> None:
     page.post(NEW, **form(http_server.url, **{"s.events": ["", "answered", "detractor"]}))
     assert "A customer answers, A detractor answers; all surveys" in page.text(OPS)
     assert "It took the test notice. 127.0.0.1 answered 200." in readable(page.post(f"{OPS}/test").text)
@@ -71,7 +72,7 @@ def test_notices_say_who_answered_and_that_a_listener_is_tried_at_once(lab: Lab)
     answer(lab.hub, lab.token(), 2, None)
     lab.ears.answer = lambda notice: Retry(why="check `url`", after_s=300)
     lab.notify()
-    for page in opened(lab.hub):
+    with visitor_of(lab.hub) as page:
         log = page.get(f"{OPS}/log").text
         assert "Ada Lovelace" in log
         assert "tried once, again in 5 minutes" in readable(log)
@@ -84,7 +85,7 @@ def test_notices_say_who_answered_and_that_a_listener_is_tried_at_once(lab: Lab)
 
 
 def test_listeners_secret_is_made_shown_and_signs_what_it_is_told(
-    hub: Hub, page: Page, http_server: RecordingServer
+    hub: Hub, page: Visitor, http_server: RecordingServer
 ) -> None:
     assert 'placeholder="made by the hub when left empty"' in page.get(NEW).text
     form = page.text(NEW)
@@ -108,13 +109,13 @@ def signed_with(secret: str, server: RecordingServer) -> bool:
     return Webhook(secret).verify(last.body, dict(last.headers))["type"] == "hub.test"
 
 
-def test_listener_that_names_an_unknown_survey_is_refused_beside_its_field(page: Page) -> None:
+def test_listener_that_names_an_unknown_survey_is_refused_beside_its_field(page: Visitor) -> None:
     answered = page.post(NEW, **form("http://127.0.0.1", **{"s.surveys": "onbording"}))
     assert answered.status_code == 422
     assert "there is no [surveys.onbording]; there are: onboarding" in readable(answered.text).lower()
 
 
-def test_survey_that_a_listener_names_stays(hub: Hub, page: Page) -> None:
+def test_survey_that_a_listener_names_stays(hub: Hub, page: Visitor) -> None:
     page.post(NEW, **form("http://127.0.0.1", **{"s.surveys": "onboarding"}))
     refused = page.post("/surveys/onboarding/retire", confirm="onboarding")
     assert "surveys.onboarding is named by listeners.ops" in readable(refused.text)

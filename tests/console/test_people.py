@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,9 @@ HOSTILE = '<script>alert("x")</script>'
 
 
 @pytest.fixture
-def visitor(lab: Lab) -> Visitor:
-    return visitor_of(lab.hub)
+def visitor(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub) as visitor:
+        yield visitor
 
 
 @pytest.fixture

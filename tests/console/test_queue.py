@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 
@@ -17,8 +18,9 @@ from tests.lab import SETUP, Lab, identify, survey_lines
 
 
 @pytest.fixture
-def visitor(lab: Lab) -> Visitor:
-    return visitor_of(lab.hub)
+def visitor(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub) as visitor:
+        yield visitor
 
 
 def schedule(lab: Lab, *users: str) -> list[str]:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.admin.accounts import AccountRole
 from hub.pipeline.respond import answer
 from tests.clock import days
-from tests.console.opened import Page, opened
+from tests.console.browsing import Visitor, visitor_of
 from tests.lab import Lab, identify
 
 
 @pytest.fixture
-def page(lab: Lab) -> Iterator[Page]:
-    yield from opened(lab.hub)
+def page(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub) as page:
+        yield page
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def person_of(lab: Lab, user: str) -> str:
     return f"/people/{found}"
 
 
-def test_switching_reminders_on_tells_how_many_were_mailed_before(mailed: Lab, page: Page) -> None:
+def test_switching_reminders_on_tells_how_many_were_mailed_before(mailed: Lab, page: Visitor) -> None:
     form = {"sources": "product", "channels": "relay", "targets": "crm", "min_delay_days": "0"}
     saved = page.post("/surveys/onboarding", **form, reminders="1")
     assert "2 customers are reminded of mails that were sent before, unless they answer." in saved.text
 
 
-def test_queue_counts_who_is_reminded_within_two_weeks(mailed: Lab, page: Page) -> None:
+def test_queue_counts_who_is_reminded_within_two_weeks(mailed: Lab, page: Visitor) -> None:
     assert "reminds" not in page.text("/queue")
     mailed.set(reminders=1)
     assert "onboarding reminds 2 customers within two weeks, unless they answer." in page.text("/queue")
@@ -48,13 +48,13 @@ def test_queue_counts_who_is_reminded_within_two_weeks(mailed: Lab, page: Page) 
     assert "reminds" not in page.text("/queue")
 
 
-def test_page_of_a_person_says_when_the_reminder_comes(mailed: Lab, page: Page) -> None:
+def test_page_of_a_person_says_when_the_reminder_comes(mailed: Lab, page: Visitor) -> None:
     mailed.set(reminders=1)
     path = person_of(mailed, "u1")
     assert "onboarding reminds 18 Mar 2026, 09:30 UTC , unless the answer comes before." in page.text(path)
     mailed.remind()
     mailed.clock.advance(days(5))
     mailed.remind()
-    [later] = opened(mailed.hub, AccountRole.VIEWER)
-    assert "unless the answer comes before" not in later.text(path)
-    assert "onboarding a reminder scheduled" in later.text(path)
+    with visitor_of(mailed.hub, "viewer") as later:
+        assert "unless the answer comes before" not in later.text(path)
+        assert "onboarding a reminder scheduled" in later.text(path)

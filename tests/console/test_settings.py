@@ -13,22 +13,24 @@ from hub.admin.paging import Slice
 from hub.admin.suppressions import Wanted
 from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
-from tests.console.opened import PASSWORD, Page, opened, readable
+from tests.console.browsing import PASSWORD, Visitor, readable, visitor_of
 from tests.lab import Lab
 
 OTHER = "five green kettles"
 HOSTILE = "<script>alert(1)</script>"
-ADMIN = "admin@acme.example"
+ADMIN = "admin"
 
 
 @pytest.fixture
-def page(lab: Lab) -> Iterator[Page]:
-    yield from opened(lab.hub)
+def page(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub) as page:
+        yield page
 
 
 @pytest.fixture
-def viewer(lab: Lab) -> Iterator[Page]:
-    yield from opened(lab.hub, AccountRole.VIEWER)
+def viewer(lab: Lab) -> Iterator[Visitor]:
+    with visitor_of(lab.hub, "viewer") as viewer:
+        yield viewer
 
 
 def suppressed(lab: Lab) -> list[str | None]:
@@ -42,14 +44,14 @@ def roles(lab: Lab) -> dict[str, str]:
 # Accounts
 
 
-def test_an_account_is_added_and_listed(lab: Lab, page: Page) -> None:
+def test_an_account_is_added_and_listed(lab: Lab, page: Visitor) -> None:
     answer = page.post("/settings/accounts/_new", name="ben", role="editor", password=OTHER)
     assert "ben may log in, as editor." in answer.text
     assert roles(lab)["ben"] == "editor"
     assert "ben" in page.text("/settings")
 
 
-def test_what_is_wrong_with_a_new_account_stands_beside_its_field(page: Page) -> None:
+def test_what_is_wrong_with_a_new_account_stands_beside_its_field(page: Visitor) -> None:
     answer = page.post("/settings/accounts/_new", name=f"b n {HOSTILE}", role="editor", password="short")
     assert answer.status_code == 422
     assert HOSTILE not in answer.text
@@ -57,7 +59,7 @@ def test_what_is_wrong_with_a_new_account_stands_beside_its_field(page: Page) ->
     assert "short" not in answer.text.replace("too short", "").replace("is short", "")
 
 
-def test_a_role_a_password_and_a_login_are_changed(lab: Lab, page: Page) -> None:
+def test_a_role_a_password_and_a_login_are_changed(lab: Lab, page: Visitor) -> None:
     ben = accounts.add(lab.hub, "ben", PASSWORD, AccountRole.VIEWER)
     at = f"/settings/accounts/{ben.id}"
     assert "ben is editor now." in page.post(f"{at}/role", role="editor").text
@@ -68,14 +70,14 @@ def test_a_role_a_password_and_a_login_are_changed(lab: Lab, page: Page) -> None
     assert "ben may log in again." in page.post(f"{at}/enable").text
 
 
-def test_who_resets_their_own_password_stays_logged_in_and_is_told_so(lab: Lab, page: Page) -> None:
+def test_who_resets_their_own_password_stays_logged_in_and_is_told_so(lab: Lab, page: Visitor) -> None:
     [own] = accounts.accounts(lab.hub)
     said = page.post(f"/settings/accounts/{own.id}/password", password=OTHER).text
     assert "Your password is changed. Other browsers that you were logged in with have to log in again." in said
     assert page.get("/settings").status_code == 200
 
 
-def test_an_account_is_removed_once_its_name_is_typed(lab: Lab, page: Page) -> None:
+def test_an_account_is_removed_once_its_name_is_typed(lab: Lab, page: Visitor) -> None:
     ben = accounts.add(lab.hub, "ben", PASSWORD, AccountRole.VIEWER)
     refused = page.post(f"/settings/accounts/{ben.id}/remove", confirm="bob")
     assert refused.status_code == 422
@@ -87,7 +89,7 @@ def test_an_account_is_removed_once_its_name_is_typed(lab: Lab, page: Page) -> N
 @pytest.mark.parametrize(
     ("act", "form"), [("disable", {}), ("role", {"role": "viewer"}), ("remove", {"confirm": ADMIN})]
 )
-def test_the_last_admin_stays(lab: Lab, page: Page, act: str, form: dict[str, str]) -> None:
+def test_the_last_admin_stays(lab: Lab, page: Visitor, act: str, form: dict[str, str]) -> None:
     (me,) = accounts.accounts(lab.hub)
     answer = page.post(f"/settings/accounts/{me.id}/{act}", **form)
     assert answer.status_code == 422
@@ -95,7 +97,7 @@ def test_the_last_admin_stays(lab: Lab, page: Page, act: str, form: dict[str, st
     assert roles(lab) == {ADMIN: "admin"}
 
 
-def test_an_account_that_is_gone_is_said_so(page: Page) -> None:
+def test_an_account_that_is_gone_is_said_so(page: Visitor) -> None:
     assert page.get("/settings/accounts/gone").status_code == 404
 
 
@@ -117,12 +119,12 @@ def test_an_account_that_is_gone_is_said_so(page: Page) -> None:
         "/system/jobs/any/forget",
     ],
 )
-def test_a_viewer_changes_nothing(viewer: Page, path: str) -> None:
+def test_a_viewer_changes_nothing(viewer: Visitor, path: str) -> None:
     assert viewer.post(path).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["", "/tokens", "/suppressions", "/audit", "/retention", "/appearance"])
-def test_a_viewer_sees_everything_without_the_buttons_that_are_not_theirs(viewer: Page, path: str) -> None:
+def test_a_viewer_sees_everything_without_the_buttons_that_are_not_theirs(viewer: Visitor, path: str) -> None:
     answer = viewer.get(f"/settings{path}")
     assert answer.status_code == 200
     assert "/settings/accounts/_new" not in answer.text
@@ -133,7 +135,7 @@ def test_a_viewer_sees_everything_without_the_buttons_that_are_not_theirs(viewer
 # Tokens
 
 
-def test_a_token_is_shown_once(lab: Lab, page: Page) -> None:
+def test_a_token_is_shown_once(lab: Lab, page: Visitor) -> None:
     answer = page.post("/settings/tokens", name="reporting", scopes=["read", "write"])
     secret = next(word for word in readable(answer.text).split() if word.startswith("hub_"))
     holder = tokens.holder(lab.hub, secret)
@@ -151,7 +153,7 @@ def test_a_token_is_shown_once(lab: Lab, page: Page) -> None:
         ({"name": "there", "scopes": "read"}, "revoke it first"),
     ],
 )
-def test_what_is_wrong_with_a_token_is_said(lab: Lab, page: Page, form: dict[str, str], said: str) -> None:
+def test_what_is_wrong_with_a_token_is_said(lab: Lab, page: Visitor, form: dict[str, str], said: str) -> None:
     tokens.add(lab.hub, "there", {Scope.READ})
     answer = page.post("/settings/tokens", **form)
     assert answer.status_code == 422
@@ -159,7 +161,7 @@ def test_what_is_wrong_with_a_token_is_said(lab: Lab, page: Page, form: dict[str
     assert f'value="{form["name"]}"' in answer.text
 
 
-def test_a_token_is_revoked(lab: Lab, page: Page) -> None:
+def test_a_token_is_revoked(lab: Lab, page: Visitor) -> None:
     tokens.add(lab.hub, "reporting", {Scope.READ})
     assert "The token reporting is revoked" in page.post("/settings/tokens/reporting/revoke").text
     assert tokens.tokens(lab.hub) == []
@@ -169,7 +171,7 @@ def test_a_token_is_revoked(lab: Lab, page: Page) -> None:
 # Never mailed
 
 
-def test_an_address_is_added_found_and_taken_out(lab: Lab, page: Page) -> None:
+def test_an_address_is_added_found_and_taken_out(lab: Lab, page: Visitor) -> None:
     answer = page.post("/settings/suppressions", email="ada@acme.example", reason="unsubscribed", note=HOSTILE)
     assert "ada@acme.example is never mailed again." in answer.text
     assert HOSTILE not in answer.text
@@ -182,7 +184,7 @@ def test_an_address_is_added_found_and_taken_out(lab: Lab, page: Page) -> None:
     assert suppressed(lab) == []
 
 
-def test_what_is_no_address_stays_in_the_form(page: Page) -> None:
+def test_what_is_no_address_stays_in_the_form(page: Visitor) -> None:
     answer = page.post("/settings/suppressions", email="nobody", reason="complained", note="by phone")
     assert answer.status_code == 422
     assert "is no address" in answer.text
@@ -190,11 +192,11 @@ def test_what_is_no_address_stays_in_the_form(page: Page) -> None:
     assert '<option value="complained" selected>' in answer.text
 
 
-def test_an_address_to_look_for_that_is_none_is_said_so(page: Page) -> None:
+def test_an_address_to_look_for_that_is_none_is_said_so(page: Visitor) -> None:
     assert page.get("/settings/suppressions", email="nobody").status_code == 422
 
 
-def test_a_file_is_imported_with_a_tally(lab: Lab, page: Page) -> None:
+def test_a_file_is_imported_with_a_tally(lab: Lab, page: Visitor) -> None:
     suppressions.add(lab.hub, "ada@acme.example", Stop.UNSUBSCRIBED)
     content = b"email,note\nada@acme.example,\nbob@acme.example,left\nnobody,\n"
     answer = page.post("/settings/suppressions/import", reason="complained", file=(io.BytesIO(content), "list.csv"))
@@ -214,7 +216,7 @@ def test_a_file_is_imported_with_a_tally(lab: Lab, page: Page) -> None:
     ],
 )
 def test_a_file_that_is_none_is_said_so(
-    lab: Lab, page: Page, content: bytes, name: str, said: str, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, page: Visitor, content: bytes, name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.web.console.suppressions.LARGEST_ARRAY", 100)
     answer = page.post("/settings/suppressions/import", reason="complained", file=(io.BytesIO(content), name))
@@ -224,7 +226,7 @@ def test_a_file_that_is_none_is_said_so(
 
 
 @pytest.mark.parametrize(("written", "start"), [("csv", "email,reason"), ("json", '[{"email"')])
-def test_the_list_is_exported(lab: Lab, page: Page, written: str, start: str) -> None:
+def test_the_list_is_exported(lab: Lab, page: Visitor, written: str, start: str) -> None:
     suppressions.add(lab.hub, "ada@acme.example", Stop.UNSUBSCRIBED)
     answer = page.get("/settings/suppressions/export", format=written)
     assert answer.text.startswith(start)
@@ -234,7 +236,7 @@ def test_the_list_is_exported(lab: Lab, page: Page, written: str, start: str) ->
 # The audit log
 
 
-def test_what_is_done_here_is_in_the_audit_log_under_ones_name(page: Page) -> None:
+def test_what_is_done_here_is_in_the_audit_log_under_ones_name(page: Visitor) -> None:
     page.post("/settings/tokens", name="reporting", scopes="read")
     text = page.text("/settings/audit", who=ADMIN)
     assert f"{ADMIN} made an API token reporting" in text
@@ -243,34 +245,34 @@ def test_what_is_done_here_is_in_the_audit_log_under_ones_name(page: Page) -> No
 
 
 @pytest.mark.parametrize("query", [{"action": "boredom"}, {"since": "later"}, {"cursor": "x"}])
-def test_what_the_audit_log_cannot_be_asked_is_said(page: Page, query: dict[str, str]) -> None:
+def test_what_the_audit_log_cannot_be_asked_is_said(page: Visitor, query: dict[str, str]) -> None:
     assert page.get("/settings/audit", **query).status_code == 422
 
 
 # What is kept, and how it looks
 
 
-def test_what_is_kept_is_told(page: Page) -> None:
+def test_what_is_kept_is_told(page: Visitor) -> None:
     text = page.text("/settings/retention")
     assert "Answers with all their versions Until the person is erased" in text
     assert "24 hours without use, 30 days at most" in text
 
 
 @pytest.mark.parametrize("chosen", ["light", "dark"])
-def test_light_or_dark_is_kept_in_this_browser(page: Page, chosen: str) -> None:
+def test_light_or_dark_is_kept_in_this_browser(page: Visitor, chosen: str) -> None:
     answer = page.post("/theme", theme=chosen, next="https://evil.example/")
     assert f'data-theme="{chosen}"' in answer.text
     assert "Appearance" in answer.text or "Home" in answer.text
 
 
-def test_the_choice_of_the_system_takes_the_cookie_away(page: Page) -> None:
+def test_the_choice_of_the_system_takes_the_cookie_away(page: Visitor) -> None:
     assert "data-theme" not in page.post("/theme", theme="system").text
 
 
 # The own account
 
 
-def test_the_password_is_changed_by_who_knows_it(lab: Lab, page: Page) -> None:
+def test_the_password_is_changed_by_who_knows_it(lab: Lab, page: Visitor) -> None:
     elsewhere = sessions.log_in(lab.hub, ADMIN, PASSWORD)
     assert isinstance(elsewhere, str)
     answer = page.post("/account/password", current=PASSWORD, password=OTHER)
@@ -279,14 +281,14 @@ def test_the_password_is_changed_by_who_knows_it(lab: Lab, page: Page) -> None:
     assert sessions.account_of(lab.hub, page.secret) is not None
 
 
-def test_a_wrong_current_password_is_said_beside_its_field(page: Page) -> None:
+def test_a_wrong_current_password_is_said_beside_its_field(page: Visitor) -> None:
     answer = page.post("/account/password", current="wrong", password=OTHER)
     assert answer.status_code == 422
     assert "Is not your password." in answer.text
     assert OTHER not in answer.text
 
 
-def test_other_sessions_are_ended(lab: Lab, page: Page) -> None:
+def test_other_sessions_are_ended(lab: Lab, page: Visitor) -> None:
     elsewhere = [sessions.log_in(lab.hub, ADMIN, PASSWORD, "Firefox") for _ in range(3)]
     others = [
         one

@@ -24,14 +24,15 @@ from hub.wake import QUEUE, Wake
 from hub.web.console import system
 from hub.work.worker import make_worker
 from tests.configured import configured_hub
-from tests.console.opened import Page, opened
+from tests.console.browsing import Visitor, visitor_of
 from tests.lab import Lab, identify
 
 
 @pytest.fixture
-def page(lab: Lab) -> Iterator[Page]:
+def page(lab: Lab) -> Iterator[Visitor]:
     """The pages of a hub whose Redis is away."""
-    yield from opened(lab.hub)
+    with visitor_of(lab.hub) as page:
+        yield page
 
 
 @pytest.fixture
@@ -42,8 +43,9 @@ def hub(tmp_path: Path, redis_url: str) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def page_with_redis(hub: Hub) -> Iterator[Page]:
-    yield from opened(hub)
+def page_with_redis(hub: Hub) -> Iterator[Visitor]:
+    with visitor_of(hub) as page:
+        yield page
 
 
 def queue(hub: Hub) -> Queue:
@@ -74,20 +76,20 @@ def plant(hub: Hub, function: str = "os.getcwd") -> str:
 # Without Redis
 
 
-def test_without_redis_the_page_says_that_nothing_is_lost(page: Page) -> None:
+def test_without_redis_the_page_says_that_nothing_is_lost(page: Visitor) -> None:
     text = page.text("/system")
     assert "Redis cannot be reached. Nothing is lost" in text
     assert "Failed jobs" not in text
 
 
-def test_parts_and_versions_are_told(page: Page) -> None:
+def test_parts_and_versions_are_told(page: Visitor) -> None:
     text = page.text("/system")
     assert f"Survey Hub {__version__}" in text
     assert "Schema working The schema is the one of this version." in text
     assert "up to date" in text
 
 
-def test_a_scheduler_is_shown_with_where_it_runs_and_one_that_ended_as_silent(lab: Lab, page: Page) -> None:
+def test_a_scheduler_is_shown_with_where_it_runs_and_one_that_ended_as_silent(lab: Lab, page: Visitor) -> None:
     now = lab.clock()
     with lab.hub.store.write() as connection:
         for host, seen_at in (("here.example", now), ("gone.example", now - timedelta(minutes=2))):
@@ -97,20 +99,20 @@ def test_a_scheduler_is_shown_with_where_it_runs_and_one_that_ended_as_silent(la
     assert "scheduler silent gone.example process 7" in text
 
 
-def test_what_waits_to_be_decided_is_counted(lab: Lab, page: Page) -> None:
+def test_what_waits_to_be_decided_is_counted(lab: Lab, page: Visitor) -> None:
     assert "To be decided Nothing" in page.text("/system")
     lab.receive(identify())
     assert "1 request of senders, the oldest came just now" in page.text("/system")
 
 
-def test_mails_that_are_due_are_told(lab: Lab, page: Page) -> None:
+def test_mails_that_are_due_are_told(lab: Lab, page: Visitor) -> None:
     assert "Nothing is due" in page.text("/system")
     lab.decide(identify())
     lab.clock.advance(timedelta(minutes=3))
     assert "The first mail was due 3 minutes ago" in page.text("/system")
 
 
-def test_a_broken_plugin_is_told_with_why(lab: Lab, page: Page) -> None:
+def test_a_broken_plugin_is_told_with_why(lab: Lab, page: Visitor) -> None:
     broken = Plugin(name="odd", distribution="odd-plugin", version="1", problems=["cannot be loaded: <b>no</b>"])
     lab.hub.registry.plugins.installed.append(broken)
     answer = page.get("/system")
@@ -121,7 +123,7 @@ def test_a_broken_plugin_is_told_with_why(lab: Lab, page: Page) -> None:
 # Jobs
 
 
-def test_a_worker_that_just_started_is_not_yet_called_working(hub: Hub, page_with_redis: Page) -> None:
+def test_a_worker_that_just_started_is_not_yet_called_working(hub: Hub, page_with_redis: Visitor) -> None:
     worker = make_worker(Redis.from_url(hub.settings.effective_redis_url))
     worker.register_birth()  # type: ignore[no-untyped-call]
     assert "worker just started" in page_with_redis.text("/system")
@@ -129,14 +131,14 @@ def test_a_worker_that_just_started_is_not_yet_called_working(hub: Hub, page_wit
     assert "worker working waits for work" in page_with_redis.text("/system")
 
 
-def test_jobs_that_wait_are_counted(hub: Hub, page_with_redis: Page) -> None:
+def test_jobs_that_wait_are_counted(hub: Hub, page_with_redis: Visitor) -> None:
     Wake(hub.settings.effective_redis_url)("decide")
     text = page_with_redis.text("/system")
     assert "1 waiting, 0 at work" in text
     assert "No job failed within the last hour." in text
 
 
-def test_a_failed_job_is_told_in_words(hub: Hub, page_with_redis: Page) -> None:
+def test_a_failed_job_is_told_in_words(hub: Hub, page_with_redis: Visitor) -> None:
     job_id = fail(hub)
     text = page_with_redis.text("/system")
     assert "Sending mails" in text
@@ -144,7 +146,7 @@ def test_a_failed_job_is_told_in_words(hub: Hub, page_with_redis: Page) -> None:
     assert job_id in text
 
 
-def test_a_failed_job_is_retried(hub: Hub, page_with_redis: Page) -> None:
+def test_a_failed_job_is_retried(hub: Hub, page_with_redis: Visitor) -> None:
     job_id = fail(hub)
     assert "Sending mails is tried again." in page_with_redis.post(f"/system/jobs/{job_id}/retry").text
     assert queue(hub).job_ids == [job_id]
@@ -153,7 +155,7 @@ def test_a_failed_job_is_retried(hub: Hub, page_with_redis: Page) -> None:
     assert entry.subject == "jobs.deliver"
 
 
-def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Page) -> None:
+def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Visitor) -> None:
     job_id = fail(hub)
     assert "The failed job is forgotten." in page_with_redis.post(f"/system/jobs/{job_id}/forget").text
     assert queue(hub).failed_job_registry.count == 0
@@ -162,7 +164,7 @@ def test_a_failed_job_is_forgotten(hub: Hub, page_with_redis: Page) -> None:
     assert entry.subject == "jobs.deliver"
 
 
-def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, page_with_redis: Page) -> None:
+def test_a_job_of_somebody_else_is_shown_and_can_only_be_forgotten(hub: Hub, page_with_redis: Visitor) -> None:
     job_id = plant(hub)
     answer = page_with_redis.get("/system")
     assert "Something that is none of the hub" in answer.text
@@ -199,27 +201,27 @@ def test_a_failed_job_that_is_gone_is_said_so(hub: Hub, act: object) -> None:
         act(hub, "gone")  # type: ignore[operator]
 
 
-def test_without_redis_a_retry_says_that_nothing_was_done(page: Page) -> None:
+def test_without_redis_a_retry_says_that_nothing_was_done(page: Visitor) -> None:
     assert "nothing was done" in page.post("/system/jobs/any/retry").text
 
 
 # The doctor
 
 
-def test_the_doctor_says_what_it_does_before_it_looks(page: Page) -> None:
+def test_the_doctor_says_what_it_does_before_it_looks(page: Visitor) -> None:
     text = page.text("/system/doctor")
     assert "It changes nothing." in text
     assert "Holds." not in text
 
 
-def test_the_doctor_tells_what_holds(lab: Lab, page: Page) -> None:
+def test_the_doctor_tells_what_holds(lab: Lab, page: Visitor) -> None:
     lab.set(enabled=False)
     text = page.post("/system/doctor").text
     assert "Every event has its decision" in text
     assert "Everything holds." in text
 
 
-def test_the_doctor_tells_what_is_broken_first(lab: Lab, page: Page) -> None:
+def test_the_doctor_tells_what_is_broken_first(lab: Lab, page: Visitor) -> None:
     lab.decide(identify())
     with lab.hub.store.write() as connection:
         connection.execute(tables.decision.delete())
@@ -234,7 +236,7 @@ def test_the_doctor_stops_after_a_while_and_says_so(lab: Lab) -> None:
     assert re.match("0 of [0-9]+ checks were made within 0 seconds; `hub doctor`", found[0].sentence)
 
 
-def test_only_one_doctor_looks_at_a_time(page: Page) -> None:
+def test_only_one_doctor_looks_at_a_time(page: Visitor) -> None:
     with system._looking:
         answer = page.post("/system/doctor")
     assert answer.status_code == 409

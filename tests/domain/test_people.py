@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.domain.identity import identities_of, is_held_out, mailbox_of, read_id
-from hub.domain.scores import Band, band_of, net_promoter_score
+from hub.domain.scores import Band, band_of, counts_of
 from hub.domain.states import MOVES, SENT_STATES, WAITING, State, sources_of
 from hub.domain.traits import display_name, language_of, merge_traits, resolve_spellings, value_of
 from hub.domain.world import World
@@ -156,7 +156,7 @@ def test_band_of_a_score(score, band):
     ("counts", "score"), [({}, None), ({10: 1}, 100), ({0: 1}, -100), ({7: 3}, 0), ({9: 2, 8: 1, 6: 1}, 25)]
 )
 def test_net_promoter_score(counts, score):
-    assert net_promoter_score(counts) == score
+    assert counts_of(counts).nps == score
 
 
 def test_mail_that_may_have_left_is_never_sent_again():

@@ -7,7 +7,7 @@ from math import comb, sqrt
 
 import pytest
 
-from hub.domain.scores import Counts, change_between, counts_of, interval_of, net_promoter_score, share_interval
+from hub.domain.scores import Counts, change_between, counts_of, interval_of, share_interval
 
 
 def counts(promoters: int, passives: int, detractors: int) -> Counts:
@@ -17,8 +17,8 @@ def counts(promoters: int, passives: int, detractors: int) -> Counts:
 def test_score_is_the_share_of_promoters_less_that_of_detractors() -> None:
     by_score = {0: 1, 6: 2, 7: 4, 8: 5, 9: 6, 10: 2}
     assert counts_of(by_score) == counts(8, 9, 3)
-    assert net_promoter_score(by_score) == 25.0
-    assert net_promoter_score({}) is None
+    assert counts_of(by_score).nps == 25.0
+    assert counts_of({}).nps is None
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,9 @@ def by_field(
     return found, others
 
 
-def with_choices(one: Field, choices: Sequence[Choice], *, several: bool = False) -> Field:
-    """Return a field that offers these values."""
-    return replace(one, kind="choices" if several else "select", choices=choices)
+def with_choices(one: Field, choices: Sequence[Choice]) -> Field:
+    """Return a field that offers these values, one of which is chosen."""
+    return replace(one, kind="select", choices=choices)
 
 
 def _settable(schema: Schema) -> Iterator[tuple[str, AnyField]]:

@@ -160,10 +160,10 @@ class SmtpSession:
         finally:
             self._client.is_secret = False
 
-    def _command(self, phase: Phase, line: str, *, expect: int = 2) -> str:
+    def _command(self, phase: Phase, line: str) -> str:
         self.tell(f"C: {line}")
         self._write(phase, f"{line}\r\n".encode())
-        return self._reply(phase, expect=expect)
+        return self._reply(phase)
 
     def _write(self, phase: Phase, octets: bytes) -> None:
         try:
