@@ -14,8 +14,8 @@ from sqlalchemy import select
 from benchmarks.crowd import address, populate
 from benchmarks.measure import Goal, Options, Row, figure, tell
 from benchmarks.stage import EARLY, databases, toml
-from hub.admin import accounts, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
 from hub.pipeline import count as counting
 from hub.pipeline.hub import Hub
 from hub.store import tables

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from docs import customer_gallery
 from docs.gallery_hub import NAME, PASSWORD, gallery_hub
-from hub.admin import sessions
+from hub.admin.access import sessions
 from hub.web.app import create_app
 from tests import servers
 from tests.console.furnished import paths_of

@@ -16,9 +16,10 @@ from typing import Any
 from rq import Worker
 from rq.worker import WorkerStatus
 
-from hub.admin import accounts, planning, sessions
-from hub.admin import apply as applying
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.pipeline.hub import Hub
 from hub.store import processes
 from hub.wake import QUEUE, connect

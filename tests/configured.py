@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from hub.admin import apply as applying
-from hub.admin import planning
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.config import load_settings
 from hub.pipeline.hub import Hub, open_hub
 from hub.registry import utc_now

@@ -17,7 +17,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 
 from hub import logs
-from hub.admin import passwords
+from hub.admin.access import passwords
 from hub.web.app import HubApp
 from tests import node, processes, servers
 from tests.lab import Lab, make_schema, open_lab

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub.admin import apply as applying
-from hub.admin import planning
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.config import Settings
 from hub.pipeline import decide, deliver, forget, notify, remind, sync
 from hub.pipeline.hub import Hub, open_hub

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
-from hub.admin import untold
-from hub.admin.delivery_log import notices
+from hub.admin.operations import undelivered
+from hub.admin.operations.delivery_log import notices
+from hub.admin.operations.trials import send_test_notice
 from hub.admin.paging import Slice
-from hub.admin.trials import send_test_notice
 from hub.pipeline.respond import answer
 from hub.plugin import ChannelPaused
 from hub.plugins import Plugins
@@ -90,14 +90,14 @@ def test_after_the_last_attempt_it_is_set_aside_and_a_person_has_it_told_again(l
         lab.clock.moment = lab.rows(tables.notice)[0].next_attempt_at
         lab.notify()
     assert (len(receiver.requests), lab.clock()) == (10, until)
-    assert untold.untold(lab.hub) == {"ops": 1}
+    assert undelivered.untold(lab.hub) == {"ops": 1}
     [seen] = notices(lab.hub, "ops", Slice()).items
     assert (seen.state, seen.code, seen.note) == ("parked", "gave_up", "127.0.0.1 answered 500.")
     receiver.respond = lambda request: Answer()
     lab.clock.advance(GIVEN_UP_AFTER)
-    assert untold.retry(lab.hub, "ops") == 1
+    assert undelivered.retry(lab.hub, "ops") == 1
     assert lab.notify() == 1
-    assert untold.untold(lab.hub) == {}
+    assert undelivered.untold(lab.hub) == {}
 
 
 def test_paused_channel_is_told_once(lab, receiver):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hub.admin import apply as applying
-from hub.admin import planning
-from hub.admin.export import export
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
+from hub.admin.configuration.export import export
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.store import tables

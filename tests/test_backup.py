@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from hub.admin import queue
-from hub.admin.backup import MANIFEST, backup
-from hub.admin.doctor import examine
-from hub.admin.invitations import Action, act
-from hub.admin.overview import overview
-from hub.admin.restore import held, may_have_left, restore, resume
+from hub.admin.mails import queue
+from hub.admin.mails.invitations import Action, act
+from hub.admin.operations.backup import MANIFEST, backup
+from hub.admin.operations.doctor import examine
+from hub.admin.operations.restore import held, may_have_left, restore, resume
+from hub.admin.reporting.overview import overview
 from hub.cli import main
 from hub.cli.up import only_one
 from hub.config import ConfigError, Settings, load_settings

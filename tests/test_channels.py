@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin import channels as administering
-from hub.admin.connections import resume
+from hub.admin.configuration.connections import resume
+from hub.admin.operations import channels as administering
 from hub.admin.trouble import NotThere
 from hub.pipeline.report import record_reports
 from hub.plugin import ChannelPaused, DeliveryReport, NotSent, ReportKind, Sent

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from hub.admin.delivery_log import attempts, sync_runs, syncs
+from hub.admin.operations.delivery_log import attempts, sync_runs, syncs
 from hub.admin.paging import Slice
 from hub.admin.trouble import NotThere
 from hub.pipeline.respond import answer

@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner
 
 from hub.__main__ import main
-from hub.admin.doctor import Finding
-from hub.admin.people import Story
-from hub.admin.stories import Entry
+from hub.admin.operations.doctor import Finding
+from hub.admin.people.people import Story
+from hub.admin.people.stories import Entry
 from hub.demo import verify
 from hub.demo.mailbox import Mail, PrintingMailbox
 from hub.demo.pages import create_pages

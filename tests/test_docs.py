@@ -17,9 +17,9 @@ import pytest
 import hub.plugin
 from hub import containment
 from hub.__main__ import main
-from hub.admin import document
-from hub.admin.kept import FACTS
-from hub.admin.schemas import OPTIONS
+from hub.admin.configuration import document
+from hub.admin.configuration.schemas import OPTIONS
+from hub.admin.operations.retention import FACTS
 from hub.cli import reference
 from hub.domain.reasons import SENTENCES
 from hub.domain.settings import SurveyRules

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin.doctor import examine
+from hub.admin.operations.doctor import examine
 from hub.domain.states import State
 from hub.pipeline import respond
 from hub.store import tables

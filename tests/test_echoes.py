@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from hub.admin import people
+from hub.admin.people import people
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store import intake, tables

@@ -26,8 +26,9 @@ from sqlalchemy import func, select
 from werkzeug.test import Client
 
 import hub as package
-from hub.admin import apply as applying
-from hub.admin import doctor, planning
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
+from hub.admin.operations import doctor
 from hub.config import ConfigError, load_settings, misspelt_settings
 from hub.failpoints import FAILPOINTS, failpoint
 from hub.pipeline import claim, respond, sync

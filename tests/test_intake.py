@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 from werkzeug.test import Client, TestResponse
 
-from hub.admin import apply as applying
-from hub.admin import planning
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.cli.processes import WEB_THREADS
 from hub.pipeline import decide, imported
 from hub.pipeline.hub import Hub

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import Client
 
-from hub.admin import metrics
-from hub.admin.metrics import Metric
+from hub.admin.operations import metrics
+from hub.admin.operations.metrics import Metric
 from hub.pipeline import respond
 from hub.pipeline.hub import Hub
 from hub.plugin import Parked

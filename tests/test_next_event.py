@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin.facts import in_words
-from hub.admin.next_event import Next, next_identify
+from hub.admin.decision_facts import in_words
+from hub.admin.people.next_event import Next, next_identify
 from hub.admin.trouble import NotThere
 from hub.store import tables
 from tests.clock import NOW, days

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from hub.admin import people
-from hub.admin.person_export import export_person
+from hub.admin.people import people
+from hub.admin.people.person_export import export_person
 from hub.pipeline.respond import answer
 from hub.store import tables
 from hub.store.openings import MOST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub.admin.overview import overview
+from hub.admin.reporting.overview import overview
 from hub.store import configuration, pauses, tables
 from hub.store.configuration import Role
 from tests.lab import SETUP, Lab, identify, survey_lines

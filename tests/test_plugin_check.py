@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hub.admin.plugin_check import check
-from hub.admin.schemas import OPTIONS
+from hub.admin.configuration.plugin_check import check
+from hub.admin.configuration.schemas import OPTIONS
 from hub.cli import main
 from hub.plugins import find_plugins
 from hub.store.configuration import Role

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.admin import document
-from hub.admin.plugin_check import check
+from hub.admin.configuration import document
+from hub.admin.configuration.plugin_check import check
 from hub.plugins import find_plugins
 from tests import documents
 from tests.documents import ROOT

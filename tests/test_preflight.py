@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from hub.admin import audit, trials
-from hub.admin.event_findings import lasting
-from hub.admin.finding import Finding, State
-from hub.admin.preflight import Preflight, preflight
+from hub.admin import audit
+from hub.admin.operations import trials
+from hub.admin.rehearsing.event_findings import lasting
+from hub.admin.rehearsing.finding import Finding, State
+from hub.admin.rehearsing.readiness import Preflight, preflight
 from hub.config import ConfigError, Settings
 from hub.plugin import ChannelPaused
 from hub.store import tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.admin import queue
+from hub.admin.mails import queue
 from hub.store import tables
 from tests.lab import SETUP, identify, survey_lines
 

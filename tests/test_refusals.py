@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.admin import refused
+from hub.admin import refused_keys
 from hub.web.refusals import Refusals
 from tests.clock import NOW
 from tests.configured import configured_hub
@@ -40,11 +40,11 @@ def test_the_first_refusal_is_said_at_once_and_the_others_once_a_minute(caplog: 
 
 
 def test_that_a_key_was_refused_is_remembered_for_a_day(lab: Lab) -> None:
-    refused.note(lab.hub, "segment")
+    refused_keys.note(lab.hub, "segment")
     at = lab.clock.moment
-    assert refused.refused_keys(lab.hub) == [refused.RefusedKey(kind="segment", at=at)]
+    assert refused_keys.refused_keys(lab.hub) == [refused_keys.RefusedKey(kind="segment", at=at)]
     lab.clock.advance(timedelta(days=1))
-    assert refused.refused_keys(lab.hub) == []
+    assert refused_keys.refused_keys(lab.hub) == []
 
 
 def test_a_key_of_no_source_is_told_in_the_console(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from hub.admin.rehearsal import Fate, Rehearsal, rehearse
+from hub.admin.rehearsing.rehearsal import Fate, Rehearsal, rehearse
 from hub.config import ConfigError
 from hub.pipeline.respond import unsubscribe
 from hub.store.tables import event, metadata, person

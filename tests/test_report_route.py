@@ -91,7 +91,7 @@ def test_database_that_is_away_means_come_again(client, sent, monkeypatch):
 
 
 def test_story_tells_what_the_provider_reported(client, sent):
-    from hub.admin import people
+    from hub.admin.people import people
 
     post(client, sent.id_of(Role.CHANNEL, "relay"), bounce(sent))
     [story] = people.why(sent.hub, "u1")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hub.admin.schemas import SurveySchema
-from hub.admin.sentences import meaning, span
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.configuration.sentences import meaning, span
 from hub.domain.settings import SurveyRules
 
 OFFICE_HOURS = {"send_days": ["mon", "tue", "wed", "thu", "fri"], "send_from": "09:00", "send_until": "17:00"}

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from hub.admin import audit, export, people, planning, surveys, texts, trials
+from hub.admin import audit
+from hub.admin.configuration import export, planning, surveys, texts
+from hub.admin.operations import trials
 from hub.admin.paging import Slice
-from hub.admin.responses import Wanted, responses
+from hub.admin.people import people
+from hub.admin.responses.responses import Wanted, responses
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.pipeline.respond import NoSuchRating, answer, open_survey

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.admin import suppressions
-from hub.admin.connections import connection_of
-from hub.admin.trials import check, check_edited, send_test
+from hub.admin.configuration.connections import connection_of
+from hub.admin.operations.trials import check, check_edited, send_test
+from hub.admin.people import suppressions
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.reasons import Stop

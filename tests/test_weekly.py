@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.admin import apply as applying
-from hub.admin import connections, planning, weekly, weekly_sending
 from hub.admin.audit import Action, Wanted, entries
-from hub.admin.doctor import examine
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import connections, planning, weekly
+from hub.admin.operations.doctor import examine
 from hub.admin.paging import Slice
-from hub.admin.scores import scores
+from hub.admin.reporting import weekly_sending
+from hub.admin.reporting.weekly_content import report_to
+from hub.admin.scoring.scores import scores
 from hub.admin.trouble import Conflict, NotThere
-from hub.admin.weekly_content import report_to
 from hub.config import ConfigError
 from hub.pipeline.respond import answer
 from hub.plugin import ChannelPaused, NotSent, Rejected, Sent

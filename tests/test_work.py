@@ -23,8 +23,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from hub.admin import apply as applying
-from hub.admin import planning
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.admin.health import readiness
 from hub.pipeline import decide, sync
 from hub.pipeline.hub import Hub

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select
 
-from hub.admin.facts import Piece, facts_of
+from hub.admin.decision_facts import Piece, facts_of
 from hub.admin.names import connection_name, survey_names
 from hub.admin.paging import Page, Slice, newest_first
 from hub.admin.trouble import NotThere

@@ -1,6 +1,8 @@
-"""Names of surveys and connections for people, also of those that are no longer in use, and back."""
+"""Names of surveys, connections and ratings for people, also of those that are no longer in use, and back."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
@@ -41,3 +43,8 @@ def survey_named(configuration: Configuration, name: str) -> StoredSurvey:
             return one
     known = hint(name, [one.name for one in configuration.surveys.values()])
     raise NotThere(f"There is no survey {name!r}{known}")
+
+
+def rating_names(configuration: Configuration, survey_ids: Sequence[str]) -> Sequence[str]:
+    """Return the names of the ratings that surveys ask for now, in their order."""
+    return list(dict.fromkeys(name for id in survey_ids for name in configuration.texts[id].ratings))

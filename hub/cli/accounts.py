@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from hub.admin import accounts as administering
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts as administering
+from hub.admin.access.accounts import AccountRole
 from hub.cli.common import explains_trouble, opened_hub, say
 
 ROLES = click.Choice([role.value for role in AccountRole])

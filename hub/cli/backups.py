@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from hub.admin import backup as backing_up
-from hub.admin import restore as restoring
+from hub.admin.operations import backup as backing_up
+from hub.admin.operations import restore as restoring
 from hub.cli.common import explains_trouble, opened_hub
 from hub.cli.up import only_one
 from hub.config import ConfigError, load_settings

@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 import click
 
-from hub.admin import channels as administering
-from hub.admin.channels import Channel
-from hub.admin.connections import Health
-from hub.admin.connections import resume as resume_connection
+from hub.admin.configuration.connections import Health
+from hub.admin.configuration.connections import resume as resume_connection
+from hub.admin.operations import channels as administering
+from hub.admin.operations.channels import Channel
 from hub.cli.common import explains_trouble, opened_hub, plain, say
 from hub.config import Settings
 from hub.store.configuration import Role

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from hub.admin import apply as applying
-from hub.admin import planning
-from hub.admin import trials as trying
-from hub.admin.export import export as exporting
-from hub.admin.planning import Plan
-from hub.admin.restore import held
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
+from hub.admin.configuration.export import export as exporting
+from hub.admin.configuration.planning import Plan
+from hub.admin.operations import trials as trying
+from hub.admin.operations.restore import held
 from hub.admin.words import counted
 from hub.cli.common import bring_up_to_date, explains_trouble, is_there, made_hub, opened_hub, say
 from hub.config import ConfigError, load_settings, misspelt_settings

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from hub.admin import doctor as examining
-from hub.admin import people, syncs
-from hub.admin import queue as queueing
-from hub.admin import replay as replaying
-from hub.admin.people import Story
-from hub.admin.restore import held
+from hub.admin.mails import queue as queueing
+from hub.admin.operations import doctor as examining
+from hub.admin.operations import syncs
+from hub.admin.operations.restore import held
+from hub.admin.people import people
+from hub.admin.people.people import Story
+from hub.admin.rehearsing import replay as replaying
 from hub.cli.common import explains_trouble, opened_hub, plain, say
 from hub.config import ConfigError
 from hub.domain.reasons import SENTENCES, Outcome, Reason

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hub.admin import plugin_check as checking
+from hub.admin.configuration import plugin_check as checking
 from hub.cli import scaffold
 from hub.cli.common import explains_trouble
 from hub.config import ConfigError, load_settings

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.admin import setup
+from hub.admin.access import setup
 from hub.admin.health import address_warning
 from hub.cli.common import bring_up_to_date, explains_trouble, made_hub, require_hub
 from hub.cli.up import Supervisor, address_of, check_port, only_one

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hub.admin.reference import configuration_page
+from hub.admin.configuration.reference import configuration_page
 from hub.plugins import Plugins, find_plugins
 from hub.web.api import openapi
 from hub.web.api.reference import reference_page

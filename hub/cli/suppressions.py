@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from hub.admin import suppressions as suppressing
+from hub.admin.people import suppressions as suppressing
+from hub.admin.people.suppressions import ADDABLE
 from hub.admin.records import format_of, read_records
 from hub.admin.spreadsheets import rearmed
-from hub.admin.suppressions import ADDABLE
 from hub.cli.common import explains_trouble, opened_hub, say
 from hub.config import ConfigError
 from hub.domain.reasons import Stop

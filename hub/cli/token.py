@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.cli.common import explains_trouble, opened_hub
 
 

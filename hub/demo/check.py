@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from hub.admin.doctor import examine
 from hub.admin.health import readiness
+from hub.admin.operations.doctor import examine
 from hub.demo import verify, visitor
 from hub.demo.customers import ADA, BEN, KOFI
 from hub.demo.patience import Patience, Unexpected

@@ -10,9 +10,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.admin import accounts, planning
-from hub.admin import apply as applying
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts
+from hub.admin.access.accounts import AccountRole
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
 from hub.cli.common import made_hub
 from hub.cli.up import Supervisor, only_one
 from hub.config import VARIABLES, Settings, load_settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hub.admin import people
-from hub.admin.people import Story
+from hub.admin.people import people
+from hub.admin.people.people import Story
 from hub.demo import visitor
 from hub.demo.customers import CHLOE, DMITRI, Customer, customers
 from hub.demo.feed import Shop

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.admin.doctor import Finding
-from hub.admin.people import Story
+from hub.admin.operations.doctor import Finding
+from hub.admin.people.people import Story
 from hub.demo.mailbox import Mail
 from hub.demo.patience import Unexpected
 

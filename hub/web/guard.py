@@ -15,8 +15,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from flask import abort, after_this_request, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from hub.admin import audit, sessions
-from hub.admin.accounts import Account, AccountRole
+from hub.admin import audit
+from hub.admin.access import sessions
+from hub.admin.access.accounts import Account, AccountRole
 from hub.pipeline.hub import Hub
 from hub.store.sessions import LONGEST
 from hub.store.types import is_storable

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.admin import refused
+from hub.admin import refused_keys
 from hub.pipeline import imported
 from hub.pipeline.hub import Hub
 from hub.pipeline.receive import Receiver
@@ -192,7 +192,7 @@ class Intake:
     def _note_refused(self, kind: str) -> None:
         """Have the console tell whoever wires up a sender."""
         try:
-            refused.note(self._hub, kind)
+            refused_keys.note(self._hub, kind)
         except SQLAlchemyError as error:
             log.warning("That a key was refused could not be kept: %s", type(error).__name__)
 

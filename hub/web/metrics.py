@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from flask import Flask, Response, abort, request
 
-from hub.admin import metrics
-from hub.admin.metrics import Metric
+from hub.admin.operations import metrics
+from hub.admin.operations.metrics import Metric
 from hub.pipeline.hub import Hub
 from hub.web.intake import Intake
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub.admin.texts import Preview
+from hub.admin.configuration.texts import Preview
 from hub.web.answering import view_of
 from hub.web.survey_pages import draw_form, draw_thanks
 

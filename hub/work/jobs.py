@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from rq import get_current_job
 
-from hub.admin import weekly_sending
+from hub.admin.reporting import weekly_sending
 from hub.admin.words import counted
 from hub.config import Settings, load_settings
 from hub.lifeline import die_with_parent

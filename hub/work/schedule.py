@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub.admin import weekly_sending
+from hub.admin.reporting import weekly_sending
 from hub.pipeline import count, notify, remind, sync
 from hub.pipeline.hub import Hub
 from hub.pipeline.sources import readable_sources

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.admin import accounts, audit, passwords, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin import audit
+from hub.admin.access import accounts, passwords, sessions
+from hub.admin.access.accounts import AccountRole
+from hub.admin.access.sessions import Refused
 from hub.admin.audit import Action
 from hub.admin.paging import Slice
-from hub.admin.sessions import Refused
 from hub.admin.trouble import Conflict, NotThere, by_field
 from hub.config import ConfigError
 from hub.store import tables

@@ -8,27 +8,17 @@ from typing import Any
 
 import pytest
 
-from hub.admin import (
-    audit,
-    connections,
-    credentials,
-    invitations,
-    parked,
-    people,
-    people_import,
-    person_export,
-    queue,
-    restore,
-    suppressions,
-    surveys,
-    syncs,
-    tokens,
-    trials,
-)
+from hub.admin import audit
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.admin.audit import WORDS, Action, Wanted
+from hub.admin.configuration import connections, credentials, surveys
+from hub.admin.mails import invitations, queue
+from hub.admin.operations import restore, syncs, trials
 from hub.admin.paging import Slice
+from hub.admin.people import people, people_import, person_export, suppressions
 from hub.admin.records import Record
-from hub.admin.tokens import Scope
+from hub.admin.responses import parked
 from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.store import holds, tables

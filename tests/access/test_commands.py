@@ -10,7 +10,8 @@ import click.testing
 import pytest
 from click.testing import CliRunner
 
-from hub.admin import accounts, audit, sessions
+from hub.admin import audit
+from hub.admin.access import accounts, sessions
 from hub.admin.paging import Slice
 from hub.cli import main
 from hub.pipeline.hub import Hub, open_hub

@@ -11,10 +11,11 @@ from flask import Blueprint, g, jsonify
 from jinja2 import DictLoader
 from werkzeug.test import Client, TestResponse
 
-from hub.admin import accounts, audit, sessions, setup, tokens
-from hub.admin.accounts import AccountRole
+from hub.admin import audit
+from hub.admin.access import accounts, sessions, setup, tokens
+from hub.admin.access.accounts import AccountRole
+from hub.admin.access.tokens import Scope
 from hub.admin.paging import Slice
-from hub.admin.tokens import Scope
 from hub.store import tables
 from hub.web import guard
 from hub.web.app import HubApp

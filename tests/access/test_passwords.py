@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from hub.admin import passwords
+from hub.admin.access import passwords
 
 GOOD = "three green kettles"
 METHOD, NOBODY = passwords.METHOD, passwords._NOBODY

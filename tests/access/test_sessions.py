@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from hub.admin import accounts, audit, sessions
-from hub.admin.accounts import Account, AccountRole
+from hub.admin import audit
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import Account, AccountRole
+from hub.admin.access.sessions import Refused
 from hub.admin.audit import Action
 from hub.admin.paging import Slice
-from hub.admin.sessions import Refused
 from hub.admin.trouble import NotThere
 from hub.store import tables
 from hub.store.keys import hash_key

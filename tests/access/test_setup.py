@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin import accounts, audit, setup
-from hub.admin.accounts import Account, AccountRole
+from hub.admin import audit
+from hub.admin.access import accounts, setup
+from hub.admin.access.accounts import Account, AccountRole
 from hub.admin.audit import Action
 from hub.admin.paging import Slice
 from hub.admin.trouble import NotThere, by_field

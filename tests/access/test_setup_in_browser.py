@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from hub.admin import setup
+from hub.admin.access import setup
 from hub.web.app import create_app
 from tests.configured import configured_hub
 from tests.surveys import served

@@ -8,8 +8,8 @@ from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.pipeline.hub import Hub
 from hub.web.app import HubApp
 

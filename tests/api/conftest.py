@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.web.app import create_app
 from tests.api.client import Api
 from tests.lab import Lab, open_lab

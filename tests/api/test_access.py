@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.admin.trouble import Conflict, NotThere
 from hub.store.keys import hash_key
 from hub.store.tables import api_token

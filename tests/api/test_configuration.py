@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin.export import export
+from hub.admin.configuration.export import export
 from hub.plugin import ChannelPaused
 from hub.plugins import Plugins
 from hub.store import configuration, tables

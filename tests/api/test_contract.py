@@ -15,8 +15,8 @@ from schemathesis import Case
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.pipeline import respond
 from hub.web.api import openapi
 from hub.web.app import HubApp, create_app

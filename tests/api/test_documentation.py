@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.test import TestResponse
 
-from hub.admin.invitations import FROM
-from hub.admin.tokens import Scope
+from hub.admin.access.tokens import Scope
+from hub.admin.mails.invitations import FROM
 from hub.web.api import openapi
 from hub.web.api.errors import CODES
 from hub.web.look import STYLE_WITH_TABLES, headers_for

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin.invitations import Action
+from hub.admin.mails.invitations import Action
 from hub.domain.states import MOVES, State
 from hub.plugin import Unknown
 from hub.store import tables

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hub.admin.events import REASONS
-from hub.admin.people import why
+from hub.admin.people.people import why
 from hub.domain.reasons import Reason
 from hub.web.api.schemas.shared import plain
 from tests.api.client import Api

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from hub.admin import people
+from hub.admin.people import people
 from hub.store import tables
 from tests.api.client import Api
 from tests.lab import Lab, identify

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hub.admin import doctor
+from hub.admin.operations import doctor
 from hub.domain.reasons import Reason
 from hub.domain.states import SENT_STATES, State
 from hub.store.tables import decision, event, identity, invitation, outbox, response

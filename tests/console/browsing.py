@@ -11,8 +11,8 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from hub.admin import accounts, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
 from hub.pipeline.hub import Hub
 from hub.web.app import HubApp, create_app
 

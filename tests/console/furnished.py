@@ -8,9 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from hub.admin import segments, suppressions, text_edits, tokens
-from hub.admin.text_edits import Edit
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
+from hub.admin.configuration import text_edits
+from hub.admin.configuration.text_edits import Edit
+from hub.admin.people import suppressions
+from hub.admin.scoring import segments
 from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.pipeline import notify, sync

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from hub.admin.dashboard import Point, Span
-from hub.admin.response_rate import Share
-from hub.admin.score_words import reach_words, signed
-from hub.admin.scores import Period
+from hub.admin.reporting.dashboard import Point, Span
+from hub.admin.reporting.score_words import reach_words, signed
+from hub.admin.scoring.response_rate import Share
+from hub.admin.scoring.scores import Period
 from hub.domain.scores import Counts, Interval, interval_of
 from hub.web.console import charts
 

@@ -13,8 +13,8 @@ from marshmallow import Schema, fields
 from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
-from hub.admin import connections, surveys
-from hub.admin.connections import Health
+from hub.admin.configuration import connections, surveys
+from hub.admin.configuration.connections import Health
 from hub.pipeline.hub import Hub
 from hub.plugin import Message, Outcome, Secret, Sent, SurveyChannel
 from hub.plugins import Plugin

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, ViewportSize
 
-from hub.admin import accounts, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
 from hub.web.app import create_app
 from tests.console.furnished import PATHS, furnished_hub, paths_of
 from tests.surveys import served

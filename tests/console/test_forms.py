@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.datastructures import MultiDict
 
-from hub.admin.document import KEPT
-from hub.admin.schemas import OPTIONS, SurveySchema
+from hub.admin.configuration.document import KEPT
+from hub.admin.configuration.schemas import OPTIONS, SurveySchema
 from hub.plugin import Secret
 from hub.plugins import find_plugins
 from hub.web.console import forms
@@ -328,7 +328,7 @@ def test_a_choice_that_is_no_longer_offered_is_not_lost():
 
 
 def problems_of(schema: Schema, table: dict[str, Any]) -> list[str]:
-    from hub.admin.document import problems_of
+    from hub.admin.configuration.document import problems_of
 
     with pytest.raises(ValidationError) as caught:
         schema.load(table)

@@ -9,7 +9,8 @@ from html import unescape
 
 import pytest
 
-from hub.admin import dashboard, response_rate, segments
+from hub.admin.reporting import dashboard
+from hub.admin.scoring import response_rate, segments
 from hub.pipeline import count
 from hub.pipeline.respond import answer
 from tests.console.answers import give

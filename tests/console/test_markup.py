@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.admin import setup
+from hub.admin.access import setup
 from hub.web.app import create_app
 from tests.console.browsing import Visitor, visitor_of
 from tests.console.furnished import PATHS, furnished_hub, paths_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.admin import accounts
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts
+from hub.admin.access.accounts import AccountRole
 from hub.pipeline.hub import Hub
 from tests.configured import configured_hub
 from tests.console.browsing import PASSWORD, visitor_of

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from hub.admin import accounts, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
 from hub.store import tables
 from hub.web.app import create_app
 from tests.lab import Lab, identify, open_lab

@@ -9,8 +9,8 @@ from html import unescape
 
 import pytest
 
-from hub.admin import ahead
-from hub.admin.ahead import Count, outlook
+from hub.admin.mails import forecast
+from hub.admin.mails.forecast import Count, outlook
 from hub.domain.states import State
 from hub.store import tables
 from tests.console.browsing import Visitor, visitor_of
@@ -300,7 +300,7 @@ def test_days_ahead_count_what_leaves_on_each(lab: Lab) -> None:
 
 def test_counts_stop_where_they_would_take_long(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule(lab, "ada", "bob", "eve")
-    monkeypatch.setattr(ahead, "MOST", 2)
+    monkeypatch.setattr(forecast, "MOST", 2)
     days = [one.count for one in outlook(lab.hub).days if one.count]
     assert days == [Count(number=2, is_more=True)]
     assert (str(days[0]), days[0].brief) == ("more than 2", "2+")

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from hub.admin import responses as answers
-from hub.admin import responses_export, surveys, text_edits
 from hub.admin.audit import Action, entries
 from hub.admin.audit import Wanted as Logged
+from hub.admin.configuration import surveys, text_edits
+from hub.admin.configuration.text_edits import Edit
 from hub.admin.paging import Slice
-from hub.admin.text_edits import Edit
+from hub.admin.responses import responses as answers
+from hub.admin.responses import responses_export
 from hub.pipeline.respond import answer
 from hub.store import tables
 from tests.console.answers import give, read_csv

@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from hub.admin import accounts, segments, sessions
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
+from hub.admin.scoring import segments
 from hub.web.app import create_app
 from tests.console.answers import give, read_csv
 from tests.console.test_responses import HOSTILE

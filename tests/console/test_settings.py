@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.admin import accounts, sessions, suppressions, tokens
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions, tokens
+from hub.admin.access.accounts import AccountRole
+from hub.admin.access.tokens import Scope
 from hub.admin.paging import Slice
-from hub.admin.suppressions import Wanted
-from hub.admin.tokens import Scope
+from hub.admin.people import suppressions
+from hub.admin.people.suppressions import Wanted
 from hub.domain.reasons import Stop
 from tests.console.browsing import PASSWORD, Visitor, readable, visitor_of
 from tests.lab import Lab

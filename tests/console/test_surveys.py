@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.admin import connections, surveys
-from hub.admin.schemas import SurveySchema
+from hub.admin.configuration import connections, surveys
+from hub.admin.configuration.schemas import SurveySchema
 from hub.admin.trouble import Conflict
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub

@@ -13,8 +13,9 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from hub import __version__
-from hub.admin import audit, jobs
-from hub.admin.doctor import examine
+from hub.admin import audit
+from hub.admin.operations import jobs
+from hub.admin.operations.doctor import examine
 from hub.admin.paging import Slice
 from hub.admin.trouble import Conflict, NotThere
 from hub.pipeline.hub import Hub

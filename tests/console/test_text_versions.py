@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hub.admin import surveys, text_edits
-from hub.admin import texts as admin
-from hub.admin.text_edits import Edit
+from hub.admin.configuration import surveys, text_edits
+from hub.admin.configuration import texts as admin
+from hub.admin.configuration.text_edits import Edit
 from hub.pipeline.hub import Hub
 from tests.console.browsing import Visitor
 

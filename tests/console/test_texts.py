@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from hub.admin import suppressions, surveys, text_edits
-from hub.admin.text_edits import Edit
+from hub.admin.configuration import surveys, text_edits
+from hub.admin.configuration.text_edits import Edit
+from hub.admin.people import suppressions
 from hub.admin.trouble import Conflict
 from hub.domain.reasons import Stop
 from hub.pipeline import decide

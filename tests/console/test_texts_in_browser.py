@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from hub.admin import accounts, sessions, surveys, texts
-from hub.admin.accounts import AccountRole
+from hub.admin.access import accounts, sessions
+from hub.admin.access.accounts import AccountRole
+from hub.admin.configuration import surveys, texts
 from hub.pipeline.hub import Hub
 from hub.testing.smtp_server import ScriptedSmtpServer
 from hub.web.app import create_app

@@ -20,8 +20,8 @@ import redis
 import requests
 from sqlalchemy import select
 
-from hub.admin import tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.store import tables
 from hub.testing.http_server import Answer, RecordedRequest, RecordingServer
 from hub.testing.smtp_server import Say, ScriptedSmtpServer

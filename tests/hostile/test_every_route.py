@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import func, select
 
-from hub.admin import doctor, tokens
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
+from hub.admin.operations import doctor
 from hub.pipeline import decide
 from hub.pipeline.hub import Hub
 from hub.store import intake, tables

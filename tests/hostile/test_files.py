@@ -14,12 +14,13 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from hub.admin import apply as applying
-from hub.admin import planning, suppressions
-from hub.admin.export import export
-from hub.admin.people_import import import_people
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
+from hub.admin.configuration.export import export
+from hub.admin.people import suppressions
+from hub.admin.people.people_import import import_people
 from hub.admin.records import Format, read_records
-from hub.admin.replay import replay
+from hub.admin.rehearsing.replay import replay
 from hub.cli import main
 from hub.config import ConfigError
 from hub.domain.reasons import Stop

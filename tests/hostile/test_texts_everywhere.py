@@ -21,11 +21,14 @@ from marshmallow import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import Client
 
-from hub.admin import doctor, metrics, people, planning, suppressions, tokens
-from hub.admin.export import export
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
+from hub.admin.configuration import planning
+from hub.admin.configuration.export import export
+from hub.admin.operations import doctor, metrics
+from hub.admin.people import people, suppressions
 from hub.admin.records import Format, read_records
 from hub.admin.spreadsheets import rearmed
-from hub.admin.tokens import Scope
 from hub.cli import main
 from hub.config import ConfigError
 from hub.domain.reasons import Stop

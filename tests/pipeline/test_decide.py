@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hub.admin import queue
+from hub.admin.mails import queue
 from hub.mail.addresses import check_address
 from hub.pipeline import decide, decisions
 from hub.store import changes, intake, tables, tallies, worlds

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hub.admin import people
+from hub.admin.people import people
 from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.pipeline import claim as claiming

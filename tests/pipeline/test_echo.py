@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.admin import planning
+from hub.admin.configuration import planning
 from hub.pipeline.respond import answer
 from hub.plugin import InboundRequest
 from hub.plugins import Plugins

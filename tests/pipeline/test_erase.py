@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import inspect, text
 
-from hub.admin import people
-from hub.admin.doctor import examine
+from hub.admin.operations.doctor import examine
+from hub.admin.people import people
 from hub.pipeline.forget import forget_due
 from hub.pipeline.respond import answer
 from hub.plugin import Done, NotSent

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from hub.admin import untold
-from hub.admin.connections import resume
-from hub.admin.people import erase
+from hub.admin.configuration.connections import resume
+from hub.admin.operations import undelivered
+from hub.admin.people.people import erase
 from hub.pipeline.report import record_reports
 from hub.pipeline.respond import answer
 from hub.plugin import ChannelPaused, DeliveryReport, Done, Parked, Person, Rejected, ReportKind, Retry
@@ -259,7 +259,7 @@ def test_what_was_set_aside_long_ago_has_all_its_attempts_again(heard):
     heard.notify()
     heard.clock.advance(days(10))
     heard.ears.answer = lambda notice: Retry(why="down")
-    assert untold.retry(heard.hub, "ops") == 6
+    assert undelivered.retry(heard.hub, "ops") == 6
     heard.notify()
     assert {state for _, state, _ in waiting(heard)} == {"pending"}
     heard.clock.advance(notices.GIVEN_UP_AFTER + seconds(1))
@@ -296,7 +296,7 @@ def test_what_was_set_aside_is_told_at_once_also_by_a_listener_that_is_paused(he
         heard.notify()
     heard.ears.answer = lambda notice: Done()
     assert heard.notify() == 0
-    assert untold.retry(heard.hub, "ops") == 1
+    assert undelivered.retry(heard.hub, "ops") == 1
     assert heard.notify() == 2
 
 

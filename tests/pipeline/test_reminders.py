@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from hub.admin import doctor, invitations, people, planning, surveys
-from hub.admin.invitations import Action
-from hub.admin.person_export import export_person
+from hub.admin.configuration import planning, surveys
+from hub.admin.mails import invitations
+from hub.admin.mails.invitations import Action
+from hub.admin.operations import doctor
+from hub.admin.people import people
+from hub.admin.people.person_export import export_person
 from hub.domain.reasons import Stop
 from hub.pipeline import count
 from hub.pipeline import remind as reminding

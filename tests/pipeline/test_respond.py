@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from hub.admin import people
+from hub.admin.people import people
 from hub.pipeline.respond import answer, is_unsubscribed, open_survey, unsubscribe
 from hub.store import tables
 from hub.store.configuration import Role

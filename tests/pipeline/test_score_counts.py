@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from hub.admin import people, text_edits
-from hub.admin.doctor import examine
-from hub.admin.text_edits import Edit
+from hub.admin.configuration import text_edits
+from hub.admin.configuration.text_edits import Edit
+from hub.admin.operations.doctor import examine
+from hub.admin.people import people
 from hub.domain.traits import Trait
 from hub.pipeline import count
 from hub.pipeline.respond import answer

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.admin import invitations, people, planning
-from hub.admin.invitations import Action, Wanted
+from hub.admin.configuration import planning
+from hub.admin.mails import invitations
+from hub.admin.mails.invitations import Action, Wanted
 from hub.admin.paging import Slice
+from hub.admin.people import people
 from hub.config import ConfigError
 from hub.plugin import NotSent
 from hub.work.schedule import due_jobs

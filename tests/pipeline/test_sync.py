@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.admin.connections import resume
+from hub.admin.configuration.connections import resume
 from hub.pipeline import sync
 from hub.pipeline.respond import answer
 from hub.plugin import Done, Parked, Retry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hub.admin import planning
-from hub.admin.doctor import examine
+from hub.admin.configuration import planning
+from hub.admin.operations.doctor import examine
 from hub.pipeline.respond import answer
 from hub.plugin import Done, Retry
 from hub.store import configuration, tables

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from hub.admin.doctor import examine
+from hub.admin.operations.doctor import examine
 from hub.pipeline import deliver
 from hub.pipeline.respond import answer
 from hub.plugin import Provider

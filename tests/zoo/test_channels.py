@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from hub.admin.channels import channels
+from hub.admin.operations.channels import channels
 from hub.domain.reasons import Stop
 from hub.plugin import SurveyChannel
 from hub.store import suppressions, tables

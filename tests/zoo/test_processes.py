@@ -18,8 +18,8 @@ import requests
 from rq import Worker
 from sqlalchemy import select
 
-from hub.admin.channels import channels
-from hub.admin.doctor import examine
+from hub.admin.operations.channels import channels
+from hub.admin.operations.doctor import examine
 from hub.pipeline.respond import answer
 from hub.store import forgettings, intake, tables
 from hub.wake import connect

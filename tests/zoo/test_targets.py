@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.admin import people
+from hub.admin.people import people
 from hub.store import tables
 from hub.store.configuration import Role
 

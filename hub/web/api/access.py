@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import request
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from hub.admin import audit, tokens
-from hub.admin.tokens import Scope
+from hub.admin import audit
+from hub.admin.access import tokens
+from hub.admin.access.tokens import Scope
 from hub.pipeline.hub import Hub
 from hub.web.refusals import Refusals
 

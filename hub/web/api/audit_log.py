@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hub.admin import audit
+from hub.admin.access.tokens import Scope
 from hub.admin.audit import Action
-from hub.admin.tokens import Scope
 from hub.web.api.routes import Routes
 from hub.web.api.schemas.audit_log import AuditEntrySchema, AuditQuery
 from hub.web.api.schemas.shared import page_of, slice_of

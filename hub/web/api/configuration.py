@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.admin import connections, queue, surveys, texts
-from hub.admin.connections import WORK_OF
-from hub.admin.planning import Plan
-from hub.admin.schemas import SurveySchema
-from hub.admin.tokens import Scope
+from hub.admin.access.tokens import Scope
+from hub.admin.configuration import connections, surveys, texts
+from hub.admin.configuration.connections import WORK_OF
+from hub.admin.configuration.planning import Plan
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.mails import queue
 from hub.store.configuration import Role
 from hub.web.api.routes import Routes, raw_body
 from hub.web.api.schemas.configuration import (

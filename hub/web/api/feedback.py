@@ -6,12 +6,14 @@ from typing import Any
 
 from flask import Response, stream_with_context
 
-from hub.admin import one_response, parked, responses, scores, syncs
+from hub.admin.access.tokens import Scope
+from hub.admin.operations import syncs
 from hub.admin.records import Format
-from hub.admin.responses import Wanted, rated_in
-from hub.admin.responses_export import export_csv, export_json
-from hub.admin.scores import Period
-from hub.admin.tokens import Scope
+from hub.admin.responses import one_response, parked, responses
+from hub.admin.responses.responses import Wanted, rated_in
+from hub.admin.responses.responses_export import export_csv, export_json
+from hub.admin.scoring import scores
+from hub.admin.scoring.scores import Period
 from hub.admin.trouble import Conflict
 from hub.domain.scores import Band
 from hub.web.api.routes import JSON, Routes

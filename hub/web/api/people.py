@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.admin import events, invitations, people
-from hub.admin.invitations import Action
-from hub.admin.people_import import IDS, import_people
+from hub.admin import events
+from hub.admin.access.tokens import Scope
+from hub.admin.mails import invitations
+from hub.admin.mails.invitations import Action
+from hub.admin.people import people
+from hub.admin.people.people_import import IDS, import_people
 from hub.admin.records import Format
-from hub.admin.tokens import Scope
 from hub.domain.reasons import Reason
 from hub.domain.states import State
 from hub.web.api.routes import Routes

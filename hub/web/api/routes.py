@@ -19,7 +19,7 @@ from webargs.flaskparser import FlaskParser, abort
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from hub import __version__
-from hub.admin.tokens import Scope
+from hub.admin.access.tokens import Scope
 from hub.config import ConfigError
 from hub.store.types import is_storable
 from hub.web.api import errors

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, stream_with_context
 
-from hub.admin import suppressions
+from hub.admin.access.tokens import Scope
+from hub.admin.people import suppressions
 from hub.admin.records import Format
 from hub.admin.spreadsheets import rearmed
-from hub.admin.tokens import Scope
 from hub.domain.reasons import Stop
 from hub.web.api.people import RECORDS
 from hub.web.api.routes import JSON, Routes

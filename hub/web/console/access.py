@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, abort, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from hub.admin import sessions, setup
-from hub.admin.sessions import Refused
+from hub.admin.access import sessions, setup
+from hub.admin.access.sessions import Refused
 from hub.admin.trouble import NotThere, by_field
 from hub.config import ConfigError
 from hub.web.backing import hub

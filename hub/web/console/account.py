@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import flash, g, redirect, request, url_for
 
-from hub.admin import accounts, sessions
+from hub.admin.access import accounts, sessions
 from hub.admin.trouble import NotThere, by_field
 from hub.config import ConfigError
 from hub.web import guard

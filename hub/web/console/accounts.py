@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import flash, g, redirect, request, url_for
 
-from hub.admin import accounts as admin
-from hub.admin.accounts import Account, AccountRole
+from hub.admin.access import accounts as admin
+from hub.admin.access.accounts import Account, AccountRole
 from hub.admin.trouble import NotThere, by_field
 from hub.config import ConfigError
 from hub.web import guard

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, floor
 
-from hub.admin.dashboard import Point, Span
-from hub.admin.response_rate import Share
-from hub.admin.scores import Period
+from hub.admin.reporting.dashboard import Point, Span
+from hub.admin.scoring.response_rate import Share
+from hub.admin.scoring.scores import Period
 from hub.domain.scores import FEW, Band, Interval, band_of
 
 WIDTH, HEIGHT = 1000, 240

@@ -8,18 +8,18 @@ from typing import Any
 
 from flask import flash, g, redirect, request, url_for
 
-from hub.admin import channels as channels_admin
-from hub.admin import connections as admin
-from hub.admin import trials
-from hub.admin.connections import SeenConnection
-from hub.admin.credentials import made_secrets, reveal
-from hub.admin.edits import changes_of, told
-from hub.admin.kinds import Kind, kind_of
-from hub.admin.planning import Plan
-from hub.admin.schemas import OPTIONS
+from hub.admin.configuration import connections as admin
+from hub.admin.configuration.connections import SeenConnection
+from hub.admin.configuration.credentials import made_secrets, reveal
+from hub.admin.configuration.edits import changes_of, told
+from hub.admin.configuration.kinds import Kind, kind_of
+from hub.admin.configuration.planning import Plan
+from hub.admin.configuration.schemas import OPTIONS
+from hub.admin.configuration.uses import uses
+from hub.admin.operations import channels as channels_admin
+from hub.admin.operations import trials
+from hub.admin.operations.undelivered import untold
 from hub.admin.trouble import Conflict
-from hub.admin.untold import untold
-from hub.admin.uses import uses
 from hub.config import ConfigError
 from hub.mail.addresses import check_address
 from hub.store.configuration import Role

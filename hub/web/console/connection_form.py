@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import request
 
-from hub.admin import planning
-from hub.admin.kinds import Kind, settings_of
-from hub.admin.schemas import NAME
+from hub.admin.configuration import planning
+from hub.admin.configuration.kinds import Kind, settings_of
+from hub.admin.configuration.schemas import NAME
 from hub.config import ConfigError
 from hub.web.backing import hub
 from hub.web.console import forms

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import flash, redirect, url_for
 
-from hub.admin import connections as admin
-from hub.admin import delivery_log, untold
+from hub.admin.configuration import connections as admin
+from hub.admin.operations import delivery_log, undelivered
 from hub.admin.paging import Page, Slice
-from hub.admin.people import names_of
+from hub.admin.people.people import names_of
 from hub.admin.words import counted
 from hub.store.configuration import Role
 from hub.web import guard
@@ -77,7 +77,7 @@ def listener_log(name: str) -> Any:
     """What a listener was told or is to be told, the newest first."""
     seen = admin.connection_of(hub(), Role.LISTENER, name)
     page = delivery_log.notices(hub(), name, queries.part())
-    parked = untold.untold(hub()).get(name, 0)
+    parked = undelivered.untold(hub()).get(name, 0)
     return show(
         "listener_log.html", seen=seen, page=page, names=_names(page), badges=TOLD, kinds=NOTICES, untold=parked
     )
@@ -92,7 +92,7 @@ def _names(page: Page[Any]) -> Mapping[str, str]:
 @guard.needs("editor")
 def retry_notices(name: str) -> Any:
     """Have a listener told again what was set aside."""
-    count = untold.retry(hub(), name)
+    count = undelivered.retry(hub(), name)
     wake("notify")
     flash(f"{name} is told again: {counted(count, 'notice')}.")
     return redirect(url_for("console.listener_log", name=name), 303)

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import connections as admin
-from hub.admin import weekly
-from hub.admin.connections import Health, SeenConnection
-from hub.admin.kinds import broken_plugins, kinds
-from hub.admin.untold import untold
-from hub.admin.uses import Use, uses
+from hub.admin.configuration import connections as admin
+from hub.admin.configuration import weekly
+from hub.admin.configuration.connections import Health, SeenConnection
+from hub.admin.configuration.kinds import broken_plugins, kinds
+from hub.admin.configuration.uses import Use, uses
+from hub.admin.operations.undelivered import untold
 from hub.store.configuration import Role
 from hub.web import guard
 from hub.web.backing import hub, wake

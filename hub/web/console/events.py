@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response, request
 
 from hub.admin import events as seen
-from hub.admin.doors import doors
+from hub.admin.configuration.source_addresses import doors
 from hub.admin.events import DECIDED, REASONS, Wanted
-from hub.admin.refused import refused_keys
+from hub.admin.refused_keys import refused_keys
 from hub.config import ConfigError
 from hub.domain.reasons import Outcome, Reason
 from hub.web.backing import hub

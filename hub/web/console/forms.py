@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import Schema, fields, missing
 from werkzeug.datastructures import MultiDict
 
-from hub.admin.document import KEPT
+from hub.admin.configuration.document import KEPT
 from hub.plugin import Secret
 from hub.web.console import inputs
 from hub.web.console.inputs import AnyField, Choice, Kind

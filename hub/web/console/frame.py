@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, g, render_template, request, url_for
 from markupsafe import Markup, escape
 
-from hub.admin.facts import day_and_time
+from hub.admin.decision_facts import day_and_time
 from hub.config import ConfigError
 from hub.web import guard
 from hub.web.api.errors import status_of

@@ -10,13 +10,12 @@ from urllib.parse import urlencode
 
 from flask import url_for
 
-from hub.admin import dashboard as admin
-from hub.admin import segments
-from hub.admin.dashboard import Looked, Span
-from hub.admin.overview import overview
-from hub.admin.people import names_of
-from hub.admin.score_parts import parts
-from hub.admin.score_words import (
+from hub.admin.people.people import names_of
+from hub.admin.reporting import dashboard as admin
+from hub.admin.reporting.dashboard import Looked, Span
+from hub.admin.reporting.overview import overview
+from hub.admin.reporting.score_parts import parts
+from hub.admin.reporting.score_words import (
     UNITS,
     change_words,
     interval_words,
@@ -28,7 +27,8 @@ from hub.admin.score_words import (
     share_words,
     signed,
 )
-from hub.admin.scores import Segment, segment_in
+from hub.admin.scoring import segments
+from hub.admin.scoring.scores import Segment, segment_in
 from hub.config import ConfigError
 from hub.store.score_counts import LANGUAGE
 from hub.web.backing import hub

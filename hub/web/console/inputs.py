@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from marshmallow import fields, missing, validate
 
-from hub.admin.document import KEPT
+from hub.admin.configuration.document import KEPT
 from hub.plugin import Secret
 
 Kind = Literal["text", "number", "secret", "switch", "select", "choices", "text area"]

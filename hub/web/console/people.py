@@ -10,14 +10,16 @@ from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 
-from hub.admin import audit, invitations, suppressions
-from hub.admin import people as stories
-from hub.admin.next_event import next_identify
+from hub.admin import audit
+from hub.admin.mails import invitations
+from hub.admin.mails.reminders_ahead import reminders_of
 from hub.admin.paging import Slice
-from hub.admin.people import Story
-from hub.admin.person_export import export_person
-from hub.admin.reminders_ahead import reminders_of
-from hub.admin.stories import Entry
+from hub.admin.people import people as stories
+from hub.admin.people import suppressions
+from hub.admin.people.next_event import next_identify
+from hub.admin.people.people import Story
+from hub.admin.people.person_export import export_person
+from hub.admin.people.stories import Entry
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.created_at import UNREADABLE, read_created_at

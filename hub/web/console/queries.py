@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from flask import request
 
+from hub.admin.configuration.surveys import surveys
 from hub.admin.paging import Slice
-from hub.admin.surveys import surveys
 from hub.config import ConfigError
 from hub.store.types import storable
 from hub.web.backing import hub

@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import ahead, invitations
-from hub.admin import queue as queueing
-from hub.admin.ahead import Count, Standing
-from hub.admin.invitations import FROM, Action, SeenInvitation, Wanted
+from hub.admin.mails import forecast, invitations
+from hub.admin.mails import queue as queueing
+from hub.admin.mails.forecast import Count, Standing
+from hub.admin.mails.invitations import FROM, Action, SeenInvitation, Wanted
+from hub.admin.mails.reminders_ahead import reminders_ahead
+from hub.admin.operations.restore import held
 from hub.admin.paging import Page
-from hub.admin.people import names_of
-from hub.admin.reminders_ahead import reminders_ahead
-from hub.admin.restore import held
+from hub.admin.people.people import names_of
 from hub.admin.trouble import Conflict
 from hub.admin.words import counted
 from hub.config import ConfigError
@@ -51,14 +51,14 @@ def queue() -> Any:
     """Show the two weeks ahead, what is held, and a page of invitations."""
     survey, state = queries.text("survey"), queries.one_of("state", State)
     page = _listed(survey, State(state) if state else None)
-    outlook, brakes = ahead.outlook(hub(), survey), ahead.brakes(hub())
+    outlook, brakes = forecast.outlook(hub(), survey), forecast.brakes(hub())
     braked = {one.survey for one in brakes}
     return show(
         "queue.html",
         outlook=outlook,
         doubted=_number(outlook.standing, State.UNKNOWN),
         held=_number([one for one in outlook.standing if one.survey not in braked], State.HELD),
-        reminders=reminders_ahead(hub(), timedelta(days=ahead.DAYS), survey),
+        reminders=reminders_ahead(hub(), timedelta(days=forecast.DAYS), survey),
         brakes=brakes,
         surge=(BRAKE_MINIMUM, BRAKE_FACTOR),
         standstill=held(hub()),
@@ -140,7 +140,7 @@ def _look_again(conflict: Conflict) -> Any:
 
 
 def _cancelling(survey: str, *, problem: str = "", status: int = 200) -> Any:
-    brake = next((one for one in ahead.brakes(hub()) if one.survey == survey), None)
+    brake = next((one for one in forecast.brakes(hub()) if one.survey == survey), None)
     if brake is None:
         flash(f"Nothing of {survey} is held by the surge brake any more.", "attention")
         return _to_list()

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import weekly, weekly_sending
+from hub.admin.configuration import weekly
+from hub.admin.reporting import weekly_sending
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.store.configuration import Role

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from flask import Response, flash, redirect, request, stream_with_context, url_for
 
-from hub.admin import one_response as admin
-from hub.admin import responses as answers
-from hub.admin import segments
-from hub.admin.one_response import SYNC_WORDS
-from hub.admin.people import names_of
-from hub.admin.responses import Rated, Wanted, rated_in
-from hub.admin.responses_export import export_csv, export_json
-from hub.admin.score_parts import rating_names
+from hub.admin.names import rating_names
+from hub.admin.people.people import names_of
+from hub.admin.responses import one_response as admin
+from hub.admin.responses import responses as answers
+from hub.admin.responses.one_response import SYNC_WORDS
+from hub.admin.responses.responses import Rated, Wanted, rated_in
+from hub.admin.responses.responses_export import export_csv, export_json
+from hub.admin.scoring import segments
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.scores import Band

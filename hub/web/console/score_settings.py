@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import segments as admin
-from hub.admin.segments import MOST_TRAITS
+from hub.admin.scoring import segments as admin
+from hub.admin.scoring.segments import MOST_TRAITS
 from hub.admin.trouble import by_field
 from hub.config import ConfigError
 from hub.web import guard

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import kept
+from hub.admin.operations.retention import FACTS
 from hub.web.backing import hub
 from hub.web.console.frame import THEMES, pages, show
 from hub.web.guard import own_path
@@ -34,7 +34,7 @@ def settings_tabs() -> list[tuple[str, str, bool]]:
 @pages.get("/settings/retention")
 def retention() -> Any:
     """Say what is kept how long."""
-    return show("settings_retention.html", facts=kept.FACTS)
+    return show("settings_retention.html", facts=FACTS)
 
 
 @pages.get("/settings/appearance")

@@ -9,10 +9,10 @@ from typing import IO, Any
 
 from flask import Response, flash, redirect, request, stream_with_context, url_for
 
-from hub.admin import suppressions as admin
+from hub.admin.people import suppressions as admin
+from hub.admin.people.suppressions import ADDABLE, Imported, Wanted
 from hub.admin.records import Format, format_of, read_records
 from hub.admin.spreadsheets import rearmed
-from hub.admin.suppressions import ADDABLE, Imported, Wanted
 from hub.admin.trouble import Conflict, NotThere, TooLarge, by_field
 from hub.config import ConfigError
 from hub.domain.reasons import Stop

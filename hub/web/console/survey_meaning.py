@@ -8,9 +8,9 @@ from typing import Any
 from flask import request
 from marshmallow import EXCLUDE, ValidationError
 
-from hub.admin.document import problems_of
-from hub.admin.schemas import SurveySchema
-from hub.admin.sentences import meaning
+from hub.admin.configuration.document import problems_of
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.configuration.sentences import meaning
 from hub.web.console import forms
 from hub.web.console.frame import pages, show
 from hub.web.console.survey_rules import APART, shown_rules, typed_rules

@@ -8,9 +8,9 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from marshmallow import Schema
 
-from hub.admin import apply as applying
-from hub.admin import planning
-from hub.admin.schemas import NAME, SurveySchema
+from hub.admin.configuration import apply as applying
+from hub.admin.configuration import planning
+from hub.admin.configuration.schemas import NAME, SurveySchema
 from hub.config import ConfigError
 from hub.store.configuration import OF_SURVEYS, Role
 from hub.web import guard

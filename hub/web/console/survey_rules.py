@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import request
 
-from hub.admin.schemas import SurveySchema
-from hub.admin.text_schemas import AppearanceSchema
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.configuration.text_schemas import AppearanceSchema
 from hub.domain.windows import WEEKDAYS
 from hub.store.configuration import OF_SURVEYS
 from hub.web.console import forms

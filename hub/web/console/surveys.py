@@ -9,17 +9,17 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import surveys as admin
-from hub.admin.ahead import Count, outlook
-from hub.admin.credentials import reveal
-from hub.admin.edits import changes_of
-from hub.admin.export import connection_table
-from hub.admin.people import names_of
-from hub.admin.preflight import Preflight, preflight
-from hub.admin.rehearsal import rehearse
-from hub.admin.reminders_ahead import reminders_ahead
-from hub.admin.schemas import SurveySchema
-from hub.admin.scores import scores
+from hub.admin.configuration import surveys as admin
+from hub.admin.configuration.credentials import reveal
+from hub.admin.configuration.edits import changes_of
+from hub.admin.configuration.export import connection_table
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.mails.forecast import Count, outlook
+from hub.admin.mails.reminders_ahead import reminders_ahead
+from hub.admin.people.people import names_of
+from hub.admin.rehearsing.readiness import Preflight, preflight
+from hub.admin.rehearsing.rehearsal import rehearse
+from hub.admin.scoring.scores import scores
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.settings import rules_of

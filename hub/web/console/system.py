@@ -11,12 +11,12 @@ from typing import Any
 from flask import flash, redirect, url_for
 from redis.exceptions import RedisError
 
-from hub.admin import doctor as examining
-from hub.admin import jobs, processes, versions
-from hub.admin.backlog import backlog
 from hub.admin.health import readiness
-from hub.admin.jobs import Work
-from hub.admin.processes import Process
+from hub.admin.operations import doctor as examining
+from hub.admin.operations import jobs, processes, versions
+from hub.admin.operations.backlog import backlog
+from hub.admin.operations.jobs import Work
+from hub.admin.operations.processes import Process
 from hub.admin.trouble import Conflict, NotThere
 from hub.web import guard
 from hub.web.backing import hub

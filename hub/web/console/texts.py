@@ -7,12 +7,13 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import text_edits, trials
-from hub.admin import texts as admin
+from hub.admin.configuration import text_edits
+from hub.admin.configuration import texts as admin
+from hub.admin.configuration.surveys import SeenSurvey, survey_of
+from hub.admin.configuration.text_edits import Edit
 from hub.admin.names import survey_named
-from hub.admin.surveys import SeenSurvey, survey_of
-from hub.admin.text_edits import Edit
-from hub.admin.trials import TrialOf
+from hub.admin.operations import trials
+from hub.admin.operations.trials import TrialOf
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.domain.logos import logo_of

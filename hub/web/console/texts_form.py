@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from hub.admin.text_edits import Edit
+from hub.admin.configuration.text_edits import Edit
 from hub.domain.logos import setting_of
 from hub.domain.texts import BLOCKS, LIMITS, direction_of, isolated, texts_of
 from hub.mail.own_texts import SHIPPED

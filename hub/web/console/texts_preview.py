@@ -13,10 +13,11 @@ from typing import Any
 from flask import Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from hub.admin import people, texts
+from hub.admin.configuration import texts
+from hub.admin.configuration.surveys import survey_of
+from hub.admin.configuration.text_edits import edited, settings_of
 from hub.admin.paging import Slice
-from hub.admin.surveys import survey_of
-from hub.admin.text_edits import edited, settings_of
+from hub.admin.people import people
 from hub.admin.trouble import NotThere
 from hub.config import ConfigError
 from hub.domain.texts import direction_of

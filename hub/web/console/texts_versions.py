@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import text_edits
-from hub.admin import texts as admin
-from hub.admin.changes import differences
+from hub.admin.configuration import text_edits
+from hub.admin.configuration import texts as admin
+from hub.admin.configuration.changes import differences
+from hub.admin.configuration.surveys import survey_of
+from hub.admin.configuration.texts import Version
 from hub.admin.names import survey_named
-from hub.admin.surveys import survey_of
-from hub.admin.texts import Version
 from hub.admin.trouble import Conflict
 from hub.domain.texts import texts_from
 from hub.web import guard

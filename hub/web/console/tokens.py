@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from hub.admin import tokens as admin
-from hub.admin.tokens import Scope
+from hub.admin.access import tokens as admin
+from hub.admin.access.tokens import Scope
 from hub.admin.trouble import NotThere, by_field
 from hub.config import ConfigError
 from hub.web import guard

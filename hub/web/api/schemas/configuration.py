@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields
 
-from hub.admin.connections import Health
-from hub.admin.schemas import SurveySchema
-from hub.admin.text_schemas import AppearanceSchema
+from hub.admin.configuration.connections import Health
+from hub.admin.configuration.schemas import SurveySchema
+from hub.admin.configuration.text_schemas import AppearanceSchema
 from hub.domain.states import State
 from hub.store.configuration import Role
 from hub.web.api.schemas.shared import Anything, Moment, Query, Shown, choice

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from hub.admin.one_response import SYNC_WORDS
-from hub.admin.scores import Period
+from hub.admin.responses.one_response import SYNC_WORDS
+from hub.admin.scoring.scores import Period
 from hub.domain.scores import Band
 from hub.web.api.schemas.shared import (
     Line,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from marshmallow import Schema, fields, validate
 
 from hub.admin.events import REASONS
-from hub.admin.invitations import Action
+from hub.admin.mails.invitations import Action
 from hub.domain.states import State
 from hub.web.api.schemas.shared import (
     Anything,

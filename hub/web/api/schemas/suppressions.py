@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from hub.admin.suppressions import ADDABLE, LONGEST_NOTE
+from hub.admin.people.suppressions import ADDABLE, LONGEST_NOTE
 from hub.domain.reasons import Stop
 from hub.web.api.schemas.shared import Line, Moment, PageQuery, ProblemSchema, Query, choice, since, until
 

@@ -1,0 +1,1 @@
+"""What the hub is set to do: surveys, texts and connections, checked, planned and applied."""

@@ -1,0 +1,1 @@
+"""Mails that wait or went: seen, foretold, held, released, cancelled, settled."""

@@ -1,0 +1,1 @@
+"""Running a hub: its health, its processes and jobs, its channels, backups."""

@@ -1,0 +1,1 @@
+"""Customers: found, told about, brought in, exported, erased, never mailed again."""

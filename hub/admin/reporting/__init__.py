@@ -1,0 +1,1 @@
+"""What product people read: the score at a glance and the weekly report."""

@@ -1,0 +1,1 @@
+"""Answers of customers: found, exported, seen one by one."""
