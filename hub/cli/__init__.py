@@ -9,7 +9,22 @@ import click
 
 from hub import __version__
 from hub.admin.audit import COMMAND_LINE, acting_as
-from hub.cli import accounts, backups, channels, configure, events, look, plugins, processes, suppressions, token
+from hub.cli import (
+    accounts,
+    backups,
+    channels,
+    configure,
+    doctor,
+    events,
+    people,
+    plugins,
+    processes,
+    queue,
+    replay,
+    suppressions,
+    sync,
+    token,
+)
 from hub.logs import configure_logging
 
 
@@ -28,7 +43,11 @@ COMMANDS = (
     *processes.COMMANDS,
     *configure.COMMANDS,
     *plugins.COMMANDS,
-    *look.COMMANDS,
+    *people.COMMANDS,
+    *queue.COMMANDS,
+    *replay.COMMANDS,
+    *sync.COMMANDS,
+    *doctor.COMMANDS,
     *channels.COMMANDS,
     *events.COMMANDS,
     *backups.COMMANDS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from hub.logs import conceal, visible
 from hub.pipeline.hub import Hub, open_hub
 from hub.store import migrate
 from hub.store.engine import Store, sqlite_path
+from hub.wake import Wake
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,3 +127,9 @@ def explains_trouble(function: Callable[P, R]) -> Callable[P, R]:
             raise SystemExit(1) from None
 
     return explaining
+
+
+def wake(hub: Hub, job_name: str) -> bool:
+    """Wake a worker; the command itself says what it means when Redis is away."""
+    logging.getLogger("hub.wake").setLevel(logging.ERROR)
+    return Wake(hub.settings.effective_redis_url)(job_name)

@@ -23,6 +23,7 @@ from hub.plugins import Plugin
 from hub.store import processes, tables
 from hub.wake import QUEUE, Wake
 from hub.web.console import system
+from hub.work.jobs import JOBS
 from hub.work.worker import make_worker
 from tests.configured import configured_hub
 from tests.console.browsing import Visitor, visitor_of
@@ -145,6 +146,10 @@ def test_a_failed_job_is_told_in_words(hub: Hub, page_with_redis: Visitor) -> No
     assert "Sending mails" in text
     assert "The worker's log says why." in text
     assert job_id in text
+
+
+def test_every_job_has_words_and_can_be_retried() -> None:
+    assert jobs.WORDS.keys() == JOBS.keys()
 
 
 def test_a_failed_job_is_retried(hub: Hub, page_with_redis: Visitor) -> None:

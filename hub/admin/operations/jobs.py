@@ -35,6 +35,8 @@ WORDS: Mapping[str, str] = {
     "decide": "Deciding on events",
     "deliver": "Sending mails",
     "sync": "Pushing answers to targets",
+    "notify": "Telling listeners",
+    "report": "Sending the weekly report",
     "sweep": "Putting back what lost workers had in hand",
     "forget": "Having connections forget who was erased",
     "count": "Counting who was asked and who answered",
