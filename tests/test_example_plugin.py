@@ -77,7 +77,7 @@ def test_installed_plugin_delivers(site, tmp_path):
         '[channels.relay]\nkind = "fake"', f'[channels.relay]\nkind = "outbox_file"\nfolder = "{folder}"'
     )
     swap = (
-        "import sys; from pathlib import Path; from hub.admin import apply, planning;"
+        "import sys; from pathlib import Path; from hub.admin.configuration import apply, planning;"
         "from hub.pipeline.hub import open_hub;"
         "from hub.plugins import find_plugins; from hub.store.configuration import Role;"
         "from tests.fakes import FakeSource, Crm; from tests.lab import settings_for;"
