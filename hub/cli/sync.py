@@ -20,17 +20,11 @@ def sync() -> None:
 def now() -> None:
     """Start a sync of every target right now."""
     with opened_hub() as hub:
-        started = ", ".join(syncs.start_now(hub))
+        started = syncs.start_now(hub)
         broken = [target for target in hub.registry.current().live(Role.TARGET) if target.problem]
-        is_woken = wake(hub, "sync") if started else True
-    if not started:
-        raise ConfigError(["No target is configured"])
-    if is_woken:
-        click.echo(f"Sync started for {started}.")
-    elif hub.settings.redis_url is None:
-        click.echo(f"The hub is not running; the sync for {started} starts when it is.")
-    else:
-        click.echo(f"Redis is away; the sync for {started} starts when it is back.")
+        if not started:
+            raise ConfigError(["No target is configured"])
+        click.echo(syncs.told(hub, started, is_woken=wake(hub, "sync")))
     for target in broken:
         say(f"! {target.label} does not work, as seen from here: {target.problem}", err=True)
 

@@ -112,12 +112,15 @@ def horizon(configuration: Configuration, run: Any, now: datetime) -> datetime:
     return cast("datetime", run.started_at)
 
 
-def start_now(hub: Hub, noted: Noted | None = None) -> list[str]:
-    """Start a run of every target right now; return their names. `noted` writes each down in its transaction."""
+def start_now(hub: Hub, noted: Noted | None = None, *, target: str | None = None) -> list[str]:
+    """Start a run of every target right now, or of one; return their names.
+
+    `noted` writes each down in its transaction.
+    """
     now = hub.now()
     slot = now.astimezone(UTC).isoformat()
-    targets = hub.registry.current().live(Role.TARGET)
-    return [target.stored.name for target in targets if _start(hub, target, MANUAL, slot, now, noted)]
+    targets = [one for one in hub.registry.current().live(Role.TARGET) if target in (None, one.stored.name)]
+    return [one.stored.name for one in targets if _start(hub, one, MANUAL, slot, now, noted)]
 
 
 def _start(hub: Hub, target: Target, kind: str, slot: str, now: datetime, noted: Noted | None = None) -> bool:

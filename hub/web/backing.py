@@ -18,10 +18,10 @@ _EXTENSION = "survey_hub"
 
 @dataclass(frozen=True, kw_only=True)
 class Backing:
-    """The hub; `receive` stores a body as intake does, `wake` asks for a worker."""
+    """The hub; `receive` stores a body as intake does, `wake` asks for a worker and returns whether Redis took it."""
 
     hub: Hub
-    wake: Callable[[str], object]
+    wake: Callable[[str], bool]
     receive: Callable[[str, Accepted, datetime], None]
 
 
@@ -41,6 +41,6 @@ def hub() -> Hub:
     return backing().hub
 
 
-def wake(job: str) -> None:
-    """Have a worker do what was just made possible; best effort."""
-    backing().wake(job)
+def wake(job: str) -> bool:
+    """Have a worker do what was just made possible; best effort. Return whether Redis took the message."""
+    return backing().wake(job)

@@ -52,7 +52,7 @@ def app_of(lab: Lab) -> HubApp:
     app = HubApp("hub.web", static_folder=None)
     app.jinja_env.loader = DictLoader(PAGES)
     app.secret_key = "of a test"
-    put_behind(app, Backing(hub=lab.hub, wake=lambda _job: None, receive=lambda *_: None))
+    put_behind(app, Backing(hub=lab.hub, wake=lambda _job: True, receive=lambda *_: None))
     pages = Blueprint("console", __name__)
     pages.before_request(lambda: guard.let_in(lab.hub))
     pages.context_processor(lambda: {"csrf_token": guard.csrf_token})

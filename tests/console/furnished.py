@@ -117,11 +117,14 @@ PATHS = (
     "account",
     "keys",
     "channel log",
+    "target",
     "target log",
+    "target refused",
     "listener",
     "listener log",
     "weekly report",
 )
+REFUSAL = Answer(status=400, body=b"malformed event")
 
 
 @contextmanager
@@ -145,6 +148,7 @@ def furnished_hub(
         RecordingServer() as ops,
     ):
         ops.respond = lambda request: Answer(status=410 if b"response.detractor" in request.body else 204)
+        segment.respond = lambda request: REFUSAL if b'"userId":"48247"' in request.body else Answer()
         sendgrid.respond = lambda _request: Answer(status=202, body=b"")
         mail.respond = lambda phase, to: Say(text="451 4.3.0 Not now") if phase == "rcpt" and "tony" in to else None
         others = {"segment": segment.url, "sendgrid": sendgrid.url, "ops": ops.url, "secret": "e" * 32}
@@ -217,7 +221,9 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "components": "/settings/components",
         "keys": "/connections/source/product?keys=shown",
         "channel log": "/connections/channel/relay/log",
+        "target": "/connections/target/product",
         "target log": "/connections/target/product/log",
+        "target refused": "/connections/target/product/refused",
         "listener": "/connections/listener/ops",
         "listener log": "/connections/listener/ops/log",
         "weekly report": "/settings/report",

@@ -249,6 +249,7 @@ def test_a_kind_whose_settings_cannot_be_read_says_so(ada: Visitor) -> None:
         "/connections/channel/fax",
         "/connections/channel/fax/log",
         "/connections/target/fax/log",
+        "/connections/target/fax/refused",
         "/connections/channel/fax/retire",
     ],
 )

@@ -9,8 +9,9 @@ from html import unescape
 
 import pytest
 
+from hub.admin.counts import Count
 from hub.admin.mails import forecast
-from hub.admin.mails.forecast import Count, outlook
+from hub.admin.mails.forecast import outlook
 from hub.domain.states import State
 from hub.store import tables
 from tests.console.browsing import Visitor, visitor_of

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, exists, func, literal, select
 
+from hub.admin.counts import Count
 from hub.admin.mails.invitations import LEAVES_BY_ITSELF
 from hub.admin.names import survey_named
 from hub.domain.states import WAITING, State
@@ -20,33 +21,6 @@ MOST = 10_000
 MOST_HELD = 100_000
 DAYS = 14
 STANDING = tuple(state for state in State if state in WAITING or state is State.UNKNOWN)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Count:
-    """How many; `is_more`: more than that, counting stopped there."""
-
-    number: int
-    is_more: bool = False
-
-    def __add__(self, other: Count) -> Count:
-        return Count(number=self.number + other.number, is_more=self.is_more or other.is_more)
-
-    def __bool__(self) -> bool:
-        return self.number > 0
-
-    @property
-    def is_one(self) -> bool:
-        """Whether it is exactly one."""
-        return self.number == 1 and not self.is_more
-
-    @property
-    def brief(self) -> str:
-        """The count where little room is."""
-        return f"{self.number:,}+" if self.is_more else f"{self.number:,}"
-
-    def __str__(self) -> str:
-        return f"more than {self.number:,}" if self.is_more else f"{self.number:,}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +99,7 @@ def in_doubt(hub: Hub) -> Count:
     with hub.store.read() as connection:
         numbers = [_at_most(MOST, table.c.survey_id == id, table.c.state == State.UNKNOWN) for id in ids]
         found = _row(connection, numbers) if numbers else []
-    return sum((_count(number, MOST) for number in found), Count(number=0))
+    return sum((Count.up_to(MOST, number) for number in found), Count(number=0))
 
 
 def _chosen(configuration: Configuration, name: str | None) -> dict[str, str]:
@@ -141,12 +115,12 @@ def _by_day(connection: Connection, survey_id: str, starts: Sequence[datetime]) 
     for number, end in enumerate(starts[1:]):
         since = [at >= starts[number]] if number else []
         spans.append(_at_most(MOST, table.c.survey_id == survey_id, LEAVES_BY_ITSELF, at < end, *since))
-    return [_count(number, MOST) for number in _row(connection, spans)]
+    return [Count.up_to(MOST, number) for number in _row(connection, spans)]
 
 
 def _standing(connection: Connection, survey_id: str, name: str) -> Standing:
     numbers = [_at_most(MOST, table.c.survey_id == survey_id, table.c.state == state) for state in STANDING]
-    counts = [_count(number, MOST) for number in _row(connection, numbers)]
+    counts = [Count.up_to(MOST, number) for number in _row(connection, numbers)]
     return Standing(survey=name, counts=dict(zip(STANDING, counts, strict=True)))
 
 
@@ -168,7 +142,7 @@ def _brake(connection: Connection, survey_id: str, name: str) -> Brake | None:
     ).one()
     if not by_brake:
         return None
-    return Brake(survey=name, held=_count(number, MOST_HELD), with_others=by_people, newest=newest)
+    return Brake(survey=name, held=Count.up_to(MOST_HELD, number), with_others=by_people, newest=newest)
 
 
 def _at_most(most: int, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
@@ -179,7 +153,3 @@ def _at_most(most: int, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
 
 def _row(connection: Connection, columns: Sequence[ScalarSelect[int]]) -> Sequence[Any]:
     return connection.execute(select(*(column.label(f"n{place}") for place, column in enumerate(columns)))).one()
-
-
-def _count(number: int, most: int) -> Count:
-    return Count(number=min(number, most), is_more=number > most)

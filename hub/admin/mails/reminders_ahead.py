@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from hub.admin.mails.forecast import Count
+from hub.admin.counts import Count
 from hub.domain.world import Survey
 from hub.pipeline.hub import Hub
 from hub.store import reminders
@@ -41,7 +41,7 @@ def reminders_ahead(hub: Hub, within: timedelta, survey: str | None = None) -> l
             number = reminders.count_unanswered(
                 connection, one.id, since, until, reminders=one.rules.reminders, most=MOST + 1
             )
-            found.append(Ahead(survey=one.name, count=Count(number=min(number, MOST), is_more=number > MOST)))
+            found.append(Ahead(survey=one.name, count=Count.up_to(MOST, number)))
     return [one for one in found if one.count]
 
 

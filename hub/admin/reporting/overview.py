@@ -13,6 +13,7 @@ from hub.admin.health import address_warning, gaps, readiness
 from hub.admin.mails.forecast import brakes, in_doubt
 from hub.admin.operations.restore import held
 from hub.admin.operations.undelivered import untold
+from hub.admin.responses.parked import refused
 from hub.admin.words import counted
 from hub.pipeline.hub import Hub
 from hub.registry import Configuration
@@ -32,7 +33,7 @@ class SurveyRow:
 class Hint:
     """What needs attention: with the command that helps, or what it is about.
 
-    That is a role with a name, `notices` with a listener's, `queue` or `report`.
+    That is a role with a name, `refused` with a target's, `notices` with a listener's, `queue` or `report`.
     """
 
     sentence: str
@@ -90,6 +91,9 @@ def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
         what, it = ("1 mail left: it counts", "it") if doubts.is_one else (f"{doubts} mails left: they count", "they")
         yield Hint(sentence=f"Nobody can know whether {what} as sent until you say that {it} did not.", about="queue")
     yield from _connections(hub, configuration)
+    for name, answers in refused(hub).items():
+        sentence = f"{answers} {'answer was' if answers.is_one else 'answers were'} refused by the target {name}."
+        yield Hint(sentence=sentence, about="refused", name=name)
     for name, things in untold(hub).items():
         sentence = f"{counted(things, 'notice')} did not reach the listener {name}."
         yield Hint(sentence=sentence, about="notices", name=name)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
 from hub.admin import audit
+from hub.admin.counts import Count
 from hub.admin.names import connection_name, connection_named
 from hub.admin.paging import Page, Slice, newest_first
 from hub.pipeline.hub import Hub
@@ -18,6 +19,8 @@ from hub.store.configuration import Role
 from hub.store.sql import in_states, is_among
 from hub.store.tables import outbox as table
 
+MOST = 10_000
+"""How far what waits for a person is counted."""
 _PARKED = in_states(table.c.state, "parked")
 
 
@@ -45,6 +48,14 @@ def parked(hub: Hub, part: Slice, *, target: str | None = None) -> Page[ParkedEn
     return page.map(lambda row: _entry(configuration, row))
 
 
+def refused(hub: Hub) -> Mapping[str, Count]:
+    """Return how many answers wait for a person, by the name of each target in use that has any."""
+    targets = hub.registry.current().live(Role.TARGET)
+    with hub.store.read() as connection:
+        numbers = {one.stored.name: _number(connection, one.id) for one in targets}
+    return {name: Count.up_to(MOST, number) for name, number in numbers.items() if number}
+
+
 def retry(hub: Hub, *, target: str | None = None, message_ids: Collection[str] | None = None) -> int:
     """Let the next sync try parked entries again, all or some; return how many.
 
@@ -63,6 +74,12 @@ def retry(hub: Hub, *, target: str | None = None, message_ids: Collection[str] |
         return count
 
     return hub.store.transact(work)
+
+
+def _number(connection: Connection, target_id: str) -> int:
+    """Return how many entries of a target are parked, one above the most for all that are more."""
+    some = select(literal(1).label("one")).where(table.c.target_id == target_id, _PARKED).limit(MOST + 1).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 def _target_ids(configuration: Configuration, name: str | None) -> Sequence[str]:

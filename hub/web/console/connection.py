@@ -19,6 +19,7 @@ from hub.admin.configuration.uses import uses
 from hub.admin.operations import channels as channels_admin
 from hub.admin.operations import trials
 from hub.admin.operations.undelivered import untold
+from hub.admin.responses.parked import refused
 from hub.admin.trouble import Conflict
 from hub.config import ConfigError
 from hub.mail.addresses import check_address
@@ -244,6 +245,7 @@ def _page(
         uses=uses(hub().registry.current(), seen.id),
         badges=BADGES,
         untold=untold(hub()).get(seen.name, 0) if seen.role is Role.LISTENER else 0,
+        refused=refused(hub()).get(seen.name) if seen.role is Role.TARGET else None,
         hears_of=_hears_of(seen),
         reports_path=_reports_path(seen),
         made=made_secrets(hub(), seen.role, seen.name),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, redirect, url_for
+from flask import flash, redirect, request, url_for
 
 from hub.admin.configuration import connections as admin
-from hub.admin.operations import delivery_log, undelivered
+from hub.admin.operations import delivery_log, syncs, undelivered
 from hub.admin.paging import Page, Slice
 from hub.admin.people.people import names_of
+from hub.admin.responses import parked
 from hub.admin.words import counted
 from hub.store.configuration import Role
 from hub.web import guard
@@ -54,7 +55,37 @@ def target_log(name: str) -> Any:
     seen = admin.connection_of(hub(), Role.TARGET, name)
     page = delivery_log.syncs(hub(), name, queries.part())
     runs = delivery_log.sync_runs(hub(), name, _RUNS).items
-    return show("target_log.html", seen=seen, page=page, names=_names(page), runs=runs, badges=SYNCS)
+    refused = parked.refused(hub()).get(name)
+    return show("target_log.html", seen=seen, page=page, names=_names(page), runs=runs, badges=SYNCS, refused=refused)
+
+
+@pages.post("/connections/target/<name>/sync")
+@guard.needs("editor")
+def sync_target(name: str) -> Any:
+    """Have a target told at once of the answers that wait for it."""
+    seen = admin.connection_of(hub(), Role.TARGET, name)
+    syncs.start_now(hub(), target=seen.name)
+    is_woken = wake("sync")
+    flash(syncs.told(hub(), [seen.name], is_woken=is_woken), "message" if is_woken else "attention")
+    return redirect(url_for("console.target_log", name=name), 303)
+
+
+@pages.get("/connections/target/<name>/refused")
+def target_refused(name: str) -> Any:
+    """What a target refused for good, newest first."""
+    seen = admin.connection_of(hub(), Role.TARGET, name)
+    page = parked.parked(hub(), queries.part(), target=name)
+    refused = parked.refused(hub()).get(name)
+    return show("target_refused.html", seen=seen, page=page, names=_names(page), refused=refused)
+
+
+@pages.post("/connections/target/<name>/retry")
+@guard.needs("editor")
+def retry_answers(name: str) -> Any:
+    """Have the next sync try again what a target refused: all of it, or the answers that are named."""
+    count = parked.retry(hub(), target=name, message_ids=request.form.getlist("message_id") or None)
+    flash(f"The next sync tries again: {counted(count, 'answer')}.")
+    return redirect(url_for("console.target_refused", name=name), 303)
 
 
 NOTICES = {
@@ -77,9 +108,9 @@ def listener_log(name: str) -> Any:
     """What a listener was told or is to be told, the newest first."""
     seen = admin.connection_of(hub(), Role.LISTENER, name)
     page = delivery_log.notices(hub(), name, queries.part())
-    parked = undelivered.untold(hub()).get(name, 0)
+    untold = undelivered.untold(hub()).get(name, 0)
     return show(
-        "listener_log.html", seen=seen, page=page, names=_names(page), badges=TOLD, kinds=NOTICES, untold=parked
+        "listener_log.html", seen=seen, page=page, names=_names(page), badges=TOLD, kinds=NOTICES, untold=untold
     )
 
 

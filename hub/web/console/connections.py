@@ -14,6 +14,7 @@ from hub.admin.configuration.connections import Health, SeenConnection
 from hub.admin.configuration.kinds import broken_plugins, kinds
 from hub.admin.configuration.uses import Use, uses
 from hub.admin.operations.undelivered import untold
+from hub.admin.responses.parked import refused
 from hub.store.configuration import Role
 from hub.web import guard
 from hub.web.backing import hub, wake
@@ -53,6 +54,7 @@ def connections() -> Any:
         badges=BADGES,
         broken_plugins=broken_plugins(hub()),
         untold=untold(hub()),
+        refused=refused(hub()),
     )
 
 

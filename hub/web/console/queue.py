@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
+from hub.admin.counts import Count
 from hub.admin.mails import forecast, invitations
 from hub.admin.mails import queue as queueing
-from hub.admin.mails.forecast import Count, Standing
+from hub.admin.mails.forecast import Standing
 from hub.admin.mails.invitations import FROM, Action, SeenInvitation, Wanted
 from hub.admin.mails.reminders_ahead import reminders_ahead
 from hub.admin.operations.restore import held

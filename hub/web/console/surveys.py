@@ -14,7 +14,8 @@ from hub.admin.configuration.credentials import reveal
 from hub.admin.configuration.edits import changes_of
 from hub.admin.configuration.export import connection_table
 from hub.admin.configuration.schemas import SurveySchema
-from hub.admin.mails.forecast import Count, outlook
+from hub.admin.counts import Count
+from hub.admin.mails.forecast import outlook
 from hub.admin.mails.reminders_ahead import reminders_ahead
 from hub.admin.people.people import names_of
 from hub.admin.rehearsing.readiness import Preflight, preflight
