@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def take(arguments: Sequence[str]) -> int:
     if chromium is None:
         print("Chromium is not installed (package chromium)", file=sys.stderr)
         return 1
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with _fonts() as fonts, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,

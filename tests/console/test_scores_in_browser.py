@@ -103,13 +103,13 @@ def test_hostile_comments_are_shown_as_they_are_and_downloaded_unarmed(page: Pag
         expect(page.get_by_text(comment, exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_label("Words in the comment").fill("<SCRIPT>")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Show all").click()
     page.get_by_label("Score").select_option("detractor")
     page.get_by_text("More filters").click()
     page.get_by_label("Comment", exact=True).select_option("yes")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Search").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Export CSV").click()
     with download.value.path().open(newline="", encoding="utf-8") as file:
