@@ -246,7 +246,7 @@ class TargetOptions(Schema):
     )
     sync = fields.String(
         load_default="daily",
-        validate=validate.OneOf(["daily", "soon"]),
+        validate=validate.OneOf(["daily", "soon"], labels=["daily: at a time of day", "soon: as they come"]),
         metadata={
             "help": "When answers go out: `daily`, at sync_at, or `soon`, each once it has settled.",
             "label": "Answers go out",

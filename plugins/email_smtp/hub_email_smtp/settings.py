@@ -34,10 +34,18 @@ class SmtpSchema(Schema):
     )
     security = fields.String(
         load_default="auto",
-        validate=validate.OneOf(["auto", "starttls", "tls", "none"]),
+        validate=validate.OneOf(
+            ["auto", "starttls", "tls", "none"],
+            labels=[
+                "auto: as port and server have it",
+                "starttls: STARTTLS, or no mail",
+                "tls: TLS from the first byte, or no mail",
+                "none: never encrypted",
+            ],
+        ),
         metadata={
             "help": "auto: TLS on port 465, elsewhere STARTTLS when the server offers it (a must with a "
-            "username, unless the server is this machine). starttls and tls insist, none never encrypts."
+            "username, unless the server is this machine). starttls and tls insist on it, none does without."
         },
     )
     verify_tls = fields.Boolean(

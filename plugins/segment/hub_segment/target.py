@@ -59,7 +59,7 @@ class TargetSettings(Schema):
     )
     region = fields.String(
         load_default="us",
-        validate=validate.OneOf(["us", "eu"]),
+        validate=validate.OneOf(["us", "eu"], labels=["us: United States", "eu: European Union"]),
         metadata={"help": "Where the workspace lives. Segment silently drops what goes to the wrong one."},
     )
     host = fields.Url(
