@@ -284,7 +284,7 @@ def test_a_hold_is_shown_wherever_a_person_looks(lab: Lab, move: Restored) -> No
     assert held(lab.hub) is None
     restored = move()
     assert "restored from the backup of 2026-03-11 09:30 UTC" in (held(restored.hub) or "")
-    assert overview(restored.hub).hints[0].command == "hub resume --stopped-at TIME"
+    assert overview(restored.hub).hints[0].about == "sending"
     assert [finding.name for finding in examine(restored.hub) if not finding.ok] == ["sending"]
 
 
@@ -584,6 +584,13 @@ def test_resume_says_what_it_does_not_take(hub: Terminal, moment: str, said: str
 def test_resume_without_a_restore_is_refused(hub: Terminal) -> None:
     result = hub("resume", "--stopped-at", "2026-03-01T12:00Z", "--yes")
     assert (result.exit_code, result.output) == (2, "Sending is not held; there is nothing to resume\n")
+
+
+def test_sending_is_resumed_once(lab: Lab, move: Restored) -> None:
+    restored = move()
+    resume(restored.hub, NOW)
+    with pytest.raises(ConfigError, match="Sending is not held"):
+        resume(restored.hub, NOW)
 
 
 def test_resume_changes_nothing_when_the_answer_is_no(hub: Terminal) -> None:

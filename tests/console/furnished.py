@@ -18,7 +18,7 @@ from hub.domain.reasons import Stop
 from hub.domain.states import State
 from hub.pipeline import notify, sync
 from hub.pipeline.hub import Hub
-from hub.store import tables
+from hub.store import holds, tables
 from hub.testing.http_server import Answer, RecordingServer
 from hub.testing.smtp_server import Say, ScriptedSmtpServer
 from hub.web.app import create_app
@@ -89,8 +89,10 @@ PATHS = (
     "texts version again",
     "retire survey",
     "people",
+    "import people",
     "person",
     "queue",
+    "resume sending",
     "invitation",
     "responses",
     "answers looked through",
@@ -171,6 +173,12 @@ def furnished_hub(
             yield hub
 
 
+def hold_sending(hub: Hub) -> None:
+    """Have the hub send nothing, as after a restore."""
+    with hub.store.write() as connection:
+        holds.begin(connection, backup_made_at=hub.now(), now=hub.now())
+
+
 def paths_of(hub: Hub) -> dict[str, str]:
     """Return where the pages are that have to be seen, by name."""
     with hub.store.read() as connection:
@@ -194,8 +202,10 @@ def paths_of(hub: Hub) -> dict[str, str]:
         "texts version again": "/surveys/onboarding/texts/versions/1/again",
         "retire survey": "/surveys/renewal/retire",
         "people": "/people",
+        "import people": "/people/import",
         "person": f"/people/{person}",
         "queue": "/queue",
+        "resume sending": f"/queue/resume?stopped_at={hub.now():%Y-%m-%dT%H:%M}",
         "invitation": f"/queue/{invitation}",
         "responses": "/responses",
         "answers looked through": "/responses?said=survey",

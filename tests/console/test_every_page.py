@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response, Viewpor
 from hub.admin.access import accounts, sessions
 from hub.admin.access.accounts import AccountRole
 from hub.web.app import create_app
-from tests.console.furnished import PATHS, furnished_hub, paths_of
+from tests.console.furnished import PATHS, furnished_hub, hold_sending, paths_of
 from tests.surveys import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -36,6 +36,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("site")
     with furnished_hub(directory, f"sqlite:///{directory}/hub.db") as hub:
+        hold_sending(hub)
         accounts.add(hub, NAME, PASSWORD, AccountRole.ADMIN)
         cookie = sessions.log_in(hub, NAME, PASSWORD, "a test")
         with served(create_app(hub)) as url:

@@ -10,7 +10,7 @@ import pytest
 from hub.admin.access import setup
 from hub.web.app import create_app
 from tests.console.browsing import Visitor, visitor_of
-from tests.console.furnished import PATHS, furnished_hub, paths_of
+from tests.console.furnished import PATHS, furnished_hub, hold_sending, paths_of
 
 OF_A_PASSWORD = {'autocomplete="new-password"', 'autocomplete="current-password"'}
 
@@ -20,6 +20,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Every page of a console with something on each, by its name; `login` and `setup` as strangers get them."""
     directory = tmp_path_factory.mktemp("pages")
     with furnished_hub(directory, f"sqlite:///{directory}/hub.db") as hub:
+        hold_sending(hub)
         link = str(setup.offer(hub)).removeprefix(hub.settings.base_url)
         with Visitor(client=create_app(hub).test_client()) as stranger:
             strange = {"setup": stranger.get(link).text, "login": stranger.get("/login").text}

@@ -219,7 +219,7 @@ def test_a_file_is_imported_with_a_tally(lab: Lab, page: Visitor) -> None:
 def test_a_file_that_is_none_is_said_so(
     lab: Lab, page: Visitor, content: bytes, name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.web.console.suppressions.LARGEST_ARRAY", 100)
+    monkeypatch.setattr("hub.web.console.files.LARGEST_ARRAY", 100)
     answer = page.post("/settings/suppressions/import", reason="complained", file=(io.BytesIO(content), name))
     assert answer.status_code == 422
     assert said in answer.text

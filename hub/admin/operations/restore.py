@@ -142,31 +142,40 @@ def _staging(parent: Path) -> Iterator[Path]:
 
 def held(hub: Hub) -> str | None:
     """Return a sentence about sending that is held, or None."""
-    with hub.store.read() as connection:
-        hold = holds.current(connection)
+    hold = current_hold(hub)
     return None if hold is None else sentence(hold)
+
+
+def current_hold(hub: Hub) -> Hold | None:
+    """Return the hold on sending, or None when there is none."""
+    with hub.store.read() as connection:
+        return holds.current(connection)
 
 
 def sentence(hold: Hold) -> str:
     """Return what a person should know about a hold."""
     return (
         f"Nothing is sent: this hub was restored from the backup of {hold.backup_made_at:%Y-%m-%d %H:%M UTC}. "
-        "Say when the hub before it stopped, with `hub resume`."
+        "An admin has to say when the hub before it stopped, under Queue or with `hub resume`."
     )
 
 
 def may_have_left(hub: Hub, stopped_at: datetime) -> int:
-    """Return how many invitations `resume` would make unknown. Raises ConfigError when nothing is held."""
+    """Return how many invitations `resume` would make unknown. Raises ConfigError as it does."""
     with hub.store.read() as connection:
         _check(holds.current(connection), stopped_at, hub.now())
         return holds.may_have_left(connection, stopped_at)
 
 
 def resume(hub: Hub, stopped_at: datetime) -> int:
-    """Send again; what the hub before may have sent until it stopped becomes unknown. Return how many."""
+    """Send again; what the hub before may have sent until it stopped becomes unknown. Return how many.
+
+    Raises ConfigError when nothing is held, and for a moment that is still to come.
+    """
     now = hub.now()
 
     def work(connection: Connection) -> int:
+        _check(holds.current(connection), stopped_at, now)
         unknown = holds.end(connection, stopped_at=stopped_at, now=now)
         audit.note(hub, connection, audit.Action.SENDING_RESUMED, "sending", stopped_at=stopped_at, unknown=unknown)
         return unknown
@@ -178,4 +187,4 @@ def _check(hold: Hold | None, stopped_at: datetime, now: datetime) -> None:
     if hold is None:
         raise ConfigError(["Sending is not held; there is nothing to resume"])
     if stopped_at > now:
-        raise ConfigError([f"--stopped-at {stopped_at.isoformat()} lies in the future"])
+        raise ConfigError(["stopped_at: this moment lies in the future"])

@@ -149,9 +149,8 @@ def _sending(hub: Hub) -> Iterator[Finding]:
     )
     stopped = held(hub)
     if stopped:
-        yield Finding(
-            about="sending", state=State.MISSING, sentence=stopped, advice="Run `hub resume --stopped-at TIME`."
-        )
+        advice = "An admin does so under Queue, or runs `hub resume --stopped-at TIME`."
+        yield Finding(about="sending", state=State.MISSING, sentence=stopped, advice=advice)
 
 
 # What would come of it

@@ -31,13 +31,13 @@ class SurveyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """What needs attention: with the command that helps, or what it is about.
+    """What needs attention, and what it is about.
 
-    That is a role with a name, `refused` with a target's, `notices` with a listener's, `queue` or `report`.
+    That is a role with a name, `refused` with a target's, `notices` with a listener's, `sending` (held after a restore),
+    `queue` or `report`.
     """
 
     sentence: str
-    command: str = ""
     about: str = ""
     name: str = ""
 
@@ -79,7 +79,7 @@ def _state(survey: StoredSurvey) -> str:
 def _hints(hub: Hub, configuration: Configuration) -> Iterator[Hint]:
     stopped = held(hub)
     if stopped:
-        yield Hint(sentence=stopped, command="hub resume --stopped-at TIME")
+        yield Hint(sentence=stopped, about="sending")
     for sentence in dict.fromkeys(one.sentence for one in readiness(hub) if not one.ok):
         yield Hint(sentence=sentence)
     for brake in brakes(hub):

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import closing
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any
 
 from flask import Response, flash, redirect, request, stream_with_context, url_for
 
 from hub.admin.people import suppressions as admin
-from hub.admin.people.suppressions import ADDABLE, Imported, Wanted
-from hub.admin.records import Format, format_of, read_records
+from hub.admin.people.suppressions import ADDABLE, Wanted
+from hub.admin.records import Format
 from hub.admin.spreadsheets import rearmed
-from hub.admin.trouble import Conflict, NotThere, TooLarge, by_field
+from hub.admin.trouble import Conflict, NotThere, by_field
 from hub.config import ConfigError
 from hub.domain.reasons import Stop
 from hub.web import guard
 from hub.web.backing import hub
 from hub.web.console import queries
+from hub.web.console.files import LARGEST_FILE, SHOWN_PROBLEMS, chosen_file, typed_beside
 from hub.web.console.forms import Choice, Field
 from hub.web.console.frame import pages, show
 
-LARGEST_FILE = 64_000_000
-LARGEST_ARRAY = 10_000_000
-"""Bytes of a JSON array, which is held in memory whole."""
-SHOWN_PROBLEMS = 100
 WORDS = {
     Stop.UNSUBSCRIBED: "Unsubscribed",
     Stop.HARD_BOUNCED: "Bounced for good",
@@ -92,16 +87,13 @@ def remove_suppression(suppression_id: str) -> Any:
 @guard.needs("editor", largest=LARGEST_FILE)
 def import_suppressions() -> Any:
     """Suppress the addresses of a file, and tell which lines were not taken."""
-    default = request.form.get("reason", "").strip()
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        return _new({"import_reason": default}, {"file": "Choose a file."})
+    default = typed_beside(["reason"]).get("reason", "")
     try:
-        with closing(upload):
-            done = _import(upload.stream, format_of(upload.filename), _reason(default))
+        with chosen_file(any_of=["email"], cell=rearmed) as file:
+            done = admin.import_records(hub(), file.records, reason=_reason(default))
     except ConfigError as error:
         return _new({"import_reason": default}, {"file": " ".join(by_field(error).values())})
-    return _imported(done, upload.filename)
+    return show("settings_imported.html", done=done, name=file.name, problems=done.problems[:SHOWN_PROBLEMS])
 
 
 @pages.get("/settings/suppressions/export")
@@ -114,22 +106,10 @@ def export_suppressions() -> Any:
     return Response(stream_with_context(parts), mimetype=media, headers=headers)
 
 
-def _import(stream: IO[bytes], written: Format, reason: Stop) -> Imported:
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    if written is Format.ARRAY and size > LARGEST_ARRAY:
-        raise TooLarge("A JSON array may have 10 MB; write JSON lines (.jsonl) for more")
-    return admin.import_records(hub(), read_records(stream, written, any_of=["email"], cell=rearmed), reason=reason)
-
-
 def _reason(typed: str) -> Stop:
     if typed not in list(ADDABLE):
         raise ConfigError(["reason: choose one of those that are offered"])
     return Stop(typed)
-
-
-def _imported(done: Imported, name: str) -> Any:
-    return show("settings_imported.html", done=done, name=name, problems=done.problems[:SHOWN_PROBLEMS])
 
 
 def _new(typed: dict[str, str], problems: dict[str, str]) -> Any:
