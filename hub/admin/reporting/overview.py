@@ -33,8 +33,8 @@ class SurveyRow:
 class Hint:
     """What needs attention, and what it is about.
 
-    That is a role with a name, `refused` with a target's, `notices` with a listener's, `sending` (held after a restore),
-    `queue` or `report`.
+    That is a role with a name, `refused` with a target's, `notices` with a listener's, `sending` (held after a
+    restore), `queue` or `report`.
     """
 
     sentence: str
