@@ -122,12 +122,12 @@ def test_whatever_customers_are_called_all_are_decided_and_mailed_as_the_same_ma
     for number, text in enumerate(ALL):
         mail = read_mail(named[f"u{number}@acme.example"])
         assert (mail.headers, mail.defects, mail.to) == (innocent.headers, [], [f"u{number}@acme.example"])
-        assert Outline(mail.html).elements == Outline(innocent.html).elements, text
-        assert all(link.startswith("https://hub.example/") for link in Outline(mail.html).links), text
+        assert Outline(mail.html).elements == Outline(innocent.html).elements, ascii(text)
+        assert all(link.startswith("https://hub.example/") for link in Outline(mail.html).links), ascii(text)
         shown = one_line(f"{text.strip()} {text.strip()}", limit=80)
-        assert f"Hello {shown}," in mail.text or "Hello," in mail.text.splitlines(), text
-        assert f"Hello {shown}," in Outline(mail.html).text or "Hello," in mail.text.splitlines(), text
-        assert is_calm(mail.text), text
+        assert f"Hello {shown}," in mail.text or "Hello," in mail.text.splitlines(), ascii(text)
+        assert f"Hello {shown}," in Outline(mail.html).text or "Hello," in mail.text.splitlines(), ascii(text)
+        assert is_calm(mail.text), ascii(text)
     assert all(finding.ok for finding in doctor.examine(lab.hub) if not finding.is_note)
 
 
@@ -245,7 +245,7 @@ def test_a_comment_is_text_on_the_page_in_the_api_and_at_the_target(lab: Lab, ap
             ("input", ["checked", *one[1]] if number_of_input == 9 else one[1]) if one[0] == "input" else one
             for number_of_input, one in numbered_inputs(innocent.elements)
             if one != ("p", ["class"])
-        ], text
+        ], ascii(text)
         assert outline.links == []
         assert kept(text) in outline.text
     found = {one["comment"] for one in Reader(lab, app).all("/responses")}
@@ -323,7 +323,7 @@ def test_a_sender_is_refused_or_brings_one_header_with_its_address() -> None:
             except ValidationError:
                 continue
             mail = read_mail(message, Sender.parse(settings["sender"]).header)
-            assert (mail.headers, mail.defects, mail.to) == (innocent.headers, [], innocent.to), text
+            assert (mail.headers, mail.defects, mail.to) == (innocent.headers, [], innocent.to), ascii(text)
             assert len(mail.senders) == 1
             assert mail.senders[0].endswith("@acme.example")
             taken += 1
@@ -428,4 +428,4 @@ def test_a_text_makes_no_second_line_in_the_log(form: str) -> None:
         assert "\n" not in make.format(plain)
         _, *rest = make.format(failed).split("\n")
         assert all(line.startswith("    ") for line in rest)
-        assert is_calm(make.format(plain) + make.format(failed)), text
+        assert is_calm(make.format(plain) + make.format(failed)), ascii(text)
