@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 SPELLINGS = {"created_at": "createdAt", "first_name": "firstName", "last_name": "lastName"}
-_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Trait(NamedTuple):
@@ -84,17 +82,13 @@ def value_of(profile: Profile, name: str) -> Any:
 
 
 def display_name(profile: Profile) -> str | None:
-    """Return firstName and lastName, else `name` shown whole, else None; a name is never split.
-
-    Half a surrogate pair, which a profile keeps as it came, is left out: no file, page or mail can hold it.
-    """
-    parts = (_name(profile, "firstName"), _name(profile, "lastName"))
-    return " ".join(filter(None, parts)) or _name(profile, "name") or None
-
-
-def _name(profile: Profile, trait: str) -> str:
-    value = value_of(profile, trait)
-    return _HALVES.sub("", value).strip() if isinstance(value, str) else ""
+    """Return firstName and lastName, else `name` shown whole, else None; a name is never split."""
+    parts = [value_of(profile, "firstName"), value_of(profile, "lastName")]
+    full = " ".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
+    if full:
+        return full
+    name = value_of(profile, "name")
+    return name.strip() or None if isinstance(name, str) else None
 
 
 def language_of(profile: Profile, locale: str | None) -> str | None:

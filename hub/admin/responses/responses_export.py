@@ -17,9 +17,11 @@ from hub.admin.scoring.scores import Segment
 from hub.admin.spreadsheets import disarmed
 from hub.domain.identity import IdKind
 from hub.domain.traits import display_name, value_of
+from hub.domain.world import Person
 from hub.mail.addresses import check_address
 from hub.pipeline.hub import Hub
 from hub.store import worlds
+from hub.store.types import storable
 
 AT_ONCE = 500
 _UNTOLD = {"said", "person"}
@@ -119,11 +121,16 @@ def _with_people(hub: Hub, some: Sequence[GivenResponse]) -> Sequence[Mapping[st
         person = people.get(one.person_id)
         row = {name: getattr(one, name) for name in COLUMNS if hasattr(one, name)}
         row["user_id"] = person and next((id.value for id in person.identities if id.kind is IdKind.USER), None)
-        row["name"] = person and display_name(person.profile)
+        row["name"] = person and _name(person)
         row["link"] = f"{hub.settings.base_url}/responses/{one.id}"
         row["email"] = person and check_address(value_of(person.profile, "email"))
         rows.append({name: row[name] for name in COLUMNS})
     return rows
+
+
+def _name(person: Person) -> str | None:
+    name = display_name(person.profile)
+    return name and storable(name)  # a profile keeps half a surrogate pair as it came; no file can hold it
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
