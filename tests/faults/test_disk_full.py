@@ -6,6 +6,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from redis import Redis
@@ -37,7 +38,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer, sin
 def leave_room(hub: RunningHub, roles: tuple[str, ...], size: int) -> None:
     """Have every write of these processes beyond so many bytes of a file fail."""
     for pid in {pid for role in roles for pid in descendants(hub.processes[role].pid)}:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        with suppress(ProcessLookupError):  # a worker's job that has just ended
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def test_full_disk_refuses_events_and_loses_none(hub: RunningHub, sink: SmtpSink) -> None:
